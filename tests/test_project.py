@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import socket
 import subprocess
 import sys
 import tomllib
@@ -11,11 +13,14 @@ import zipfile
 from collections import defaultdict
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "governance"
@@ -36,7 +41,7 @@ HEAVY = (
     "cryptography",
 )
 SLOW_TO_LOAD = {*HEAVY, "pyarrow", "pandas", "numpy", "scipy", "sqlalchemy", "jupyterlab", "IPython"}
-DATA_SUFFIXES = {".gz", ".zst", ".bz2", ".parquet", ".csv", ".jsonl", ".txt", ".ubj", ".ttf", ".otf"}
+DATA_SUFFIXES = {".gz", ".zst", ".bz2", ".parquet", ".csv", ".json", ".jsonl", ".txt", ".ubj", ".ttf", ".otf"}
 
 HELP = """
 import sys, governance.cli
@@ -147,15 +152,17 @@ def test_a_start_loads_no_heavy_library(program: str) -> None:
     assert set(run.stderr.split()) & SLOW_TO_LOAD == set()
 
 
+def attribution(path: Path) -> str:
+    """Text of the ATTRIBUTION.md in the file's folder or the nearest one above it, empty if there is none."""
+    folders = [folder for folder in path.parents if folder.is_relative_to(PACKAGE)]
+    texts = [text.read_text(encoding="utf-8") for folder in folders if (text := folder / "ATTRIBUTION.md").is_file()]
+    return texts[0] if texts else ""
+
+
 def test_shipped_data_says_where_it_comes_from() -> None:
     data = [path for path in PACKAGE.rglob("*") if path.suffix in DATA_SUFFIXES and "__pycache__" not in path.parts]
-    unattributed = [
-        path.relative_to(REPOSITORY).as_posix()
-        for path in data
-        if not (path.parent / "ATTRIBUTION.md").is_file()
-        or path.name not in (path.parent / "ATTRIBUTION.md").read_text(encoding="utf-8")
-    ]
-    assert unattributed == []
+    names = [path.relative_to(PACKAGE).as_posix() for path in data if path.name not in attribution(path)]
+    assert names == []
 
 
 def shipped_names() -> set[str]:
@@ -187,3 +194,33 @@ def test_shared_data_is_reached_through_the_fixture_alone() -> None:
     own = {Path(__file__), REPOSITORY / "tests" / "conftest.py"}
     others = [path for path in (REPOSITORY / "tests").rglob("*.py") if path not in own]
     assert [path.name for path in others if re.search(r"""["'/]shared["'/]""", path.read_text(encoding="utf-8"))] == []
+
+
+def test_a_host_elsewhere_is_refused_and_this_machine_is_not() -> None:
+    with pytest.raises(pytest.fail.Exception, match="reached for the network"):
+        socket.create_connection(("192.0.2.1", 80), timeout=0.1)
+    with pytest.raises(pytest.fail.Exception, match="reached for the network"):
+        socket.getaddrinfo("example.org", 443)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        assert client.getpeername() == server.getsockname()
+
+
+def test_absent_shared_data_skips_here_and_fails_on_a_build_server(
+    shared_data: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no/such"):
+        shared_data("no/such")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no/such"):
+        shared_data("no/such")
+
+
+def test_no_test_sees_the_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert Path(os.environ["XDG_CONFIG_HOME"]).is_relative_to(tmp_path_factory.getbasetemp())
+    assert [name for name in os.environ if name.startswith("GOVERNANCE_")] == []
+
+
+def test_a_missing_golden_file_fails(golden: Callable[[str, str], None]) -> None:
+    with pytest.raises(pytest.fail.Exception, match="no/such.txt"):
+        golden("no/such.txt", "text")
