@@ -1,0 +1,1 @@
+"""SQL engines: one file each. DuckDB is the embedded default."""

@@ -1,0 +1,26 @@
+"""Loads the open sets: each file in `sources`, `checks`, `explainers` and `artefacts` is one more kind."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from governance.sources import Source
+
+
+def modules(package: str) -> dict[str, ModuleType]:
+    """Name with hyphens -> module, for each file of a package that does not begin with an underscore."""
+    found = import_module(package)
+    names = sorted(item.name for item in iter_modules(found.__path__) if not item.name.startswith("_"))
+    return {name.replace("_", "-"): import_module(f"{package}.{name}") for name in names}
+
+
+@cache
+def sources() -> dict[str, Source]:
+    """Name -> source, in order of name."""
+    return {name: module.SOURCE for name, module in modules("governance.sources").items()}

@@ -1,0 +1,223 @@
+"""Mapping files: a user's own table -> canonical columns, validated with the line of each mistake."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from governance import yamltext
+from governance.errors import Mistake, NotFoundError, PolicyError, nearest
+from governance.tables import CANONICAL, DECISIONS, REQUESTS, SIDE_TABLES, TAGS, TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNITS_US = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001, "min": 60_000_000}
+EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0.001}
+
+# Filled in by ingestion, never by a mapping
+_INTERNAL = frozenset(
+    "request_uid source id_origin input_state output_state n_decisions quality_flags is_conflict file_sha256 row_no "
+    "decision_id item_index score_digits target_id outcome_id value_num".split()
+)
+_DECIDES = tuple(
+    name
+    for name in DECISIONS.names
+    if name not in _INTERNAL and REQUESTS.column(name) is None and name not in ("model", "decision_ts")
+)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnRule(_Model):
+    """How one canonical column is filled.
+
+    Attributes:
+        column: Column of the table, or a dotted path into nested JSON.
+        constant: The same value for every record.
+        format: Of times: iso, epoch_s, epoch_ms, epoch_us, epoch_ns or a strptime pattern.
+        timezone: Of times without an offset; without one they are taken as UTC and flagged.
+        unit: Of durations: s, ms, us, ns or min.
+        scale: Factor for a number, such as 0.01 for cents.
+        map: Canonical text of a value -> what it means.
+        default: For a value that `map` does not name.
+        bands: Ascending limits; a number becomes the band it lies in (`25-`, `25..39`, `40+`).
+    """
+
+    column: str | None = None
+    constant: bool | int | float | str | None = None
+    format: str | None = None
+    timezone: str | None = None
+    unit: str | None = None
+    scale: float | None = None
+    map: dict[str, bool | int | float | str | None] | None = None
+    default: bool | int | float | str | None = None
+    bands: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ColumnRule:
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("give either 'column' or 'constant'")
+        if self.unit is not None and self.unit not in UNITS_US:
+            raise ValueError(f"the unit must be one of {', '.join(UNITS_US)}")
+        if self.bands is not None and list(self.bands) != sorted(set(self.bands)):
+            raise ValueError("bands must ascend")
+        return self
+
+
+def _rule(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
+class OutcomeRule(_Model):
+    """A truth that the table carries about its own decisions."""
+
+    name: str
+    column: str
+    positive: str | None = None
+    known: ColumnRule
+    occurred: ColumnRule | None = None
+
+    @field_validator("known", "occurred", mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return _rule(value)
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value).lower() if isinstance(value, bool) else None if value is None else str(value)
+
+
+class Mapping(_Model):
+    """One mapping file.
+
+    Attributes:
+        source: Name under which the records are stored; part of their identity.
+        table: requests (with decisions) or a side table: outcomes, reviews, assessments.
+        columns: Canonical column -> rule.
+        features: The model's inputs, or "*" for every column that is not named elsewhere.
+        subjects: Protected attribute -> rule.
+        outcomes: Truths in the same table.
+        null_values: Texts that mean nothing was logged.
+    """
+
+    source: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")
+    table: str = "requests"
+    columns: dict[str, ColumnRule] = Field(min_length=1)
+    features: tuple[str, ...] | str = ()
+    subjects: dict[str, ColumnRule] = Field(default_factory=dict)
+    outcomes: tuple[OutcomeRule, ...] = ()
+    null_values: tuple[str, ...] = ("",)
+
+    @field_validator("columns", "subjects", mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {name: _rule(rule) for name, rule in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("outcomes", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, dict) else value
+
+    @property
+    def decides(self) -> bool:
+        """Whether its records are decisions and not requests alone."""
+        return self.table == "requests" and bool(set(self.columns) & set(_DECIDES) or self.subjects or self.features)
+
+
+def read_mapping(path: Path) -> tuple[Mapping, str]:
+    """The mapping in a file, and the digest of its bytes.
+
+    Raises:
+        NotFoundError: There is no such file.
+        PolicyError: It is not a mapping; carries every mistake with its line.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(f"the mapping cannot be read ({error.strerror})", where=str(path)) from error
+    document = yamltext.parse(raw, str(path))
+    if not isinstance(document.value, dict):
+        raise PolicyError([Mistake(str(path), "a mapping file is a YAML mapping", "it begins with 'source: NAME'")])
+    mistakes = list(_unknown_columns(document))
+    try:
+        mapping = Mapping.model_validate(document.value)
+    except ValidationError as error:
+        mistakes += validation_mistakes(error, document, Mapping)
+        raise PolicyError(mistakes) from error
+    if mistakes:
+        raise PolicyError(mistakes)
+    return mapping, hashlib.sha256(raw).hexdigest()
+
+
+def allowed_columns(table: str) -> tuple[str, ...]:
+    """Canonical columns that a mapping of that table may name."""
+    if table == "requests":
+        names = [*REQUESTS.names, *_DECIDES, "decision_ts", "model"]
+        types = {column.name: column.type for column in (*REQUESTS.columns, *DECISIONS.columns)}
+        return tuple(name for name in names if name not in _INTERNAL and types[name] != TAGS)
+    names = [name for name in CANONICAL[table].names if name not in _INTERNAL | {"decision_id"}]
+    return ("request_id", *names)
+
+
+def _unknown_columns(document: yamltext.Document) -> Iterator[Mistake]:
+    value = document.value
+    if not isinstance(value, dict):
+        return
+    table = value.get("table", "requests")
+    if table not in ("requests", *SIDE_TABLES):
+        known = ("requests", *SIDE_TABLES)
+        yield Mistake(document.at(("table",)), f"no table is called '{table}'", f"use one of {', '.join(known)}")
+        return
+    columns = value.get("columns")
+    names = allowed_columns(str(table))
+    for name in columns if isinstance(columns, dict) else ():
+        if name not in names:
+            hint = nearest(name, names) or "`governance sources --columns` lists them"
+            yield Mistake(document.at(("columns", name)), f"no canonical column is called '{name}'", hint)
+    if isinstance(columns, dict):
+        yield from _missing_columns(document, str(table), columns)
+    for name in value["subjects"] if isinstance(value.get("subjects"), dict) else ():
+        if CANONICAL["subjects"].column(name) or not name.isidentifier():
+            what = f"a protected attribute cannot be called '{name}'"
+            yield Mistake(document.at(("subjects", name)), what, "use a word such as sex or age_band")
+
+
+def _missing_columns(document: yamltext.Document, table: str, columns: dict[str, Any]) -> Iterator[Mistake]:
+    needed = {
+        "requests": ("start_ts",),
+        "outcomes": ("request_id", "name", "known_ts"),
+        "reviews": ("request_id", "requested_ts"),
+        "assessments": ("request_id", "name", "created_ts"),
+    }[table]
+    for name in needed:
+        if name not in columns:
+            hint = "a time column, or {constant: 2026-07-01T00:00:00Z}" if name.endswith("_ts") else None
+            yield Mistake(document.at(("columns",)), f"'{name}' must be mapped", hint)
+
+
+def validation_mistakes(
+    error: ValidationError, document: yamltext.Document, model: type[BaseModel], prefix: tuple[str | int, ...] = ()
+) -> Iterator[Mistake]:
+    """The mistakes that pydantic found, each at its line, with the nearest known name for a misspelt one."""
+    for item in error.errors():
+        path = prefix + tuple(part for part in item["loc"] if not str(part).startswith(("function-", "tagged-")))
+        if item["type"] == "extra_forbidden":
+            name = str(path[-1])
+            known = tuple(model.model_fields)
+            yield Mistake(document.at(path), f"no field is called '{name}'", nearest(name, known))
+        else:
+            text = item["msg"].removeprefix("Value error, ")
+            yield Mistake(document.at(path), text[0].lower() + text[1:])
+
+
+def is_time(column: str, table: str) -> bool:
+    """Whether a canonical column of that table holds a time."""
+    tables = (REQUESTS, DECISIONS) if table == "requests" else (CANONICAL[table],)
+    return any(known.type == TIME for found in tables if (known := found.column(column)))

@@ -1,0 +1,185 @@
+"""A workspace: a folder with governance.toml, policies, notebooks, reports and a store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from governance.errors import GovernanceError, NotFoundError, nearest
+
+SETTINGS_FILE = "governance.toml"
+_TEMPLATE = """\
+# Settings of this workspace. All have defaults; these are they.
+
+# timezone = "UTC"              # days, months and quarters begin at midnight of this zone
+# fiscal_year_start_month = 1   # month in which Q1 begins
+# payloads = "digest"           # "keep" stores prompt and response bodies; otherwise only their digests
+# keep_raw = false              # true keeps a copy of every ingested file in the store
+
+# The ledger is signed with this key. Keep it where those who write to the store cannot read it.
+key = {key}
+"""
+_KNOWN = ("timezone", "fiscal_year_start_month", "payloads", "keep_raw", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace that was found.
+
+    Attributes:
+        root: Its folder.
+        timezone: Zone in which windows begin.
+        fiscal_year_start_month: 1 to 12.
+        keep_payloads: Whether prompt and response bodies are stored.
+        keep_raw: Whether ingested files are stored as they are.
+        key: Where the signing key lies.
+    """
+
+    root: Path
+    timezone: str
+    fiscal_year_start_month: int
+    keep_payloads: bool
+    keep_raw: bool
+    key: Path
+
+    @property
+    def store(self) -> Path:
+        """The store's folder."""
+        return self.root / "store"
+
+    @property
+    def policies(self) -> Path:
+        """The folder of policies."""
+        return self.root / "policies"
+
+    @property
+    def notebooks(self) -> Path:
+        """The folder of notebooks."""
+        return self.root / "notebooks"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of reports."""
+        return self.root / "reports"
+
+
+def find_workspace(given: Path | None, *, cwd: Path, environment: Mapping[str, str]) -> Workspace:
+    """The workspace that was named, or the nearest one around the current folder.
+
+    Raises:
+        NotFoundError: There is none.
+        GovernanceError: Its settings are wrong.
+    """
+    named = given or (Path(environment["GOVERNANCE_WORKSPACE"]) if environment.get("GOVERNANCE_WORKSPACE") else None)
+    if named is not None:
+        if not (named / SETTINGS_FILE).is_file():
+            raise NotFoundError(
+                f"this folder is no workspace: it has no {SETTINGS_FILE}",
+                where=str(named),
+                hint=f"make one with `governance init {named}`",
+            )
+        return _read(named.resolve(), environment)
+    for folder in (cwd, *cwd.parents):
+        if (folder / SETTINGS_FILE).is_file() and (folder / "store" / "ledger").is_dir():
+            return _read(folder, environment)
+    raise NotFoundError(
+        "there is no workspace here or in a folder above",
+        where=str(cwd),
+        hint="make one with `governance init DIR`, or name one with --workspace DIR",
+    )
+
+
+def _read(root: Path, environment: Mapping[str, str]) -> Workspace:
+    path = root / SETTINGS_FILE
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GovernanceError(f"the settings are not TOML ({error})", where=str(path)) from error
+    for name in settings:
+        if name not in _KNOWN:
+            hint = nearest(name, _KNOWN) or f"known are {', '.join(_KNOWN)}"
+            raise GovernanceError(f"no setting is called '{name}'", where=str(path), hint=hint)
+    payloads = _setting(settings, "payloads", "digest", str, path)
+    if payloads not in ("digest", "keep"):
+        raise GovernanceError(f"payloads is '{payloads}'", where=str(path), hint='it must be "digest" or "keep"')
+    month = _setting(settings, "fiscal_year_start_month", 1, int, path)
+    if not 1 <= month <= 12:  # noqa: PLR2004 - months
+        raise GovernanceError(f"fiscal_year_start_month is {month}", where=str(path), hint="it must be 1 to 12")
+    key = _setting(settings, "key", str(default_key(root, environment)), str, path)
+    return Workspace(
+        root,
+        _setting(settings, "timezone", "UTC", str, path),
+        month,
+        payloads == "keep",
+        _setting(settings, "keep_raw", False, bool, path),
+        (root / Path(key).expanduser()) if not Path(key).is_absolute() else Path(key),
+    )
+
+
+def _setting(settings: dict[str, Any], name: str, default: Any, kind: type, path: Path) -> Any:
+    value = settings.get(name, default)
+    if type(value) is not kind:
+        raise GovernanceError(f"{name} must be a {kind.__name__}, not {value!r}", where=str(path))
+    return value
+
+
+def default_key(root: Path, environment: Mapping[str, str]) -> Path:
+    """Where the signing key of a new workspace goes: outside the store, in the user's configuration folder."""
+    home = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return home / "governance" / "keys" / f"{root.name or 'workspace'}.pem"
+
+
+def shipped(folder: str) -> Path:
+    """A folder of files that come with the package: `policies` or `notebooks`."""
+    package = Path(str(files("governance")))
+    inside = package / "_shipped" / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def make_workspace(root: Path, *, environment: Mapping[str, str], now: str) -> Workspace:
+    """Makes a workspace: settings, shipped policies and notebooks, a store, and a signing key outside of it.
+
+    Raises:
+        GovernanceError: The folder is a workspace already, or holds other things.
+    """
+    from governance.ledger import Ledger  # noqa: PLC0415 - `init` alone writes
+    from governance.notes import create_key  # noqa: PLC0415
+
+    if (root / SETTINGS_FILE).exists() or (root / "store").exists():
+        raise GovernanceError("there is a workspace here already", where=str(root), hint="choose another folder")
+    root.mkdir(parents=True, exist_ok=True)
+    resolved = root.resolve()
+    key = _free_key(default_key(resolved, environment))
+    create_key(key)
+    Ledger.create(resolved / "store", origin=f"governance/{_slug(resolved.name)}", key_path=key, at=now)
+    for folder in ("policies", "notebooks"):
+        if shipped(folder).is_dir():
+            shutil.copytree(shipped(folder), resolved / folder, dirs_exist_ok=True)
+    for folder in ("policies", "notebooks", "reports"):
+        (resolved / folder).mkdir(exist_ok=True)
+    text = _TEMPLATE.format(key='"' + str(key).replace("\\", "\\\\").replace('"', '\\"') + '"')
+    temporary = resolved / f".{SETTINGS_FILE}"
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, resolved / SETTINGS_FILE)  # noqa: PTH105 - last, so that a half-made folder is no workspace
+    return _read(resolved, environment)
+
+
+def _free_key(path: Path) -> Path:
+    """The path, or one with a number where another workspace has that name."""
+    number = 1
+    candidate = path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}.pem")
+    return candidate
+
+
+def _slug(name: str) -> str:
+    """A name without what the first line of a checkpoint cannot hold."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "workspace"
