@@ -1,0 +1,150 @@
+"""OTLP/JSON as plain values: spans, log records and metrics with the attributes of their resource.
+
+Written as proto3 JSON says, and as real exporters deviate from it: names in camel or snake case, enums as numbers or
+names, 64-bit integers as text or numbers. Source: opentelemetry-proto, docs/specification.md, "JSON Protobuf Encoding".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from governance.conversions import brief
+from governance.sources import UnreadableError
+
+# what a file holds: the list on top, its groups, the records in a group, and the name of one record
+SIGNALS = (
+    ("resourceSpans", ("scopeSpans", "instrumentationLibrarySpans"), "spans", "span"),
+    ("resourceLogs", ("scopeLogs", "instrumentationLibraryLogs"), "logRecords", "log_record"),
+    ("resourceMetrics", ("scopeMetrics", "instrumentationLibraryMetrics"), "metrics", "metric"),
+)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@cache
+def _snake(name: str) -> str:
+    return _HUMP.sub("_", name).lower()
+
+
+def member(message: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  (JSON is anything)
+    """The member of a message by its camel-case name, however it is written; None if absent."""
+    value = message.get(name)
+    return message.get(_snake(name)) if value is None else value
+
+
+def is_otlp(value: Mapping[str, Any]) -> bool:
+    """Whether the object is an OTLP export of spans, logs or metrics."""
+    return any(isinstance(member(value, top), list) for top, *_ in SIGNALS)
+
+
+def split(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The records of an export: `{"resource": attributes, "scope": name, "span" | "log_record" | "metric": message}`.
+
+    A part that is not formed as the specification says is a record too, under the name `malformed`.
+    """
+    if not is_otlp(value):
+        yield {"malformed": value}
+        return
+    for top, groups, records, name in SIGNALS:
+        for resource_group in _messages(member(value, top)):
+            if not isinstance(resource_group, Mapping):
+                yield {"malformed": resource_group}
+                continue
+            resource = member(resource_group, "resource")
+            shared = {"resource": _attribute_list(resource)}
+            for scope_group in [group for key in groups for group in _messages(member(resource_group, key))]:
+                yield from _records(scope_group, shared, records, name)
+
+
+def _records(group: Any, shared: dict[str, Any], records: str, name: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+    if not isinstance(group, Mapping):
+        yield {"malformed": group}
+        return
+    scope = group.get("scope")
+    scope_name = scope.get("name") if isinstance(scope, Mapping) else None
+    for message in _messages(member(group, records)):
+        kind = name if isinstance(message, Mapping) else "malformed"
+        yield {**shared, "scope": scope_name, kind: message}
+
+
+def _messages(value: Any) -> list[Any]:  # noqa: ANN401
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _attribute_list(holder: Any) -> Any:  # noqa: ANN401
+    return holder.get("attributes") if isinstance(holder, Mapping) else None
+
+
+def attributes(listed: Any) -> dict[str, Any]:  # noqa: ANN401  (as logged, may be of any form)
+    """A list of key-value messages as a dict; a key that stands twice has its last value.
+
+    Raises:
+        UnreadableError: `type_mismatch`, not a list of key-value messages.
+    """
+    if listed is None:
+        return {}
+    pairs = listed if isinstance(listed, list) else [listed]
+    if all(isinstance(pair, Mapping) and isinstance(pair.get("key"), str) for pair in pairs):
+        return {pair["key"]: any_value(pair.get("value")) for pair in pairs}
+    raise UnreadableError("type_mismatch", f"attributes are not a list of keys and values: {brief(listed)}")
+
+
+def any_value(value: Any) -> Any:  # noqa: ANN401  (an attribute is anything)
+    """What an AnyValue message holds: text, truth value, int, Decimal, list, dict, or None.
+
+    Bytes stay base64 text; an integer stays text where it is no integer, for the column that reads it to judge.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    for name, read in _KINDS_OF_VALUE.items():
+        if (held := member(value, name)) is not None:
+            return read(held)
+    return None
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,20}", value, re.ASCII) else value
+
+
+def _double(value: object) -> object:
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
+def _values(message: object) -> list[Any]:
+    return [any_value(item) for item in _messages(message.get("values"))] if isinstance(message, Mapping) else []
+
+
+_KINDS_OF_VALUE: dict[str, Callable[[Any], Any]] = {
+    "stringValue": str,
+    "bytesValue": str,
+    "intValue": _whole,
+    "doubleValue": _double,
+    "boolValue": bool,
+    "arrayValue": _values,
+    "kvlistValue": lambda message: attributes(message.get("values")) if isinstance(message, Mapping) else {},
+}
+
+
+def events(span: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The events of a span, without malformed ones."""
+    return [event for event in _messages(span.get("events")) if isinstance(event, Mapping)]
+
+
+def status_name(span: Mapping[str, Any]) -> str:
+    """UNSET, OK or ERROR."""
+    status = span.get("status")
+    code = status.get("code") if isinstance(status, Mapping) else None
+    word = str(code).upper().removeprefix("STATUS_CODE_")
+    return {"1": "OK", "2": "ERROR"}.get(word, word if word in {"OK", "ERROR"} else "UNSET")
+
+
+def status_message(span: Mapping[str, Any]) -> str | None:
+    """What the status says in words."""
+    status = span.get("status")
+    message = status.get("message") if isinstance(status, Mapping) else None
+    return message if isinstance(message, str) and message else None

@@ -1,0 +1,298 @@
+"""OpenTelemetry traces as OTLP/JSON: spans of model requests, in five generations of attribute names.
+
+A span that is no model request (a tool, a retrieval, an agent's step, a web call) is ignored and counted by its kind:
+its tokens are those of the model requests under it, so that counting both would count twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from governance.conversions import (
+    NS_PER_US,
+    US_PER_MS,
+    US_PER_S,
+    as_text,
+    at_nanoseconds,
+    canonical_json,
+    hex_id,
+    nanoseconds,
+    sha256_of,
+)
+from governance.fields import (
+    HTTP_ERROR,
+    Bodies,
+    Fields,
+    body_text,
+    error_status,
+    http_status,
+    parameter_text,
+    token_flags,
+)
+from governance.genai_names import (
+    FLATTENED,
+    INVOCATION,
+    OPERATIONS,
+    OTHER_NAMES,
+    OTHER_SPANS,
+    PARAMETERS,
+    PROVIDERS,
+    SIGNS_OF_A_REQUEST,
+    TEXT_NAMES,
+    TOKEN_NAMES,
+)
+from governance.protojson import attributes, events, is_otlp, member, split, status_message, status_name
+from governance.sources import Ignored, Row, Rows, Source, UnreadableError
+
+ALIASES = TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES
+FIRST_TOKEN_EVENTS = ("First Token Stream Event", "ai.stream.firstChunk")
+OPEN_OPERATIONS = "gen_ai.operation.name"  # conventions add operations; an unknown one that counts tokens is a request
+EVALUATION = "gen_ai.evaluation.result"
+EVALUATION_NAMES = {
+    "name": ("gen_ai.evaluation.name",),
+    "score": ("gen_ai.evaluation.score.value",),
+    "label": ("gen_ai.evaluation.score.label",),
+    "target": ("gen_ai.response.id",),
+}
+_ALWAYS = ("request_uid", "source", "request_id", "id_origin", "operation", "start_ts", "status", "n_decisions")
+
+
+def _request(columns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"requests.{column}" for column in columns)
+
+
+class OtlpSource(Source):
+    """Spans in the forms of OpenTelemetry GenAI (current and old), vLLM, OpenInference, MLflow and Vercel AI."""
+
+    name: ClassVar[str] = "otlp"
+    title: ClassVar[str] = "OpenTelemetry traces (OTLP/JSON): GenAI, vLLM, OpenInference, MLflow, Vercel AI spans"
+    fills: ClassVar[tuple[str, ...]] = (
+        *_request((*_ALWAYS, "trace_id", "span_id", "parent_span_id", "end_ts", "latency_us", "ttft_us", "queue_us")),
+        *_request(("provider", *TEXT_NAMES, *TOKEN_NAMES, "parameters", "cost_reported", "cost_currency")),
+        *_request(("http_status", "error_type", "finish_reasons", "tags", "input_state", "output_state")),
+        *_request(("quality_flags",)),
+        *(f"payloads.{column}" for column in Bodies.columns),
+        *(f"assessments.{column}" for column in ("assessment_id", "target_id", "name", "score", "label", "created_ts")),
+    )
+    verified: ClassVar[str] = (
+        "12 OpenInference spans recorded by Envoy AI Gateway (attributes only), one span in its OpenTelemetry and its "
+        "OpenInference form, the OTLP example files; vLLM, MLflow, Vercel AI and old GenAI names on made spans only"
+    )
+
+    def recognises(self, value: Mapping[str, Any]) -> bool:
+        """Whether the object is an OTLP export of spans, logs or metrics."""
+        return is_otlp(value)
+
+    def split(self, value: Mapping[str, Any]) -> Iterable[Any]:
+        """One record per span, log record or metric, each with the attributes of its resource."""
+        return split(value)
+
+    def rows(self, record: Any) -> Rows | Ignored:  # noqa: ANN401  (as the interface)
+        """A request with its bodies, an assessment for an evaluation event, or the kind of another record."""
+        if not isinstance(record, Mapping):
+            raise UnreadableError("not_an_object", "the record is not one that this source has split off")
+        if "span" in record:
+            return _span_rows(record["span"], attributes(record["resource"]))
+        if "log_record" in record:
+            return _log_rows(record["log_record"])
+        if "metric" in record:
+            return Ignored("metric")
+        raise UnreadableError("missing_value", "neither resourceSpans nor resourceLogs nor resourceMetrics")
+
+
+SOURCE = OtlpSource()
+
+
+def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | Ignored:
+    own = attributes(span.get("attributes"))
+    for event in events(span):
+        if event.get("name") == "exception":
+            own = attributes(event.get("attributes")) | own
+    fields = Fields({**resource, **own}, ALIASES, encoded=lambda key: key.startswith("mlflow."))
+    operation = _operation(own, fields, str(span.get("name") or ""))
+    if isinstance(operation, Ignored):
+        return operation
+    row = _identity(span) | {"operation": operation, "source": SOURCE.name, "n_decisions": 0}
+    row |= _times(span, fields)
+    row |= {column: fields.text(column) for column in TEXT_NAMES}
+    row |= {column: fields.tokens(column) for column in TOKEN_NAMES}
+    row |= _cost(fields) | _result(span, fields, is_ended=row["end_ts"] is not None)
+    row["provider"] = _provider(fields)
+    row["parameters"] = _parameters(fields) or None
+    row["tags"] = {**fields.scalars("metadata"), **fields.labels("labels")} or None
+    bodies = Bodies(row["request_uid"], row["start_ts"])
+    row["input_state"] = bodies.add("request", _body("request_body", fields, own))
+    row["output_state"] = bodies.add("response", _body("response_body", fields, own))
+    bodies.add("error", _error_text(span, own))
+    odd = fields.flags | token_flags(row, fields.tokens("total_tokens")) | bodies.flags | _span_flags(span)
+    row["quality_flags"] = sorted(odd)
+    return Rows({"requests": [row], "payloads": bodies.rows})
+
+
+def _span_flags(span: Mapping[str, Any]) -> set[str]:
+    listed = span.get("attributes")
+    is_repeated = isinstance(listed, list) and len({pair["key"] for pair in listed}) < len(listed)
+    is_dropped = as_text(member(span, "droppedAttributesCount") or 0) != "0"
+    return {
+        flag for flag, is_set in (("repeated_attribute", is_repeated), ("attributes_dropped", is_dropped)) if is_set
+    }
+
+
+def _operation(own: Mapping[str, Any], fields: Fields, span_name: str) -> str | Ignored:
+    """The operation of a model request, or what the span is instead."""
+    is_like_a_request = any(own.get(name) is not None for name in SIGNS_OF_A_REQUEST)
+    for name, operations in OPERATIONS.items():
+        kind = as_text(own.get(name) or "").strip('"').lower()
+        if kind in {"", "unknown"}:
+            continue
+        if kind in operations:
+            return operations[kind] or _operation_of_body(own, fields, span_name) or "chat"
+        if kind not in OTHER_SPANS and name == OPEN_OPERATIONS and is_like_a_request:
+            return kind
+        return Ignored(OTHER_SPANS.get(kind, f"{kind} span"))
+    if is_like_a_request:
+        return _operation_of_body(own, fields, span_name) or "inference"
+    return Ignored("not a model request")
+
+
+def _operation_of_body(own: Mapping[str, Any], fields: Fields, span_name: str) -> str | None:
+    if fields.text("output_type") == "image":
+        return "image"
+    if fields.raw("body_object") == "text_completion" or _has(own, "llm.prompts.", "llm.choices."):
+        return "completion"
+    if fields.raw("body_messages") or _has(own, "llm.input_messages.", "gen_ai.input.messages"):
+        return "chat"
+    if fields.raw("body_prompt"):
+        is_image = fields.raw("body_images") is not None or span_name.lower().startswith("image")
+        return "image" if is_image else "completion"
+    request_id = fields.text("client_request_id") or fields.text("response_id") or ""
+    return {"chatcmpl": "chat", "cmpl": "completion"}.get(request_id.partition("-")[0])
+
+
+def _has(own: Mapping[str, Any], *starts: str) -> bool:
+    return any(key.startswith(starts) for key in own)
+
+
+def _identity(span: Mapping[str, Any]) -> Row:
+    trace_id, span_id = hex_id(member(span, "traceId"), 16), hex_id(member(span, "spanId"), 8)
+    is_native = trace_id is not None and span_id is not None
+    return {
+        "request_uid": f"otlp:{trace_id}:{span_id}" if is_native else f"otlp:{sha256_of(canonical_json(span))[:32]}",
+        "id_origin": "native" if is_native else "content_hash",
+        "request_id": span_id,
+        "trace_id": trace_id,
+        "span_id": span_id,
+        "parent_span_id": hex_id(member(span, "parentSpanId"), 8),
+    }
+
+
+def _times(span: Mapping[str, Any], fields: Fields) -> Row:
+    start = nanoseconds(member(span, "startTimeUnixNano"), "startTimeUnixNano")
+    end = nanoseconds(member(span, "endTimeUnixNano"), "endTimeUnixNano")
+    if start is None:
+        raise UnreadableError("missing_value", "startTimeUnixNano is not set")
+    latency_us = fields.microseconds("latency_s", US_PER_S) if end is None else (end - start) // NS_PER_US
+    if end is not None and end < start:
+        fields.flags.add("negative_latency")
+        latency_us = None
+    return {
+        "start_ts": at_nanoseconds(start),
+        "end_ts": None if end is None else at_nanoseconds(end),
+        "latency_us": latency_us,
+        "ttft_us": _time_to_first_token(span, start, fields),
+        "queue_us": fields.microseconds("queue_s", US_PER_S),
+    }
+
+
+def _time_to_first_token(span: Mapping[str, Any], start: int, fields: Fields) -> int | None:
+    for column, unit_us in (("ttft_s", US_PER_S), ("ttft_ms", US_PER_MS)):
+        if (measured := fields.microseconds(column, unit_us)) is not None:
+            return measured
+    for event in events(span):
+        if event.get("name") in FIRST_TOKEN_EVENTS:
+            at = nanoseconds(member(event, "timeUnixNano"), "timeUnixNano")
+            return None if at is None or at < start else (at - start) // NS_PER_US
+    return None
+
+
+def _provider(fields: Fields) -> str | None:
+    """Who ran the model, under its current name in the conventions, so that generations agree."""
+    name, system = fields.text("provider"), fields.text("llm_system")
+    if name == "google" and system in PROVIDERS:
+        name = system
+    return None if name is None else PROVIDERS.get(name.lower(), name)
+
+
+def _cost(fields: Fields) -> Row:
+    cost = fields.money("cost_reported")
+    return {"cost_reported": cost, "cost_currency": None if cost is None else "USD"}
+
+
+def _result(span: Mapping[str, Any], fields: Fields, *, is_ended: bool) -> Row:
+    error_type = fields.text("error_type")
+    code = http_status(fields.raw("http_status"), error_type)
+    status = "ok" if is_ended else "incomplete"
+    if status_name(span) == "ERROR" or error_type or (code or 0) >= HTTP_ERROR:
+        status = error_status(error_type, code)
+    reasons = fields.texts("finish_reasons")
+    return {"status": status, "http_status": code, "error_type": error_type, "finish_reasons": reasons}
+
+
+def _parameters(fields: Fields) -> dict[str, str]:
+    """The sampling parameters under one name each, from attributes or from the JSON of the invocation."""
+    found: dict[str, str] = {}
+    for parameter, names in PARAMETERS.items():
+        keys = (key for name in names for key in ([at + name for at in INVOCATION] if name[0] == "#" else [name]))
+        if (value := fields.first_of(*keys)) is not None:
+            found[parameter] = fields.cleaned(parameter_text(parameter, value), parameter)
+    return found
+
+
+def _body(column: str, fields: Fields, own: Mapping[str, Any]) -> str | None:
+    """A body: one attribute that holds it whole, else the attributes that hold its messages one by one."""
+    body = body_text(fields.raw(column))
+    if body is None:
+        parts = {key: own[key] for key in own if _is_part(key, FLATTENED[column])}
+        return canonical_json(parts) if parts else None
+    whole = ("input.value", "input")  # of other generations; the conventions keep the system's instructions apart
+    if column == "request_body" and fields.first_of(*whole) is None and "gen_ai.system_instructions" in own:
+        parts = {"messages": "gen_ai.input.messages", "system_instructions": "gen_ai.system_instructions"}
+        return canonical_json({part: fields.nested(key) for part, key in parts.items()})
+    return body
+
+
+def _is_part(key: str, starts: Iterable[str]) -> bool:
+    return any(key.startswith(start) and key[len(start) :][:1].isdigit() for start in starts)
+
+
+def _error_text(span: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
+    return status_message(span) or body_text(own.get("exception.message"))
+
+
+def _log_rows(log: Mapping[str, Any]) -> Rows | Ignored:
+    """An evaluation of an earlier answer, which instrumentations log as an event."""
+    own = attributes(log.get("attributes"))
+    event = member(log, "eventName") or own.get("event.name")
+    if event != EVALUATION:
+        return Ignored("log record")
+    fields = Fields(own, EVALUATION_NAMES)
+    ns = nanoseconds(member(log, "timeUnixNano"), "timeUnixNano") or nanoseconds(
+        member(log, "observedTimeUnixNano"), "observedTimeUnixNano"
+    )
+    target = fields.text("target") or hex_id(member(log, "spanId"), 8) or hex_id(member(log, "traceId"), 16)
+    name = fields.text("name")
+    if ns is None or target is None or name is None:
+        raise UnreadableError(
+            "missing_value", "an evaluation needs a time, a name, and the response or span that it judges"
+        )
+    score = fields.decimal("score")
+    row: Row = {
+        "assessment_id": f"otlp:{sha256_of(canonical_json(log))[:32]}",
+        "target_id": target,
+        "name": name,
+        "score": None if score is None else float(score),
+        "label": fields.text("label"),
+        "created_ts": at_nanoseconds(ns),
+    }
+    return Rows({"assessments": [row]})
