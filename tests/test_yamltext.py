@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.errors import Mistake, PolicyError
-from governance.yamltext import MAX_BYTES, MAX_DEPTH, Document, Value, parse, type_plain
+from governance.yamltext import MAX_BYTES, MAX_DEPTH, Value, parse, type_plain
 
 POLICY = """\
 # a comment
@@ -66,11 +66,12 @@ def test_values_and_lines() -> None:
         ("on", "on"), ("off", "off"), ("yes", "yes"), ("No", "No"), ("y", "y"),
         ("true", True), ("FALSE", False), ("tRue", "tRue"),
         ("null", None), ("~", None), ("", None), ("Null", None), ("nULL", "nULL"),
-        ("0123", "0123"), ("-07", "-07"), ("00", "00"), ("0", 0), ("-0", 0), ("+12", 12), ("0o17", 15), ("0x1F", 31), ("0b11", "0b11"),
+        ("0123", "0123"), ("-07", "-07"), ("00", "00"), ("0", 0), ("-0", 0), ("+12", 12),
+        ("0o17", 15), ("0x1F", 31), ("0b11", "0b11"),
         ("12:30:45", "12:30:45"), ("1:30", "1:30"), ("190:20:30", "190:20:30"), ("1_000", "1_000"),
         ("2026-07-01", "2026-07-01"), ("2026-07-01T00:00:00Z", "2026-07-01T00:00:00Z"),
-        ("1.", 1.0), (".5", 0.5), ("-1.5e-3", -0.0015), ("1e3", 1000.0), ("01.5", "01.5"), ("1e999", "1e999"), ("+.inf", math.inf),
-        ("-.INF", -math.inf), ("1.2.3", "1.2.3"), ("=", "="), ("<<", "<<"), ("9" * 5000, "9" * 5000),
+        ("1.", 1.0), (".5", 0.5), ("-1.5e-3", -0.0015), ("1e3", 1000.0), ("01.5", "01.5"), ("1e999", "1e999"),
+        ("+.inf", math.inf), ("-.INF", -math.inf), ("1.2.3", "1.2.3"), ("=", "="), ("<<", "<<"), ("9" * 5000, "9" * 5000),
     ],
 )  # fmt: skip
 def test_plain_scalars_follow_yaml_1_2(text: str, value: Value) -> None:
@@ -162,10 +163,12 @@ def test_lines_count_from_the_file() -> None:
 
 @given(st.text(max_size=60) | st.binary(max_size=60))
 def test_any_input_is_read_or_refused(text: str | bytes) -> None:
+    found: tuple[Mistake, ...] = ()
     try:
-        assert isinstance(parse(text, "p.yaml"), Document)
+        parse(text, "p.yaml")
     except PolicyError as error:
-        assert all(mistake.where.startswith("p.yaml") for mistake in error.mistakes)
+        found = error.mistakes
+    assert all(mistake.where.startswith("p.yaml") for mistake in found)
 
 
 values = st.recursive(

@@ -1,0 +1,153 @@
+"""LightGBM models as text (`booster.save_model`)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from governance.artefacts import Artefact, Link, Model
+from governance.artefacts._columns import Column, Level
+from governance.artefacts._libraries import load
+from governance.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from governance.artefacts._columns import Matrix
+
+# docs/Parameters.rst of LightGBM, `objective`: what the raw margin goes through.
+LINKS: Mapping[str, Link] = {
+    "binary": "logit",
+    "cross_entropy": "logit",
+    "xentropy": "logit",
+    "regression": "identity",
+    "regression_l1": "identity",
+    "huber": "identity",
+    "fair": "identity",
+    "quantile": "identity",
+    "mape": "identity",
+    "lambdarank": "identity",
+    "rank_xendcg": "identity",
+    "custom": "identity",
+    "poisson": "log",
+    "gamma": "log",
+    "tweedie": "log",
+}
+ROWS_AT_ONCE = 20_000  # a matrix of contributions of 100 columns is then 16 MB
+
+
+class LightGBMText(Artefact):
+    """LightGBM's text format, versions 3 and 4."""
+
+    format = "lightgbm-text"
+    library = "lightgbm"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether the file begins with a tree model and its version."""
+        return re.match(rb"tree\r?\nversion=v\d+\r?\n", head) is not None
+
+    def read(self, content: bytes, where: str) -> Model:
+        """The model, after a check that the text is whole: LightGBM itself takes a cut one for a smaller model."""
+        try:
+            text = content.decode("utf-8").replace("\r\n", "\n")  # it finds trees by byte offsets; CR would shift them
+        except UnicodeDecodeError as error:
+            raise SourceError(f"byte {error.start} is not text", where=where, hint="the file is damaged") from error
+        header = _header(text)
+        _require_whole(text, header, where)
+        lightgbm = load("lightgbm")
+        try:
+            booster = lightgbm.Booster(model_str=text, params={"verbosity": -1})
+        except (lightgbm.basic.LightGBMError, ValueError, KeyError, TypeError) as error:
+            hint = "the file is damaged; save it again"
+            raise SourceError("LightGBM cannot read this model", where=where, hint=hint) from error
+        return LightGBMModel(booster, text, header, where)
+
+
+class LightGBMModel:
+    """A loaded LightGBM booster with one margin per row."""
+
+    base = 0.0  # the mean of the training labels is in the leaves of the first tree
+
+    def __init__(self, booster: Any, text: str, header: Mapping[str, str], where: str) -> None:  # noqa: ANN401  (no stubs)
+        self.booster = booster
+        self.where = where
+        self.library = f"lightgbm {load('lightgbm').__version__}"
+        self.trees = int(booster.num_trees())
+        self.objective = header.get("objective", "custom")
+        if int(header.get("num_tree_per_iteration", "1")) != 1:
+            what = f"the model has {header['num_class']} classes, and only models with one score per row are explained"
+            raise SourceError(what, where=where, hint="register one model per class")
+        if re.search(r"^is_linear=1$", text, re.MULTILINE):
+            what = "the model has linear leaves, which no explainer here can attribute"
+            raise SourceError(what, where=where, hint="train it with linear_tree=false")
+        self.link, self.link_scale = _link(self.objective, where)
+        self.classes = 2 if self.link == "logit" else 1
+        self.columns = _columns(booster.feature_name(), text)
+        self.has_categorical_splits = re.search(r"^num_cat=[1-9]", text, re.MULTILINE) is not None
+
+    def margins(self, matrix: Matrix) -> Matrix:
+        """Raw margins, shape (n,)."""
+        return self._predict(matrix, raw_score=True)
+
+    def scores(self, matrix: Matrix) -> Matrix:
+        """Scores, shape (n,)."""
+        return self._predict(matrix)
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Path-dependent contributions, shape (n, columns + 1)."""
+        return self._predict(matrix, pred_contrib=True)
+
+    def _predict(self, matrix: Matrix, **options: bool) -> Matrix:
+        import numpy as np  # noqa: PLC0415  (only children load numpy)
+
+        parts = range(0, max(1, len(matrix)), ROWS_AT_ONCE)
+        found: Matrix = np.concatenate(
+            [self._predict_some(matrix[start : start + ROWS_AT_ONCE], options) for start in parts]
+        )
+        return found
+
+    def _predict_some(self, matrix: Matrix, options: Mapping[str, bool]) -> Matrix:
+        try:
+            found: Matrix = self.booster.predict(matrix, **options)
+        except load("lightgbm").basic.LightGBMError as error:
+            hint = "the model may be damaged"
+            raise SourceError("LightGBM cannot score these rows", where=self.where, hint=hint) from error
+        return found
+
+
+def _header(text: str) -> dict[str, str]:
+    """The lines `key=value` before the first tree."""
+    lines = text.partition("\nTree=")[0].splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def _require_whole(text: str, header: Mapping[str, str], where: str) -> None:
+    promised = len(header.get("tree_sizes", "").split())
+    found = len(re.findall(r"^Tree=\d+$", text, re.MULTILINE))
+    if found != promised or "\nend of trees\n" not in text:
+        what = f"the model is cut off: {found} of its {promised} trees are here"
+        raise SourceError(what, where=where, hint="copy the file again")
+
+
+def _link(objective: str, where: str) -> tuple[Link, float]:
+    name, *parameters = objective.split()
+    if name not in LINKS or "sqrt" in parameters:
+        what = f"the link of the objective '{objective}' is not known here"
+        raise SourceError(what, where=where, hint=f"known are {', '.join(LINKS)}")
+    scales = [float(parameter.removeprefix("sigmoid:")) for parameter in parameters if parameter.startswith("sigmoid:")]
+    return LINKS[name], scales[0] if scales else 1.0
+
+
+def _columns(names: list[str], text: str) -> tuple[Column, ...]:
+    """The inputs; levels where the model was trained on a pandas frame, which lists them by categorical column."""
+    found = re.search(r"^\[categorical_feature: ([\d,]+)\]$", text, re.MULTILINE)
+    places = sorted({int(place) for place in found[1].split(",") if place}) if found else []
+    listed = re.search(r"^pandas_categorical:(\[.*\])$", text, re.MULTILINE)
+    levels: list[list[Level]] = json.loads(listed[1]) if listed else []
+    # Columns named as categorical by number beside those of the frame make the list's order ambiguous: then no levels.
+    by_place = dict(zip(places, map(tuple, levels), strict=True)) if len(levels) == len(places) else {}
+    return tuple(Column(name, place in places, by_place.get(place)) for place, name in enumerate(names))
+
+
+ARTEFACT = LightGBMText()

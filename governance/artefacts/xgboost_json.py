@@ -1,0 +1,168 @@
+"""XGBoost models as JSON (`booster.save_model('model.json')`)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from governance.artefacts import Artefact, Link, Model, margin
+from governance.artefacts._columns import Column, Level
+from governance.artefacts._libraries import load
+from governance.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from governance.artefacts._columns import Matrix
+
+# doc/parameter.rst of XGBoost, `objective`: what the raw margin goes through.
+LINKS: Mapping[str, Link] = {
+    "binary:logistic": "logit",
+    "reg:logistic": "logit",
+    "binary:logitraw": "identity",
+    "reg:squarederror": "identity",
+    "reg:squaredlogerror": "identity",
+    "reg:pseudohubererror": "identity",
+    "reg:absoluteerror": "identity",
+    "rank:ndcg": "identity",
+    "rank:map": "identity",
+    "rank:pairwise": "identity",
+    "count:poisson": "log",
+    "reg:gamma": "log",
+    "reg:tweedie": "log",
+    "survival:cox": "log",
+}
+ROWS_AT_ONCE = 20_000  # a matrix of contributions of 100 columns is then 16 MB
+
+
+class XGBoostJSON(Artefact):
+    """XGBoost's JSON format."""
+
+    format = "xgboost-json"
+    library = "xgboost"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether the file is a JSON object whose first member is XGBoost's."""
+        return re.match(rb'\s*\{\s*"(learner|version)"\s*:\s*[\[{]', head) is not None and b'"learner"' in head
+
+    def read(self, content: bytes, where: str) -> Model:
+        """The model, read once as JSON for its names and once by XGBoost."""
+        xgboost = load("xgboost")
+        try:
+            booster = xgboost.Booster(params={"verbosity": 0})
+            learner = json.loads(content)["learner"]
+            booster.load_model(bytearray(content))
+            return XGBoostModel(booster, learner, where)
+        except (
+            xgboost.core.XGBoostError,
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            hint = "the file is damaged; save it again"
+            raise SourceError("XGBoost cannot read this model", where=where, hint=hint) from error
+
+
+class XGBoostModel:
+    """A loaded XGBoost booster with one margin per row."""
+
+    link_scale = 1.0
+
+    def __init__(self, booster: Any, learner: Mapping[str, Any], where: str) -> None:  # noqa: ANN401  (no stubs)
+        self.booster = booster
+        self.where = where
+        self.library = f"xgboost {load('xgboost').__version__}"
+        parameters = learner["learner_model_param"]
+        self.objective = str(learner["objective"]["name"])
+        if int(parameters["num_class"]) > 1 or int(parameters.get("num_target", 1)) > 1:
+            what = "the model has several outputs, and only models with one score per row are explained"
+            raise SourceError(what, where=where, hint="register one model per class")
+        if self.objective not in LINKS:
+            what = f"the link of the objective '{self.objective}' is not known here"
+            raise SourceError(what, where=where, hint=f"known are {', '.join(LINKS)}")
+        self.link = LINKS[self.objective]
+        self.classes = 2 if self.link == "logit" or self.objective == "binary:logitraw" else 1
+        self.base = _base(parameters["base_score"], self.link)
+        inner = learner["gradient_booster"]
+        model = inner.get("gbtree", inner)["model"]  # dart wraps a gbtree
+        self.trees = len(model.get("trees", []))
+        self.has_categorical_splits = any(tree.get("categories") for tree in model.get("trees", []))
+        self.columns = _columns(learner, model, int(booster.num_features()))
+        self.booster.feature_names = [column.name for column in self.columns]
+
+    def margins(self, matrix: Matrix) -> Matrix:
+        """Raw margins, shape (n,)."""
+        return self._predict(matrix, output_margin=True)
+
+    def scores(self, matrix: Matrix) -> Matrix:
+        """Scores, shape (n,)."""
+        return self._predict(matrix)
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Path-dependent contributions, shape (n, columns + 1)."""
+        return self._predict(matrix, pred_contribs=True)
+
+    def _predict(self, matrix: Matrix, **options: bool) -> Matrix:
+        import numpy as np  # noqa: PLC0415  (only children load numpy)
+
+        parts = range(0, max(1, len(matrix)), ROWS_AT_ONCE)
+        found: Matrix = np.concatenate(
+            [self._predict_some(matrix[start : start + ROWS_AT_ONCE], options) for start in parts]
+        )
+        return found
+
+    def _predict_some(self, matrix: Matrix, options: Mapping[str, bool]) -> Matrix:
+        xgboost = load("xgboost")
+        try:
+            rows = xgboost.DMatrix(
+                matrix,
+                feature_names=self.booster.feature_names,
+                feature_types=self.booster.feature_types,
+                enable_categorical=True,
+            )
+            found: Matrix = self.booster.predict(rows, **options).astype("float64")
+        except (xgboost.core.XGBoostError, ValueError) as error:
+            what = f"XGBoost cannot score these rows: {str(error).splitlines()[0][-200:]}"
+            raise SourceError(what, where=self.where, hint="look for infinite values") from error
+        return found
+
+
+def _base(base_score: str, link: Link) -> float:
+    """The base margin. It is written as a score, since 3.1 in a list; at a bound of the link it is no number."""
+    base = margin(float(base_score.strip("[]")), link)
+    if not math.isfinite(base):
+        raise ValueError(f"a base score of {base_score} has no margin")
+    return base
+
+
+def _columns(learner: Mapping[str, Any], model: Mapping[str, Any], count: int) -> tuple[Column, ...]:
+    names = learner.get("feature_names") or [
+        f"f{number}" for number in range(count)
+    ]  # as XGBoost's own dumps call them
+    types = learner.get("feature_types") or ["q"] * count
+    encodings = model.get("cats", {}).get("enc") or [{}] * count
+    return tuple(
+        Column(str(name), kind == "c", _levels(encoding) if kind == "c" else None)
+        for name, kind, encoding in zip(names, types, encodings, strict=True)
+    )
+
+
+def _levels(encoding: Mapping[str, Any]) -> tuple[Level, ...] | None:
+    """The categories of one feature in the order of their codes; text is stored as UTF-8 bytes with offsets."""
+    values = encoding.get("values") or []
+    if not values:
+        return None
+    if "offsets" not in encoding:
+        return tuple(values)
+    content = bytes(value % 256 for value in values)  # signed in the file
+    offsets = encoding["offsets"]
+    return tuple(content[start:end].decode("utf-8") for start, end in pairwise(offsets))
+
+
+ARTEFACT = XGBoostJSON()

@@ -1,0 +1,45 @@
+"""What is done to explain rows inside the sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from governance.artefacts._child import load
+from governance.artefacts._columns import matrix
+from governance.errors import SourceError
+from governance.explainers import explainer
+from governance.sandbox import Answer, Json
+
+if TYPE_CHECKING:
+    from governance.artefacts import Model
+    from governance.artefacts._columns import Matrix
+    from governance.explainers import Shares
+
+
+def explain(
+    method: str, *, path: str, sha256: str, where: str, rows: pa.Table, background: pa.Table | None = None
+) -> Answer:
+    """Contributions, the model's own margins, and the distance between them."""
+    chosen = explainer(method)
+    own_version = chosen.version()  # first: shap brings scikit-learn, which a model's library then may see
+    model = load(path, sha256, where)
+    wanted = matrix(rows, model.columns)
+    shares = chosen.attribute(model, wanted, None if background is None else matrix(background, model.columns))
+    value: Json = {"base_value": shares.base_value, "library": " on ".join(filter(None, (own_version, model.library)))}
+    return Answer(value, _tables(model, wanted, shares, where))
+
+
+def _tables(model: Model, rows: Matrix, shares: Shares, where: str) -> dict[str, pa.Table]:
+    import numpy as np  # noqa: PLC0415  (only children load numpy)
+
+    margins = model.margins(rows)
+    errors = abs(shares.base_value + shares.contributions.sum(axis=1) - margins)
+    if not np.isfinite(errors).all():
+        raise SourceError("the model or the method gives no number for a row", where=where, hint="it may be damaged")
+    columns = {column.name: shares.contributions[:, number] for number, column in enumerate(model.columns)}
+    return {
+        "contributions": pa.table({name: pa.array(values, pa.float64()) for name, values in columns.items()}),
+        "outputs": pa.table({"value": pa.array(margins), "additivity_error": pa.array(errors)}),
+    }
