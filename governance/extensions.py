@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from governance.checks import Check
     from governance.sources import Source
 
 
@@ -24,3 +25,19 @@ def modules(package: str) -> dict[str, ModuleType]:
 def sources() -> dict[str, Source]:
     """Name -> source, in order of name."""
     return {name: module.SOURCE for name, module in modules("governance.sources").items()}
+
+
+@cache
+def checks() -> dict[str, type[Check]]:
+    """Kind -> check, in order of name: the subclass of `Check` that each file defines."""
+    from governance.checks import Check  # noqa: PLC0415 - `governance.checks` is a package that lists itself
+
+    found = {}
+    for kind, module in modules("governance.checks").items():
+        own = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, Check) and value.__module__ == module.__name__
+        ]
+        found[kind] = own[-1]
+    return found

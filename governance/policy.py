@@ -1,0 +1,301 @@
+"""Policies: YAML kept in git -> versions with checks and waivers; every mistake at once, with its line.
+
+The policy that applies to a decision is the version in force when it was made, never the latest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from governance import yamltext
+from governance.catalogue import control_ids
+from governance.checks import Check
+from governance.errors import GovernanceError, Mistake, NotFoundError, PolicyError, nearest
+from governance.extensions import checks
+from governance.findings import Subject
+from governance.mapping import validation_mistakes
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Approval(_Model):
+    """Who approved a version, and when."""
+
+    by: str
+    on: date
+
+
+class InForce(_Model):
+    """Days on which a version applies; `to` is the first day on which it no longer does."""
+
+    from_: date = Field(alias="from")
+    to: date | None = None
+
+
+class Waiver(_Model):
+    """A failure that a named person excepts until a date."""
+
+    check: str
+    subject: dict[str, str] = Field(default_factory=dict)
+    reason: str = Field(min_length=1)
+    requested_by: str
+    approved_by: str
+    until: date
+
+    @model_validator(mode="after")
+    def _four_eyes(self) -> Waiver:
+        if self.requested_by.strip().lower() == self.approved_by.strip().lower():
+            raise ValueError("the one who asks for a waiver cannot approve it")
+        return self
+
+    def covers(self, check: str, subject: Subject, day: date) -> bool:
+        """Whether it excepts that subject of that check on that day."""
+        own = dict(subject)
+        return check == self.check and day <= self.until and all(own.get(k) == v for k, v in self.subject.items())
+
+
+def _texts(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+class AppliesTo(_Model):
+    """Which records a policy is about; each a glob or a list of them, case-sensitive."""
+
+    model: tuple[str, ...] = ()
+    operation: tuple[str, ...] = ()
+    business_unit: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    where: str | None = None
+
+    @field_validator("model", "operation", "business_unit", "environment", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return _texts(value)
+
+
+class _Head(_Model):
+    """A policy without its checks, which are validated each by its own kind."""
+
+    policy: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    version: int | str
+    owner: str
+    title: str | None = None
+    approved: Approval | None = None
+    in_force: InForce
+    applies_to: AppliesTo = Field(default_factory=AppliesTo)
+    favourable: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    checks: list[Any] = Field(min_length=1)
+    waivers: tuple[Waiver, ...] = ()
+
+    @field_validator("favourable", mode="before")
+    @classmethod
+    def _favourable(cls, value: Any) -> Any:
+        return {name: _texts(found) for name, found in value.items()} if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of a policy.
+
+    Attributes:
+        path: The file.
+        raw: Its bytes.
+        sha256: Their digest.
+        head: Its fields.
+        checks: Its checks, in order.
+    """
+
+    path: Path
+    raw: bytes
+    sha256: str
+    head: _Head
+    checks: tuple[Check, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the policy."""
+        return self.head.policy
+
+    @property
+    def version(self) -> str:
+        """Version, as text."""
+        return str(self.head.version)
+
+    def in_force(self, timezone: str) -> tuple[datetime, datetime | None]:
+        """First moment at which the version applies, and the first at which it no longer does."""
+        zone = ZoneInfo(timezone)
+        start = datetime.combine(self.head.in_force.from_, time(), zone).astimezone(UTC)
+        end = self.head.in_force.to
+        return start, None if end is None else datetime.combine(end, time(), zone).astimezone(UTC)
+
+
+def read_policies(paths: Sequence[Path]) -> list[Policy]:
+    """The policies in files and folders, each version ending where the next one of its name begins.
+
+    Raises:
+        NotFoundError: A path is missing, or a folder holds no policy.
+        PolicyError: Carries every mistake in every file.
+    """
+    mistakes: list[Mistake] = []
+    found: list[Policy] = []
+    for path in _files(paths):
+        try:
+            found.append(_read(path))
+        except PolicyError as error:
+            mistakes += error.mistakes
+    if not mistakes:
+        found, overlaps = _succession(found)
+        mistakes += overlaps
+    if mistakes:
+        raise PolicyError(mistakes)
+    return found
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
+            if not inside:
+                raise NotFoundError("the folder holds no policy", where=str(path), hint="policies end in .yaml")
+            yield from inside
+        elif path.is_file():
+            yield path
+        else:
+            raise NotFoundError("there is no such policy", where=str(path), hint="name a file, a folder or a policy")
+
+
+def _read(path: Path) -> Policy:
+    raw = path.read_bytes()
+    document = yamltext.parse(raw, str(path))
+    value = document.value
+    if not isinstance(value, dict):
+        raise PolicyError([Mistake(str(path), "a policy is a YAML mapping", "it begins with 'policy: NAME'")])
+    mistakes: list[Mistake] = []
+    head = None
+    try:
+        head = _Head.model_validate(value)
+    except ValidationError as error:
+        mistakes += validation_mistakes(error, document, _Head)
+    listed = value.get("checks")
+    read = list(_checks(listed if isinstance(listed, list) else [], document, mistakes))
+    if head is not None:
+        mistakes += _waiver_mistakes(head, read, document)
+    if mistakes or head is None:
+        raise PolicyError(sorted(mistakes, key=lambda mistake: _line(mistake.where)))
+    return Policy(path, raw, hashlib.sha256(raw).hexdigest(), head, tuple(read))
+
+
+def _line(where: str) -> int:
+    return next((int(part) for part in where.split(":") if part.strip().isdigit()), 0)
+
+
+def _checks(listed: list[Any], document: yamltext.Document, mistakes: list[Mistake]) -> Iterator[Check]:
+    known = checks()
+    seen: set[str] = set()
+    for place, item in enumerate(listed):
+        at: tuple[str | int, ...] = ("checks", place)
+        if not isinstance(item, dict):
+            mistakes.append(Mistake(document.at(at), "a check is a YAML mapping", "it begins with '- id: NAME'"))
+            continue
+        kind = item.get("kind")
+        if kind not in known:
+            hint = (nearest(str(kind), known) if kind else None) or f"known are {', '.join(known)}"
+            what = f"no check is called '{kind}'" if kind else "the check has no kind"
+            mistakes.append(Mistake(document.at((*at, "kind")), what, hint))
+            continue
+        try:
+            check = known[kind].model_validate(item)
+        except ValidationError as error:
+            mistakes.extend(validation_mistakes(error, document, known[kind], at))
+            continue
+        mistakes.extend(_check_mistakes(check, seen, document, at))
+        seen.add(check.id)
+        yield check
+
+
+def _check_mistakes(
+    check: Check, seen: set[str], document: yamltext.Document, at: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    if check.id in seen:
+        yield Mistake(document.at((*at, "id")), f"two checks are called '{check.id}'", "give each its own id")
+    known = control_ids()
+    for place, control in enumerate(check.controls):
+        if control not in known:
+            hint = nearest(control, known) or "`governance controls` lists them"
+            yield Mistake(document.at((*at, "controls", place)), f"no control is called '{control}'", hint)
+
+
+def _waiver_mistakes(head: _Head, read: Iterable[Check], document: yamltext.Document) -> Iterator[Mistake]:
+    ids = [check.id for check in read]
+    for place, waiver in enumerate(head.waivers):
+        if waiver.check not in ids:
+            at = document.at(("waivers", place, "check"))
+            yield Mistake(at, f"no check of this policy is called '{waiver.check}'", nearest(waiver.check, ids))
+
+
+def _succession(found: list[Policy]) -> tuple[list[Policy], list[Mistake]]:
+    """Versions with their ends: each ends where the next begins; a stated end that lies later is an overlap."""
+    result: list[Policy] = []
+    mistakes: list[Mistake] = []
+    for name in dict.fromkeys(policy.name for policy in found):
+        versions = sorted((policy for policy in found if policy.name == name), key=lambda p: p.head.in_force.from_)
+        for policy, following in zip(versions, [*versions[1:], None], strict=True):
+            own = policy.head.in_force
+            if following is None:
+                result.append(policy)
+                continue
+            begins = following.head.in_force.from_
+            if begins == own.from_ or (own.to is not None and own.to > begins):
+                what = f"versions {policy.version} and {following.version} of '{name}' are in force on the same days"
+                mistakes.append(Mistake(str(following.path), what, f"the other is {policy.path}"))
+            ended = own.model_copy(update={"to": own.to or begins})
+            result.append(
+                Policy(
+                    policy.path, policy.raw, policy.sha256, policy.head.model_copy(update={"in_force": ended}), policy.checks
+                )
+            )
+    return result, mistakes
+
+
+def find_policies(folder: Path, named: Sequence[str]) -> list[Policy]:
+    """The policies of a workspace, or those that were named: by name, file or folder.
+
+    Raises:
+        NotFoundError: A name or path names none.
+        PolicyError: Carries every mistake in every file that was read.
+    """
+    if not named:
+        return read_policies([folder])
+    paths = [Path(name) for name in named if Path(name).exists()]
+    names = [name for name in named if not Path(name).exists()]
+    found = read_policies(paths) if paths else []
+    if names:
+        known = read_policies([folder])
+        for name in names:
+            own = [policy for policy in known if policy.name == name]
+            if not own:
+                hint = nearest(name, {policy.name for policy in known})
+                raise NotFoundError(f"no policy is called '{name}'", where=str(folder), hint=hint)
+            found += own
+    return found
+
+
+def due_date(check: Check, judged: datetime) -> date:
+    """The day by which a failure must be answered."""
+    return (judged + timedelta(days=check.due_days)).date()
+
+
+def require(found: Sequence[Policy]) -> None:
+    """Refuses an empty set of policies."""
+    if not found:
+        raise GovernanceError("there are no policies to check", hint="write one, or copy a shipped one into policies/")
