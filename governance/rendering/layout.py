@@ -1,0 +1,64 @@
+"""Blocks in the order of a page: the cover first, headings without gaps in their levels, each with an anchor."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+from governance.blocks import AnyBlock, Cover, Heading, flat
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A page that is ready to be written; `cells` holds the blocks of each cell without cover and sections."""
+
+    cover: Cover
+    contents: tuple[Heading, ...]
+    cells: tuple[tuple[AnyBlock, ...], ...]
+
+    @property
+    def blocks(self) -> tuple[AnyBlock, ...]:
+        """All blocks after the cover."""
+        return tuple(block for blocks in self.cells for block in blocks)
+
+
+def laid_out(cells: Iterable[Sequence[AnyBlock]], title: str) -> Layout:
+    """The page: its cover is the first cover among the blocks, else one that holds the title; a page has no other.
+
+    Args:
+        cells: Blocks that belong together, in order.
+        title: The title of the page where no cover has one.
+    """
+    flattened = [tuple(flat(blocks)) for blocks in cells]
+    covers = [block for blocks in flattened for block in blocks if isinstance(block, Cover)]
+    used: set[str] = set()
+    level = 0
+    arranged: list[tuple[AnyBlock, ...]] = []
+    for blocks in flattened:
+        kept: list[AnyBlock] = []
+        for block in blocks:
+            if isinstance(block, Heading):
+                level = min(block.level, level + 1)
+                kept.append(_placed(block, level, used))
+            elif not isinstance(block, Cover):
+                kept.append(block)
+        arranged.append(tuple(kept))
+    contents = tuple(block for blocks in arranged for block in blocks if isinstance(block, Heading))
+    return Layout(covers[0] if covers else Cover(title), contents, tuple(arranged))
+
+
+def _placed(heading: Heading, level: int, used: set[str]) -> Heading:
+    """The heading with an anchor that no other has."""
+    wanted = heading.anchor or slug(heading.text)
+    anchor, number = wanted, 2
+    while anchor in used:
+        anchor, number = f"{wanted}-{number}", number + 1
+    used.add(anchor)
+    return replace(heading, anchor=anchor, level=cast("Literal[1, 2, 3]", level))
+
+
+def slug(text: str) -> str:
+    """An anchor made of a text: plain letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii").lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "part"
