@@ -1,8 +1,8 @@
 """Makes `governance/demo_data` anew from the public data sets named in its ATTRIBUTION.md.
 
-    python scripts/make_demo_data.py path/to/data
+    python scripts/make_demo_data.py path/to/data [folder to write to]
 
-The folder given holds `decisions/credit_default_taiwan.csv.gz`, `llm/gateway_bench_v0_2_1.parquet` and
+The first folder holds `decisions/credit_default_taiwan.csv.gz`, `llm/gateway_bench_v0_2_1.parquet` and
 `cost/genai_prices.json.gz`. Needs lightgbm, numpy and pyarrow; the same input gives the same files.
 """
 
@@ -123,17 +123,17 @@ def prices(path: Path) -> list[dict[str, object]]:
     return [{**mistral, "models": kept}]
 
 
-def main(data: Path) -> None:
+def main(data: Path, folder: Path = DEMO_DATA) -> None:
     """Writes the shipped files that are made from public data."""
     parts = split(data / "decisions" / "credit_default_taiwan.csv.gz")
     chosen = np.sort(np.random.default_rng(SEED + 1).choice(TRAINING_ROWS, BACKGROUND_ROWS, replace=False))
-    write(narrow(parts.applicants), DEMO_DATA / "credit" / "applicants.parquet")
-    write(inputs(parts.training).take(chosen), DEMO_DATA / "credit" / "background.parquet")
-    (DEMO_DATA / "credit" / "model.txt").write_text(train(parts.training).model_to_string(), encoding="utf-8")
-    write(measured(data / "llm" / "gateway_bench_v0_2_1.parquet"), DEMO_DATA / "gateway" / "measured.parquet")
+    write(narrow(parts.applicants), folder / "credit" / "applicants.parquet")
+    write(inputs(parts.training).take(chosen), folder / "credit" / "background.parquet")
+    (folder / "credit" / "model.txt").write_text(train(parts.training).model_to_string(), encoding="utf-8")
+    write(measured(data / "llm" / "gateway_bench_v0_2_1.parquet"), folder / "gateway" / "measured.parquet")
     text = json.dumps(prices(data / "cost" / "genai_prices.json.gz"), indent=1, ensure_ascii=False)
-    (DEMO_DATA / "gateway" / "prices.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "gateway" / "prices.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

@@ -95,7 +95,6 @@ def simulate(folder: Path, *, clean: bool = False, seed: int = SEED, faults: Fau
         faults: Which faults are planted; None plants all seven as the demo shows them.
 
     Raises:
-        NotFoundError: A fault names a month, group, unit or input that the demo does not have.
         MissingExtraError: lightgbm is not installed; the applicants are scored when this runs.
     """
     from governance.simulator.writing import write_credit, write_gateway  # noqa: PLC0415  (loads numpy and pyarrow)

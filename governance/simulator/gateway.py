@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
-from governance.errors import NotFoundError
 from governance.simulator.credit import is_silent
+from governance.simulator.faults import UNITS
 from governance.simulator.timeline import DAY_US, arrivals, monday_in, month_bounds, month_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ ROUTES = {
     "aibrix_naive_7": Route("case-triage", "mistral-small-2603"),
     "aibrix_high_low": Route(ARCHIVE, "mistral-medium-2508"),  # also the fallback of case-summary
 }
-UNITS = ("claims", "customer-care", "legal", "sales", "underwriting")
 USUAL_FALLBACK_SHARE = 0.15  # of the archive's requests; about 2 % of all summaries
 ERROR_SHARE = 0.005
 CACHE_SHARE = 0.01
@@ -173,8 +172,6 @@ def _swapped(times: Micros, these: Whole, those: Whole) -> Micros:
 
 def _moved_to_month(times: Micros, units: Words, groups: Words, fault: OverBudget, rng: np.random.Generator) -> Micros:
     """Moves summaries of one unit from other months into one, in exchange for those of other units."""
-    if fault.unit not in UNITS:
-        raise NotFoundError(f"there is no unit {fault.unit}", where="faults", hint=f"use one of {', '.join(UNITS)}")
     start, end = month_bounds(fault.month)
     inside = (times >= start) & (times < end)
     own, summary = units == fault.unit, groups == SUMMARY

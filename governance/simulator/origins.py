@@ -42,6 +42,7 @@ REAL_AND_SIMULATED: tuple[Origin, ...] = (
         computed=(
             "score (a LightGBM model trained on 12,000 other clients)",
             "decision, stage, rule",
+            "model, model_version (of that model)",
             "confidence, escalated",
         ),
         simulated=("time", "business_unit", "latency_ms", "threshold and rule (chosen for the demo)"),

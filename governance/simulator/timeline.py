@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from governance.errors import NotFoundError
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -39,17 +37,7 @@ def micros(moment: datetime) -> int:
 
 
 def month_bounds(month: str) -> tuple[int, int]:
-    """First moment of a month of the demo and first moment after it, microseconds since 1970.
-
-    Raises:
-        NotFoundError: The demo does not play in that month.
-    """
-    if month not in MONTHS:
-        raise NotFoundError(
-            f"the simulator does not play in {month}",
-            where="faults",
-            hint=f"use one of {', '.join(MONTHS)}",
-        )
+    """First moment of a month and first moment after it, microseconds since 1970."""
     first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     return micros(first), micros((first + timedelta(days=32)).replace(day=1))
 
