@@ -87,7 +87,8 @@ def money(value: Decimal, field: str) -> Decimal:
     Raises:
         UnreadableError: `out_of_range`, a million or more in either direction.
     """
-    if abs(value) < MONEY_LIMIT:
+    fits = not value or value.adjusted() < len(str(MONEY_LIMIT))  # looked at first: abs() of 1e9999999 overflows
+    if fits and abs(value) < MONEY_LIMIT:
         amount = value.quantize(MONEY_DIGITS)
         if abs(amount) < MONEY_LIMIT:
             return amount
@@ -185,7 +186,7 @@ def _number_text(value: Decimal) -> str:
     if not value.is_finite() or not value:
         return "NaN" if value.is_nan() else "0"
     if not -30 < value.adjusted() < 30:  # noqa: PLR2004  (1e999999 in plain digits is a megabyte)
-        return str(value.normalize())
+        return str(value)
     plain = format(value, "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 

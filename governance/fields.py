@@ -1,4 +1,4 @@
-"""The fields of one logged model request, by whichever of their names the log uses, and what was odd about them."""
+"""The fields of one logged record, by whichever of their names the log uses, and what was odd about them."""
 
 from __future__ import annotations
 
@@ -9,35 +9,21 @@ from typing import TYPE_CHECKING, Any
 from governance.conversions import (
     as_text,
     brief,
-    canonical_json,
     clean,
     decode_json,
     look_up,
     microseconds,
     money,
     number,
-    payload_state,
-    sha256_of,
     whole,
 )
-from governance.sources import Row, UnreadableError
+from governance.sources import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from decimal import Decimal
 
 Aliases = Mapping[str, tuple[str, ...]]
-
-TOKEN_COLUMNS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
-STATUS_WORDS = (  # in the order in which they are looked for in the class of an error
-    ("timeout", ("timeout", "timedout", "timed_out", "deadline")),
-    ("cancelled", ("cancel", "aborted")),
-    ("blocked", ("contentpolicy", "content_policy", "content_filter", "contentfilter", "guardrail")),
-)
-TIMEOUT_CODES = (408, 504)  # RFC 9110: Request Timeout, Gateway Timeout
-HTTP_CODES = range(100, 600)
-HTTP_ERROR = 400
 
 _LOOKS_LIKE_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\]\[{"\d-])')
 
@@ -192,98 +178,3 @@ class Fields:
     def labels(self, column: str) -> dict[str, str]:
         """A list of labels as a map of tags: each label with the value `true`."""
         return dict.fromkeys(self.texts(column) or (), "true")
-
-
-def token_flags(row: Row, reported_total: int | None) -> set[str]:
-    """What does not add up in the token counts of a request row."""
-    taken = [row.get(column) for column in TOKEN_COLUMNS]
-    tokens_in, cache_read, cache_write, tokens_out, reasoning = taken
-    flags = set()
-    if tokens_in is not None and (cache_read or 0) + (cache_write or 0) > tokens_in:
-        flags.add("cache_exceeds_input")
-    if tokens_out is not None and (reasoning or 0) > tokens_out:
-        flags.add("reasoning_exceeds_output")
-    if tokens_in is not None and tokens_out is not None and reported_total not in {None, tokens_in + tokens_out}:
-        flags.add("total_differs")
-    return flags
-
-
-def http_status(*candidates: object) -> int | None:
-    """The first candidate that is an HTTP status code, as number or text."""
-    for candidate in candidates:
-        written = as_text(candidate).strip() if candidate is not None else ""
-        if re.fullmatch(r"\d{3}", written, re.ASCII) and int(written) in HTTP_CODES:
-            return int(written)
-    return None
-
-
-def error_status(error_type: str | None, code: int | None) -> str:
-    """The status of a failed request: timeout, cancelled, blocked or error, by the class of its error and HTTP code."""
-    if code in TIMEOUT_CODES:
-        return "timeout"
-    name = (error_type or "").lower()
-    return next((status for status, words in STATUS_WORDS if any(word in name for word in words)), "error")
-
-
-def parameter_text(name: str, value: object) -> str:
-    """A sampling parameter as text, the same for each way to write it: `stop` is always a list."""
-    if name == "stop" and not isinstance(value, list):
-        value = [value]
-    return as_text(value)
-
-
-class Bodies:
-    """The payload rows of one request, and the states that its own row names.
-
-    Args:
-        request_uid: The request.
-        start_ts: When it started.
-
-    Attributes:
-        columns: The columns that the rows have.
-        rows: The rows added so far.
-        flags: What was odd in them: nul_removed.
-    """
-
-    columns = ("payload_id", "request_uid", "start_ts", "role", "body", "bytes", "sha256", "state")
-
-    def __init__(self, request_uid: str, start_ts: datetime) -> None:
-        self.rows: list[Row] = []
-        self.flags: set[str] = set()
-        self._request_uid = request_uid
-        self._start_ts = start_ts
-
-    def add(self, role: str, body: str | None) -> str:
-        """Adds a body, where there is one.
-
-        Returns:
-            Its state: complete, truncated, redacted or absent.
-        """
-        if not body:
-            return "absent"
-        cleaned = clean(body, role)
-        if cleaned != body:
-            self.flags.add("nul_removed")
-            body = cleaned
-        state = payload_state(body)
-        row = {
-            "payload_id": f"{self._request_uid}#{role}",
-            "request_uid": self._request_uid,
-            "start_ts": self._start_ts,
-            "role": role,
-            "body": body,
-            "bytes": len(body.encode()),
-            "sha256": sha256_of(body),
-            "state": state,
-        }
-        self.rows.append(row)
-        return state
-
-
-def body_text(value: object) -> str | None:
-    """A prompt or response body as text: text as it is, anything else as JSON; null where it is empty."""
-    if value is None or value in ("", [], {}):
-        return None
-    if isinstance(value, str):
-        return None if value.strip() in {"", "{}", "[]", "null"} else value
-    return canonical_json(value)

@@ -272,18 +272,3 @@ SIGNS_OF_A_REQUEST = (
     "llm.response.model_name",
     "mlflow.llm.model",
 )
-
-# names of providers that other generations use -> the current names of the GenAI conventions
-PROVIDERS = {
-    "az.ai.inference": "azure.ai.inference",
-    "az.ai.openai": "azure.ai.openai",
-    "azure": "azure.ai.openai",
-    "aws": "aws.bedrock",
-    "bedrock": "aws.bedrock",
-    "gemini": "gcp.gemini",
-    "google": "gcp.gen_ai",
-    "mistralai": "mistral_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "vertexai": "gcp.vertex_ai",
-    "xai": "x_ai",
-}

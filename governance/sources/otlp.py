@@ -20,16 +20,7 @@ from governance.conversions import (
     nanoseconds,
     sha256_of,
 )
-from governance.fields import (
-    HTTP_ERROR,
-    Bodies,
-    Fields,
-    body_text,
-    error_status,
-    http_status,
-    parameter_text,
-    token_flags,
-)
+from governance.fields import Fields
 from governance.genai_names import (
     FLATTENED,
     INVOCATION,
@@ -37,10 +28,19 @@ from governance.genai_names import (
     OTHER_NAMES,
     OTHER_SPANS,
     PARAMETERS,
-    PROVIDERS,
     SIGNS_OF_A_REQUEST,
     TEXT_NAMES,
     TOKEN_NAMES,
+)
+from governance.llm_requests import (
+    HTTP_ERROR,
+    Bodies,
+    body_text,
+    error_status,
+    http_status,
+    provider_name,
+    sampling_parameters,
+    token_flags,
 )
 from governance.protojson import attributes, events, is_otlp, member, split, status_message, status_name
 from governance.sources import Ignored, Row, Rows, Source, UnreadableError
@@ -118,8 +118,8 @@ def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | I
     row |= {column: fields.text(column) for column in TEXT_NAMES}
     row |= {column: fields.tokens(column) for column in TOKEN_NAMES}
     row |= _cost(fields) | _result(span, fields, is_ended=row["end_ts"] is not None)
-    row["provider"] = _provider(fields)
-    row["parameters"] = _parameters(fields) or None
+    row["provider"] = provider_name(fields.text("provider"), fields.text("llm_system"))
+    row["parameters"] = sampling_parameters(fields, PARAMETERS, INVOCATION) or None
     row["tags"] = {**fields.scalars("metadata"), **fields.labels("labels")} or None
     bodies = Bodies(row["request_uid"], row["start_ts"])
     row["input_state"] = bodies.add("request", _body("request_body", fields, own))
@@ -216,14 +216,6 @@ def _time_to_first_token(span: Mapping[str, Any], start: int, fields: Fields) ->
     return None
 
 
-def _provider(fields: Fields) -> str | None:
-    """Who ran the model, under its current name in the conventions, so that generations agree."""
-    name, system = fields.text("provider"), fields.text("llm_system")
-    if name == "google" and system in PROVIDERS:
-        name = system
-    return None if name is None else PROVIDERS.get(name.lower(), name)
-
-
 def _cost(fields: Fields) -> Row:
     cost = fields.money("cost_reported")
     return {"cost_reported": cost, "cost_currency": None if cost is None else "USD"}
@@ -237,16 +229,6 @@ def _result(span: Mapping[str, Any], fields: Fields, *, is_ended: bool) -> Row:
         status = error_status(error_type, code)
     reasons = fields.texts("finish_reasons")
     return {"status": status, "http_status": code, "error_type": error_type, "finish_reasons": reasons}
-
-
-def _parameters(fields: Fields) -> dict[str, str]:
-    """The sampling parameters under one name each, from attributes or from the JSON of the invocation."""
-    found: dict[str, str] = {}
-    for parameter, names in PARAMETERS.items():
-        keys = (key for name in names for key in ([at + name for at in INVOCATION] if name[0] == "#" else [name]))
-        if (value := fields.first_of(*keys)) is not None:
-            found[parameter] = fields.cleaned(parameter_text(parameter, value), parameter)
-    return found
 
 
 def _body(column: str, fields: Fields, own: Mapping[str, Any]) -> str | None:
