@@ -10,12 +10,14 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from governance.sources import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 US_PER_S = 1_000_000
@@ -254,21 +256,21 @@ def decode_json(text: str) -> Any:  # noqa: ANN401  (JSON is anything)
     return value
 
 
-def look_up(value: object, path: str) -> Any:  # noqa: ANN401  (JSON is anything)
-    """What lies at a dotted path in decoded JSON, or None; `*` stands for each element of a list.
+def look_up(value: object, steps: Sequence[str]) -> Any:  # noqa: ANN401  (JSON is anything)
+    """What lies at a path in decoded JSON, or None; `*` stands for each element of a list.
 
     Example:
-        >>> look_up({"choices": [{"finish_reason": "stop"}]}, "choices.*.finish_reason")
+        >>> look_up({"choices": [{"finish_reason": "stop"}]}, ("choices", "*", "finish_reason"))
         ['stop']
     """
-    step, _, rest = path.partition(".")
-    if step == "*":
-        if not isinstance(value, list):
+    for position, step in enumerate(steps):
+        if step == "*":
+            found = [look_up(element, steps[position + 1 :]) for element in value] if isinstance(value, list) else []
+            return [element for element in found if element is not None] or None
+        if not isinstance(value, dict):
             return None
-        found = [look_up(element, rest) if rest else element for element in value]
-        return [element for element in found if element is not None] or None
-    inner = value.get(step) if isinstance(value, Mapping) else None
-    return look_up(inner, rest) if rest and inner is not None else inner
+        value = value.get(step)
+    return value
 
 
 def payload_state(body: str) -> str:

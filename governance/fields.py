@@ -20,23 +20,37 @@ from governance.conversions import (
 from governance.sources import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from decimal import Decimal
 
-Aliases = Mapping[str, tuple[str, ...]]
-
 _LOOKS_LIKE_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\]\[{"\d-])')
+
+
+class Aliases:
+    """The names of each column, ready for look-up.
+
+    A name is a key of the record, or `key#path`: a dotted path inside the object under that key, which may itself be
+    JSON text. The first name that has a value wins.
+
+    Args:
+        names: Column to names, in order of precedence.
+    """
+
+    def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
+        self.paths = {column: tuple(map(self._path, written)) for column, written in names.items()}
+
+    @staticmethod
+    def _path(name: str) -> tuple[str, tuple[str, ...]]:
+        key, _, path = name.partition("#")
+        return key, tuple(path.split(".")) if path else ()
 
 
 class Fields:
     """Reads columns out of one record.
 
-    A name in the alias table is a key of the record, or `key#path`: a dotted path inside the object under that key,
-    which may itself be JSON text. The first name that has a value wins.
-
     Args:
         values: The record, or its attributes.
-        aliases: Column to names, in order of precedence.
+        aliases: The names of each column.
         encoded: Keys whose values are JSON text even where they stand for a plain text or number.
 
     Attributes:
@@ -48,18 +62,13 @@ class Fields:
     ) -> None:
         self.flags: set[str] = set()
         self._values = values
-        self._aliases = aliases
+        self._paths = aliases.paths
         self._encoded = encoded
         self._nested: dict[str, Any] = {}
 
     def raw(self, column: str) -> Any:  # noqa: ANN401  (as logged)
         """The value under the first name that has one (null and empty text are none), as logged."""
-        return self.first_of(*self._aliases[column])
-
-    def first_of(self, *names: str) -> Any:  # noqa: ANN401  (as logged)
-        """The value under the first of these names that has one, as logged."""
-        for name in names:
-            key, _, path = name.partition("#")
+        for key, path in self._paths[column]:
             value = self._values.get(key)
             if value is None:
                 continue

@@ -85,7 +85,6 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "logged_metadata": ("metadata#spend_logs_metadata",),
     "guardrails": ("guardrail_information", "metadata#guardrail_information"),
 }
-ALIASES = TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES
 REQUEST_COLUMNS = (
     *("request_uid", "source", "request_id", "response_id", "id_origin", "operation", "start_ts", "end_ts"),
     *("latency_us", "ttft_us", *TEXT_NAMES, *TOKEN_NAMES, "parameters", "cost_reported", "cost_currency"),

@@ -17,14 +17,14 @@ from governance.conversions import (
     moment,
     sha256_of,
 )
-from governance.fields import Fields
+from governance.fields import Aliases, Fields
 from governance.genai_names import PARAMETERS
 from governance.litellm_names import (
-    ALIASES,
     CACHING_IS_OFF,
     FAILED,
     GUARDRAIL_NAMES,
     OPERATIONS,
+    OTHER_NAMES,
     STAGES,
     SUCCEEDED,
     TEXT_NAMES,
@@ -36,12 +36,15 @@ from governance.llm_requests import (
     body_text,
     error_status,
     http_status,
+    parameter_names,
     provider_name,
     sampling_parameters,
     token_flags,
 )
 from governance.sources import Row, Rows, UnreadableError
 
+_ALIASES = Aliases(TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES | parameter_names(PARAMETERS, ("model_parameters",)))
+_GUARDRAIL_ALIASES = Aliases(GUARDRAIL_NAMES)
 _CACHE_HIT = re.compile(r"(?P<id>.+)_cache_hit[\d.]+")
 
 
@@ -57,7 +60,7 @@ def rows_of(record: Any, source: str) -> Rows:  # noqa: ANN401  (a record may be
     """
     if not isinstance(record, Mapping):
         raise UnreadableError("not_an_object", f"not an object: {brief(record)}")
-    fields = Fields(record, ALIASES)
+    fields = Fields(record, _ALIASES)
     row = _identity(record, fields, source) | _times(record, fields) | {"n_decisions": 0}
     row |= {column: fields.text(column) for column in TEXT_NAMES}
     row |= {column: fields.tokens(column) for column in TOKEN_NAMES}
@@ -65,7 +68,7 @@ def rows_of(record: Any, source: str) -> Rows:  # noqa: ANN401  (a record may be
     row |= _cost(record, fields) | _result(fields, is_ended=row["latency_us"] is not None) | _routing(row, fields)
     row["cache_status"] = _cache_status(record, fields)
     row["user_id"] = _account(fields)
-    row["parameters"] = sampling_parameters(fields, PARAMETERS, ("model_parameters",)) or None
+    row["parameters"] = sampling_parameters(fields, PARAMETERS)
     tags = (fields.scalars("caller_metadata"), fields.scalars("logged_metadata"), fields.labels("labels"))
     row["tags"] = {key: value for part in tags for key, value in part.items()} or None
     bodies = Bodies(row["request_uid"], row["start_ts"])
@@ -202,7 +205,7 @@ def _guardrail(row: Row, position: int, logged: Mapping[str, Any]) -> Row:
     verdict = VERDICTS.get(_guardrail_word(logged), "error")
     masked = logged.get("masked_entity_count")
     is_masked = isinstance(masked, Mapping) and any(masked.values())
-    own = Fields(logged, GUARDRAIL_NAMES)
+    own = Fields(logged, _GUARDRAIL_ALIASES)
     score = own.decimal("score")
     return {
         "guardrail_id": f"{row['request_uid']}#{position}",

@@ -36,6 +36,7 @@ PROVIDERS = {
     "vertexai": "gcp.vertex_ai",
     "xai": "x_ai",
 }
+_PARAMETER = "parameters."
 TIMEOUT_CODES = (408, 504)  # RFC 9110: Request Timeout, Gateway Timeout
 HTTP_CODES = range(100, 600)
 HTTP_ERROR = 400
@@ -84,22 +85,31 @@ def provider_name(name: str | None, system: str | None = None) -> str | None:
     return None if name is None else PROVIDERS.get(name.lower(), name)
 
 
-def sampling_parameters(fields: Fields, names: Mapping[str, Iterable[str]], within: Iterable[str]) -> dict[str, str]:
-    """The sampling parameters as text, each under one name.
+def parameter_names(names: Mapping[str, Iterable[str]], within: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The names of sampling parameters as columns of an alias table, `#path` ones inside each key of `within`."""
+    keys = tuple(within)
+    return {
+        _PARAMETER + parameter: tuple(
+            key for name in written for key in ([at + name for at in keys] if name[0] == "#" else [name])
+        )
+        for parameter, written in names.items()
+    }
+
+
+def sampling_parameters(fields: Fields, parameters: Iterable[str]) -> dict[str, str] | None:
+    """The sampling parameters as text, each under one name; null where none is logged.
 
     Args:
-        fields: The record.
-        names: Parameter to keys of the record, and to `#path` inside the objects under `within`.
-        within: Keys of the record whose JSON holds parameters.
+        fields: The record, with an alias table that holds `parameter_names`.
+        parameters: Which to read.
     """
     found: dict[str, str] = {}
-    for parameter, written in names.items():
-        keys = (key for name in written for key in ([at + name for at in within] if name[0] == "#" else [name]))
-        if (value := fields.first_of(*keys)) is not None:
+    for parameter in parameters:
+        if (value := fields.raw(_PARAMETER + parameter)) is not None:
             if parameter == "stop" and not isinstance(value, list):
                 value = [value]  # APIs take one text or a list of them for the same thing
             found[parameter] = fields.cleaned(as_text(value), parameter)
-    return found
+    return found or None
 
 
 class Bodies:

@@ -280,7 +280,7 @@ class TestJson:
         ],
     )
     def test_paths(self, path: str, expected: object) -> None:
-        assert look_up({"a": {"b": 1}, "c": [{"d": 2}, {}, {"d": 3}]}, path) == expected
+        assert look_up({"a": {"b": 1}, "c": [{"d": 2}, {}, {"d": 3}]}, path.split(".")) == expected
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from governance.conversions import (
     nanoseconds,
     sha256_of,
 )
-from governance.fields import Fields
+from governance.fields import Aliases, Fields
 from governance.genai_names import (
     FLATTENED,
     INVOCATION,
@@ -38,6 +38,7 @@ from governance.llm_requests import (
     body_text,
     error_status,
     http_status,
+    parameter_names,
     provider_name,
     sampling_parameters,
     token_flags,
@@ -45,16 +46,19 @@ from governance.llm_requests import (
 from governance.protojson import attributes, events, is_otlp, member, split, status_message, status_name
 from governance.sources import Ignored, Row, Rows, Source, UnreadableError
 
-ALIASES = TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES
+ALIASES = Aliases(TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES | parameter_names(PARAMETERS, INVOCATION))
 FIRST_TOKEN_EVENTS = ("First Token Stream Event", "ai.stream.firstChunk")
 OPEN_OPERATIONS = "gen_ai.operation.name"  # conventions add operations; an unknown one that counts tokens is a request
 EVALUATION = "gen_ai.evaluation.result"
-EVALUATION_NAMES = {
-    "name": ("gen_ai.evaluation.name",),
-    "score": ("gen_ai.evaluation.score.value",),
-    "label": ("gen_ai.evaluation.score.label",),
-    "target": ("gen_ai.response.id",),
-}
+EVALUATION_ALIASES = Aliases(
+    {
+        "name": ("gen_ai.evaluation.name",),
+        "score": ("gen_ai.evaluation.score.value",),
+        "label": ("gen_ai.evaluation.score.label",),
+        "target": ("gen_ai.response.id",),
+    }
+)
+_WHOLE_REQUESTS = ("input.value", "input")  # the conventions keep the instructions of the system apart
 _ALWAYS = ("request_uid", "source", "request_id", "id_origin", "operation", "start_ts", "status", "n_decisions")
 
 
@@ -119,7 +123,7 @@ def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | I
     row |= {column: fields.tokens(column) for column in TOKEN_NAMES}
     row |= _cost(fields) | _result(span, fields, is_ended=row["end_ts"] is not None)
     row["provider"] = provider_name(fields.text("provider"), fields.text("llm_system"))
-    row["parameters"] = sampling_parameters(fields, PARAMETERS, INVOCATION) or None
+    row["parameters"] = sampling_parameters(fields, PARAMETERS)
     row["tags"] = {**fields.scalars("metadata"), **fields.labels("labels")} or None
     bodies = Bodies(row["request_uid"], row["start_ts"])
     row["input_state"] = bodies.add("request", _body("request_body", fields, own))
@@ -237,8 +241,11 @@ def _body(column: str, fields: Fields, own: Mapping[str, Any]) -> str | None:
     if body is None:
         parts = {key: own[key] for key in own if _is_part(key, FLATTENED[column])}
         return canonical_json(parts) if parts else None
-    whole = ("input.value", "input")  # of other generations; the conventions keep the system's instructions apart
-    if column == "request_body" and fields.first_of(*whole) is None and "gen_ai.system_instructions" in own:
+    if (
+        column == "request_body"
+        and "gen_ai.system_instructions" in own
+        and not any(own.get(key) for key in _WHOLE_REQUESTS)
+    ):
         parts = {"messages": "gen_ai.input.messages", "system_instructions": "gen_ai.system_instructions"}
         return canonical_json({part: fields.nested(key) for part, key in parts.items()})
     return body
@@ -258,7 +265,7 @@ def _log_rows(log: Mapping[str, Any]) -> Rows | Ignored:
     event = member(log, "eventName") or own.get("event.name")
     if event != EVALUATION:
         return Ignored("log record")
-    fields = Fields(own, EVALUATION_NAMES)
+    fields = Fields(own, EVALUATION_ALIASES)
     ns = nanoseconds(member(log, "timeUnixNano"), "timeUnixNano") or nanoseconds(
         member(log, "observedTimeUnixNano"), "observedTimeUnixNano"
     )
