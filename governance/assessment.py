@@ -16,7 +16,7 @@ from governance.checks import Check, Measurement
 from governance.engines.duckdb import Engine, EngineError
 from governance.engines.gate import refusal
 from governance.errors import MissingExtraError, Mistake, NotFoundError, PolicyError
-from governance.findings import Evidence, Finding, Judgement, Observation, Subject, Verdict, Window
+from governance.findings import Evidence, Finding, Judgement, Observation, Subject, Verdict, Window, stamp
 from governance.ledger import StagedFile
 from governance.policy import Policy, due_date
 from governance.scopes import Scope, UnknownDimensionError
@@ -73,7 +73,9 @@ def assess(
         findings = tuple(finding for policy in policies for finding in run.policy(policy))
     if not findings:
         raise NotFoundError(
-            f"no policy is in force in {window.name}", where=str(workspace.policies), hint="look at `in_force: {from: ...}`"
+            f"no policy is in force in {window.name}",
+            where=str(workspace.policies),
+            hint="look at `in_force: {from: ...}`",
         )
     _store_findings(store, workspace, snapshot, policies, window, findings, run, now)
     return Assessment(window, findings, snapshot.checkpoint.size, snapshot.checkpoint.root)
@@ -136,7 +138,9 @@ class _Run:
         for text in predicates:
             refused = refusal(self.engine, text)
             if refused:
-                raise PolicyError([Mistake(f"{policy.path}: {check.id}: where", f"the predicate is refused: {refused}")])
+                raise PolicyError(
+                    [Mistake(f"{policy.path}: {check.id}: where", f"the predicate is refused: {refused}")]
+                )
         return Scope(
             window,
             {
@@ -229,17 +233,17 @@ def _store_findings(  # noqa: PLR0913 - a run with all that it rests on
     now: datetime,
 ) -> None:
     from governance.batches import schema  # noqa: PLC0415 - brings pyarrow, which only writing needs
-    from governance.ingestion import stamp  # noqa: PLC0415
-
     import pyarrow as pa  # noqa: PLC0415
 
     rows = [_row(finding, run.run_id, now) for finding in findings]
     at = stamp(now)
-    with store.ledger.writing(workspace.key) as writer:
+    with store.writing(workspace.key, now) as writer:
         known = {str(entry.facts["sha256"]) for entry in snapshot.of_kind("policy")}
         for policy in {policy.sha256: policy for policy in policies}.values():
             if policy.sha256 not in known:
-                writer.commit("policy", _policy_facts(policy), [store.stage_blob(policy.raw, {"blob": "policy"})], at=at)
+                writer.commit(
+                    "policy", _policy_facts(policy, workspace.timezone), [store.stage_blob(policy.raw, {"blob": "policy"})], at=at
+                )
         staged: list[StagedFile] = store.stage_days(FINDINGS, pa.Table.from_pylist(rows, schema=schema(FINDINGS)))
         if not snapshot.blob(run.views_sha256).exists():
             staged.append(store.stage_blob(run.views_sql, {"blob": "views"}))
@@ -253,14 +257,19 @@ def _store_findings(  # noqa: PLR0913 - a run with all that it rests on
         writer.commit("findings", facts, staged, at=at)
 
 
-def _policy_facts(policy: Policy) -> dict[str, Any]:
+def _policy_facts(policy: Policy, timezone: str) -> dict[str, Any]:
     approved = policy.head.approved
+    start, end = policy.in_force(timezone)
+    applies = policy.head.applies_to.model_dump(exclude_none=True)
     return {
         "policy": policy.name,
         "version": policy.version,
         "sha256": policy.sha256,
         "from": str(policy.head.in_force.from_),
         "to": str(policy.head.in_force.to) if policy.head.in_force.to else None,
+        "from_ts": stamp(start),
+        "to_ts": None if end is None else stamp(end),
+        "applies_to": {name: value if isinstance(value, str) else list(value) for name, value in applies.items() if value},
         "owner": policy.head.owner,
         "approved_by": approved.by if approved else None,
         "approved_on": str(approved.on) if approved else None,

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from governance.deduplication import Fate, Fates, fates
 from governance.engines.duckdb import Engine
 from governance.errors import SourceError
 from governance.extensions import sources
+from governance.findings import stamp
 from governance.ledger import StagedFile, Writer
 from governance.mapped import mapped_batches
 from governance.mapping import Mapping, read_mapping
@@ -85,7 +86,7 @@ def ingest(
     reader = _Reading(source, mapping)
     logs = [reader.open(path) for path in expand(paths)]
     store = Store(workspace.store)
-    with store.ledger.writing(workspace.key) as writer:
+    with store.writing(workspace.key, now) as writer:
         reports = tuple(_file(store, writer, workspace, log, reader, now) for log in logs)
     checkpoint = store.ledger.checkpoint()
     return Ingestion(reports, checkpoint.size, checkpoint.root)
@@ -422,7 +423,3 @@ def _finish(  # noqa: PLR0913 - one file with all that is said of it
         staged.append(store.stage_blob(log.path.read_bytes(), {"blob": "raw", "file": log.name}))
     writer.commit("file", facts, staged, at=stamp(now))
 
-
-def stamp(moment: datetime) -> str:
-    """A moment as ledger and JSON write it: UTC, microseconds, Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

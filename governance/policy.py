@@ -299,3 +299,20 @@ def require(found: Sequence[Policy]) -> None:
     """Refuses an empty set of policies."""
     if not found:
         raise GovernanceError("there are no policies to check", hint="write one, or copy a shipped one into policies/")
+
+
+def language() -> dict[str, Any]:
+    """JSON Schema of the policy language, with every kind of check."""
+    head = _Head.model_json_schema()
+    definitions = head.setdefault("$defs", {})
+    for kind, check in checks().items():
+        own = check.model_json_schema()
+        definitions.update(own.pop("$defs", {}))
+        own["properties"]["kind"] = {"const": kind}
+        own["description"] = check.manual()
+        own["title"] = kind
+        definitions[f"check-{kind}"] = own
+    head["properties"]["checks"]["items"] = {"oneOf": [{"$ref": f"#/$defs/check-{kind}"} for kind in checks()]}
+    head["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    head["title"] = "Governance policy"
+    return head

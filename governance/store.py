@@ -7,16 +7,20 @@ holds the store can run any stored statement in a bare DuckDB: `views_sql` write
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance.engines.duckdb import Engine, file_list, identifier
-from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile
+from governance.findings import stamp
+from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.tables import CANONICAL, PER_MODEL, SIDE_TABLES, Table
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
 INDEX = "index"
 BLOBS = "blobs"
+SPOOL = "spool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,18 @@ class Snapshot:
         return head + "".join(body)
 
 
+def _is_event(content: bytes) -> bool:
+    """Whether a file of the spool is one of ours: an object without floats, which a ledger entry cannot hold."""
+    try:
+        return isinstance(json.loads(content, parse_float=_refuse), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(text)
+
+
 def _segment(file: NamedFile, table: str) -> Segment:
     facts = file.facts
     return Segment(
@@ -166,6 +183,28 @@ class Store:
         """
         checkpoint = self.ledger.checkpoint(as_of)
         return Snapshot(self.root, self.ledger.entries(checkpoint.size), checkpoint)
+
+    @contextmanager
+    def writing(self, key: Path, now: datetime) -> Iterator[Writer]:
+        """The ledger's writer; what readers left in the spool is sealed first.
+
+        Raises:
+            BusyError: Another process is writing.
+        """
+        with self.ledger.writing(key) as writer:
+            self._seal_readings(writer, now)
+            yield writer
+
+    def _seal_readings(self, writer: Writer, now: datetime) -> None:
+        waiting = sorted((self.root / SPOOL).glob("*.json"))
+        if not waiting:
+            return
+        read = [file.read_bytes() for file in waiting]
+        events = [json.loads(content) for content in read if _is_event(content)]
+        if events:
+            writer.commit("readings", {"events": events}, at=stamp(now))
+        for file in waiting:
+            file.unlink()
 
     @property
     def spill(self) -> Path:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "1GB"  # chosen so that a process stays near 1 GiB whatever the store holds; DuckDB spills beyond it
 
+_TIME = "TIMESTAMP WITH TIME ZONE"
+
 log = logging.getLogger(__name__)
 
 
@@ -90,7 +92,15 @@ class Engine:
         Times come as ISO text, decimals as `Decimal`, numbers that are not finite as None.
         """
         # JSON and not fetchall(): that needs pytz for times, and Arrow costs 0.3 s of import on the path of `explain`
-        rows = self.rows(f"SELECT to_json(t)::VARCHAR FROM ({sql}) t", parameters)
+        used = {name: value for name, value in (parameters or {}).items() if f"${name}" in sql}
+        try:
+            relation = self.connection.sql(sql, params=used or None)
+            times = [name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == _TIME]
+        except duckdb.Error as error:
+            raise EngineError(str(error).split("\n\n")[0].strip()) from error
+        iso = ", ".join(f"strftime({identifier(name)}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {identifier(name)}" for name in times)
+        selected = f"* REPLACE ({iso})" if iso else "*"
+        rows = self.rows(f"SELECT to_json(t)::VARCHAR FROM (SELECT {selected} FROM ({sql})) t", parameters)
         return [json.loads(row[0], parse_float=_number, parse_constant=lambda _: None) for row in rows]
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:

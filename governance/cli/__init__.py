@@ -1,0 +1,86 @@
+"""The command line: each command parses, calls one function, and prints; results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from governance import __version__
+from governance.cli import explanations, ledgers, logs, models, policies, reports, workspaces
+from governance.cli.session import Session, hoist
+from governance.errors import GovernanceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer carries click inside and does not export it
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+BUG = 70  # EX_SOFTWARE of sysexits.h
+
+app = typer.Typer(
+    name="governance",
+    help="Read AI request logs, decide controls from the log rows, explain decisions, and prove every number.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="These three options stand before or after any command. Start with: governance demo",
+)
+
+
+@app.callback()
+def options(
+    workspace: str = typer.Option(None, "--workspace", metavar="DIR", help="The workspace; else the one around this folder."),
+    as_json: bool = typer.Option(False, "--json", help="Print exactly one JSON document."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Take the options that all commands share; `hoist` has read them already."""
+
+
+for group in (workspaces, logs, models, policies, explanations, reports, ledgers):
+    group.add_to(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and exits.
+
+    Exit codes: 0 done, 1 a check failed, 2 the input is wrong, 3 the store does not verify, 4 a check errored,
+    130 interrupted, 70 a mistake of ours.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        sys.stdout.write(f"governance {__version__}\n")
+        return 0
+    session, rest = hoist(given)
+    if session.debug:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    code = _run(session, rest)
+    sys.exit(code)
+
+
+def _run(session: Session, rest: list[str]) -> int:
+    try:
+        result = app(args=rest, standalone_mode=False, obj=session, prog_name="governance")
+    except GovernanceError as error:
+        if session.debug:
+            raise
+        session.fail(error)
+        return error.exit_code
+    except UsageError as error:
+        session.usage(error)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        session.note("interrupted; what was committed stays, nothing is half done")
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if session.debug:
+            raise
+        session.bug(error)
+        return BUG
+    return result if isinstance(result, int) else 0

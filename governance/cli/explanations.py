@@ -1,0 +1,129 @@
+"""`explain`: why one decision was made, or the attributions of many."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from governance.cli.session import Session
+from governance.errors import GovernanceError
+
+if TYPE_CHECKING:
+    from governance.attribution import Attributed
+
+
+class Reader(StrEnum):
+    """For whom an explanation is written."""
+
+    ENGINEER = "engineer"
+    SUBJECT = "subject"
+    AUDITOR = "auditor"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(explain)
+
+
+def explain(
+    context: typer.Context,
+    wanted: str = typer.Argument(None, metavar="[ID]", help="A request, client, response, trace or decision id."),
+    reader: Reader = typer.Option(Reader.ENGINEER, "--for", help="Who reads it."),
+    html: Path = typer.Option(None, "--html", metavar="FILE", help="Write it as a page."),
+    pdf: Path = typer.Option(None, "--pdf", metavar="FILE", help="Write it as a PDF."),
+    notebook: Path = typer.Option(None, "--notebook", metavar="FILE", help="Write it as an executed notebook."),
+    window: str = typer.Option(None, "--window", metavar="W", help="Compute and store the attributions of a window."),
+    adverse: bool = typer.Option(False, "--adverse", help="With --window: only decisions that are not favourable."),
+    method: str = typer.Option(None, "--method", metavar="NAME", help="With --window: shap or native."),
+    as_of: int = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
+) -> None:
+    """Say what decided, why, and under which rules."""
+    session: Session = context.obj
+    if (wanted is None) == (window is None):
+        raise GovernanceError("give either an ID or --window", where="command line", hint="governance explain ID")
+    if window is not None:
+        _many(session, window, adverse=adverse, method=method)
+        return
+    if adverse or method:
+        raise GovernanceError("--adverse and --method go with --window", where="command line")
+    from governance.explanation import explain as make
+
+    found = make(session.workspace.store, str(wanted), as_of=as_of)
+    documents = [dict(item.document) for item in found]
+    _record_reading(session, documents, reader)
+    written = _write(session, documents, reader, html=html, pdf=pdf, notebook=notebook, as_of=as_of)
+    if session.as_json:
+        session.result(documents[0] if len(documents) == 1 else {"items": documents})
+    elif not written:
+        from governance.cli.explanation_view import show
+
+        for document in documents:
+            show(session.console, document, str(reader))
+
+
+def _many(session: Session, window: str, *, adverse: bool, method: str | None) -> None:
+    from governance.attribution import attribute
+    from governance.findings import parse_window
+
+    space = session.workspace
+    span = parse_window(window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month)
+    done = attribute(space, span, now=session.now, adverse=adverse, method=method)
+    if session.as_json:
+        session.result({"models": [asdict(item) for item in done]})
+        return
+    for item in done:
+        session.console.print(_line(item))
+
+
+def _line(item: Attributed) -> str:
+    name = f"{item.model} {item.version}".strip()
+    if item.reason:
+        return f"{name}: {item.decisions:,} decisions, none explained: {item.reason}"
+    error = "" if item.largest_error is None else f", largest additivity error {item.largest_error:.1e}"
+    differ = f", {item.unequal:,} do not equal the logged score" if item.unequal else ", all equal the logged score"
+    stored = f"{item.stored:,} explained by {item.method}" + (differ if item.stored else "")
+    return f"{name}: {item.decisions:,} decisions, {stored}{error}, {item.already:,} were stored before"
+
+
+def _record_reading(session: Session, documents: list[dict[str, Any]], reader: Reader) -> None:
+    """Reading an explanation is an event: it waits in the spool until the next writer seals it."""
+    from governance.spool import note_reading
+
+    note_reading(session.workspace.store, [str(item["request_uid"]) for item in documents], str(reader), session.now)
+
+
+def _write(  # noqa: PLR0913 - one file each
+    session: Session,
+    documents: list[dict[str, Any]],
+    reader: Reader,
+    *,
+    html: Path | None,
+    pdf: Path | None,
+    notebook: Path | None,
+    as_of: int | None,
+) -> bool:
+    """Whether a file was written instead of the terminal view."""
+    if html is None and pdf is None and notebook is None:
+        return False
+    from governance import explanation_pages
+
+    for path, make in ((html, explanation_pages.html), (pdf, explanation_pages.pdf)):
+        if path is not None:
+            _save(path, make(documents, str(reader)))
+            session.note(f"written: {path}")
+    if notebook is not None:
+        from governance.reporting import decision_notebook
+
+        decision_notebook(session.workspace, documents[0], notebook, as_of=as_of)
+        session.note(f"written: {notebook}")
+    return True
+
+
+def _save(path: Path, content: bytes) -> None:
+    if not path.parent.is_dir():
+        raise GovernanceError("there is no such folder", where=str(path.parent), hint="make it, or choose another")
+    path.write_bytes(content)

@@ -1,0 +1,108 @@
+"""`ingest`, `sources`: logs into the store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from governance.cli.session import Session
+
+if TYPE_CHECKING:
+    from governance.ingestion import FileReport, Ingestion
+
+COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(ingest)
+    app.command("sources")(list_sources)
+
+
+def ingest(
+    context: typer.Context,
+    paths: list[str] = typer.Argument(metavar="PATH...", help="Files or folders; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2."),
+    source: str = typer.Option(None, "--source", metavar="NAME", help="The log format; else it is recognised."),
+    mapping: Path = typer.Option(None, "--mapping", metavar="FILE", help="Mapping of a table of your own."),
+    max_quarantined: float = typer.Option(
+        None, "--max-quarantined", metavar="SHARE", min=0, max=1, help="Exit 2 if more than this share cannot be read."
+    ),
+) -> int:
+    """Read logs into the store; every record is stored, a duplicate, quarantined or ignored, and counted."""
+    from governance.ingestion import ingest as read
+
+    session: Session = context.obj
+    done = read(session.workspace, paths, now=session.now, source=source, mapping=mapping)
+    if session.as_json:
+        session.result(_document(done))
+    else:
+        _print(session, done)
+    records = done.total("records")
+    share = done.total("quarantined") / records if records else 0
+    if max_quarantined is not None and share > max_quarantined:
+        session.note(f"error: {share:.2%} of the records are quarantined, more than {max_quarantined:.2%}")
+        return 2
+    return 0
+
+
+def _document(done: Ingestion) -> dict[str, Any]:
+    files = [asdict(report) | {"reasons": dict(report.reasons)} for report in done.files]
+    totals = {name: done.total(name) for name in COUNTS}
+    return {"files": files, **totals, "ledger": {"size": done.ledger_size, "root": done.ledger_root}}
+
+
+def _print(session: Session, done: Ingestion) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from governance.display import visible
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    for name in COUNTS:
+        table.add_column(name if name != "quarantined" else "quarant.", justify="right")
+    for report in done.files:
+        table.add_row(Text(visible(Path(report.path).name)), *(f"{getattr(report, name):,}" for name in COUNTS))
+    session.console.print(table)
+    for report in done.files:
+        _print_reasons(session, report)
+    session.console.print(f"Ledger: {done.ledger_size} entries, root {done.ledger_root[:16]}")
+
+
+def _print_reasons(session: Session, report: FileReport) -> None:
+    from governance.display import visible
+
+    for reason, count in sorted(report.reasons.items()):
+        session.console.print(f"  {visible(Path(report.path).name)}: {count:,} {reason}")
+
+
+def list_sources(
+    context: typer.Context,
+    columns: bool = typer.Option(False, "--columns", help="List the canonical columns instead."),
+) -> None:
+    """List the log formats with what each fills."""
+    from governance.extensions import sources
+    from governance.tables import CANONICAL
+
+    session: Session = context.obj
+    if columns:
+        listed = {table.name: {c.name: f"{c.type}: {c.meaning}" for c in table.columns} for table in CANONICAL.values()}
+        if session.as_json:
+            session.result(listed)
+            return
+        for table, named in listed.items():
+            session.console.print(f"{table}: {CANONICAL[table].meaning}", style="bold")
+            for name, text in named.items():
+                session.console.print(f"  {name}  {text}")
+        return
+    found = sources()
+    if session.as_json:
+        session.result({"sources": [{"name": s.name, "title": s.title, "fills": list(s.fills), "verified": s.verified} for s in found.values()]})
+        return
+    for name, source in found.items():
+        session.console.print(f"{name}: {source.title}", style="bold")
+        session.console.print(f"  fills {len(source.fills)} columns; {source.verified}")
+    session.console.print("mapped: any CSV, JSON Lines, JSON or Parquet table, with --mapping FILE", style="bold")

@@ -1,0 +1,105 @@
+"""`model register|list|show|approve`: models and their artefacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from governance.cli.session import Session
+
+if TYPE_CHECKING:
+    from governance.registration import RegisteredModel
+
+model = typer.Typer(help="Register models with their cards, and see which were live when.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(model, name="model")
+
+
+@model.command()
+def register(
+    context: typer.Context,
+    card: Path = typer.Argument(metavar="FILE", help="Model card (YAML, JSON, Markdown), or the model file itself."),
+    artefact: Path = typer.Option(None, "--artefact", metavar="FILE", help="LightGBM text or XGBoost JSON; never a pickle."),
+    background: Path = typer.Option(None, "--background", metavar="FILE", help="Sample of inputs that reasons are measured against."),
+    name: str = typer.Option(None, "--name", help="Name as the decisions log it, where the card has none."),
+    version: str = typer.Option(None, "--version", help="Version as the decisions log it, where the card has none."),
+) -> None:
+    """Register one version of a model."""
+    from governance.registration import register as make
+
+    session: Session = context.obj
+    made = make(session.workspace, card, now=session.now, artefact=artefact, background=background, name=name, version=version)
+    _show(session, made)
+
+
+@model.command("list")
+def list_models(context: typer.Context) -> None:
+    """List the registered versions."""
+    from governance.registration import models
+    from governance.store import Store
+
+    session: Session = context.obj
+    found = models(Store(session.workspace.store).snapshot())
+    if session.as_json:
+        session.result({"models": [_document(item) for item in found]})
+        return
+    if not found:
+        session.console.print("No model is registered. Next: governance model register CARD --artefact FILE")
+    for item in found:
+        approved = f"approved by {item.facts['approved_by']}" if item.facts.get("approved_by") else "not approved"
+        session.console.print(f"{item.model} {item.version}  {item.facts.get('format') or 'no model file'}, {approved}")
+
+
+@model.command()
+def show(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="MODEL"),
+    version: str = typer.Argument(None, metavar="[VERSION]"),
+) -> None:
+    """Show what is registered for a model."""
+    from governance.registration import require_model
+    from governance.store import Store
+
+    session: Session = context.obj
+    found = require_model(Store(session.workspace.store).snapshot(), name, version)
+    if session.as_json:
+        session.result({"models": [_document(item) for item in found]})
+        return
+    for item in found:
+        _show(session, item)
+
+
+@model.command()
+def approve(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="MODEL"),
+    version: str = typer.Argument(metavar="VERSION"),
+    by: str = typer.Option(..., "--by", metavar="NAME", help="Who approves."),
+) -> None:
+    """Record in the ledger that a person approved a version."""
+    from governance.registration import approve as make
+
+    session: Session = context.obj
+    _show(session, make(session.workspace, name, version, by=by, now=session.now))
+
+
+def _document(item: RegisteredModel) -> dict[str, Any]:
+    return {**item.facts, "entry": item.entry, "registered": item.at}
+
+
+def _show(session: Session, item: RegisteredModel) -> None:
+    from governance.display import visible
+
+    if session.as_json:
+        session.result(_document(item))
+        return
+    session.console.print(f"{visible(item.model)} {visible(item.version)}, ledger entry {item.entry}", style="bold")
+    for key, value in item.facts.items():
+        if value not in (None, [], {}) and key not in ("model", "version"):
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            session.console.print(f"  {key}: {visible(shown)}")

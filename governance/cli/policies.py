@@ -1,0 +1,168 @@
+"""`check`, `policy show|schema|lint`: policies and what they find."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from governance.cli.session import Session
+
+if TYPE_CHECKING:
+    from governance.assessment import Assessment
+    from governance.findings import Finding
+
+MARKS = {"passed": "✓", "failed": "✗", "warned": "!", "not_assessed": "?", "errored": "‼", "waived": "~"}
+STYLES = {"passed": "green", "failed": "red", "warned": "yellow", "not_assessed": "cyan", "errored": "magenta", "waived": "blue"}
+
+policy = typer.Typer(help="Tools for those who write policies.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(check)
+    app.add_typer(policy, name="policy")
+
+
+def check(
+    context: typer.Context,
+    named: list[str] = typer.Argument(None, metavar="[POLICY]...", help="Names, files or folders; all by default."),
+    window: str = typer.Option(..., "--window", metavar="W", help="2026-Q3, 2026-07, 2026-07-01..2026-10-01, last-30d, ..."),
+    as_of: int = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
+    show_sql: bool = typer.Option(False, "--show-sql", help="Print the statement behind each figure."),
+    strict: bool = typer.Option(False, "--strict", help="Exit 4 if something was not assessed."),
+) -> int:
+    """Measure and judge every check in a window, and store the findings."""
+    from governance.assessment import assess, document
+    from governance.findings import parse_window
+    from governance.policy import find_policies
+
+    session: Session = context.obj
+    space = session.workspace
+    span = parse_window(window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month)
+    policies = find_policies(space.policies, named or [])
+    done = assess(space, policies, span, now=session.now, as_of=as_of)
+    if session.as_json:
+        session.result(document(done))
+    else:
+        _print(session, done, show_sql=show_sql)
+    return exit_code(done.counts(), strict=strict)
+
+
+def exit_code(counts: dict[str, int], *, strict: bool) -> int:
+    """1 if something failed, 4 if something errored or, under strict, was not assessed; else 0."""
+    if counts["failed"]:
+        return 1
+    if counts["errored"] or (strict and counts["not_assessed"]):
+        return 4
+    return 0
+
+
+def _print(session: Session, done: Assessment, *, show_sql: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from governance.display import visible
+
+    for name in dict.fromkeys(finding.policy for finding in done.findings):
+        own = [finding for finding in done.findings if finding.policy == name]
+        table = Table(box=None, pad_edge=False, header_style="bold", title=f"{name} {own[0].version}", title_justify="left")
+        table.add_column("", width=1)
+        table.add_column("check", overflow="fold")
+        table.add_column("subject", overflow="fold")
+        table.add_column("value", justify="right", no_wrap=True)
+        table.add_column("n", justify="right", no_wrap=True)
+        table.add_column("why", overflow="fold")
+        for finding in own:
+            verdict = str(finding.judgement.verdict)
+            table.add_row(
+                Text(MARKS[verdict], style=STYLES[verdict]),
+                finding.check,
+                Text(visible(subject_text(finding))),
+                figure(finding.observation.value, finding.observation.unit),
+                f"{finding.observation.n:,}",
+                Text(visible(finding.judgement.reason or ("" if verdict == "passed" else verdict))),
+            )
+        session.console.print(table)
+    if show_sql:
+        _print_statements(session, done)
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in done.counts().items() if count)
+    session.console.print(f"{done.window.name}: {counts}. Ledger {done.ledger_size} entries, root {done.ledger_root[:16]}")
+
+
+def _print_statements(session: Session, done: Assessment) -> None:
+    shown: set[str] = set()
+    for finding in done.findings:
+        if finding.evidence.sql and finding.evidence.sql not in shown:
+            shown.add(finding.evidence.sql)
+            session.console.print(f"\n-- {finding.policy}/{finding.check}", style="bold")
+            session.console.print(finding.evidence.sql + ";")
+            session.console.print(f"-- with {json.dumps(dict(finding.evidence.parameters), ensure_ascii=False)}")
+
+
+def subject_text(finding: Finding) -> str:
+    """A finding's subject on one line."""
+    return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in finding.observation.subject) or "all"
+
+
+def figure(value: float | None, unit: str) -> str:
+    """A figure as the terminal shows it."""
+    from governance.display import ABSENT, money, number, share
+
+    if value is None:
+        return ABSENT
+    if unit == "share":
+        return share(value)
+    if unit == "usd":
+        return money(value, "USD")
+    return number(value)
+
+
+@policy.command()
+def show(context: typer.Context, kind: str = typer.Argument(metavar="KIND", help="A kind of check.")) -> None:
+    """Show the manual of a kind of check."""
+    from governance.errors import NotFoundError, nearest
+    from governance.extensions import checks
+
+    session: Session = context.obj
+    known = checks()
+    if kind not in known:
+        raise NotFoundError(f"no check is called '{kind}'", where="KIND", hint=nearest(kind, known) or f"known are {', '.join(known)}")
+    if session.as_json:
+        session.result({"kind": kind, "manual": known[kind].manual(), "schema": known[kind].model_json_schema()})
+        return
+    session.console.print(kind, style="bold")
+    session.console.print(known[kind].manual())
+
+
+@policy.command()
+def schema(context: typer.Context) -> None:
+    """Print the JSON Schema of the policy language, for editors."""
+    from governance.policy import language
+
+    session: Session = context.obj
+    session.result(language())
+
+
+@policy.command()
+def lint(
+    context: typer.Context,
+    named: list[str] = typer.Argument(None, metavar="[POLICY]...", help="Names, files or folders; all by default."),
+) -> None:
+    """Report every mistake in policies at once."""
+    from governance.policy import find_policies
+
+    session: Session = context.obj
+    folder = session.workspace.policies if not named or not all(Path(name).exists() for name in named) else Path()
+    found = find_policies(folder, named or [])
+    if session.as_json:
+        session.result({"policies": [_summary(item) for item in found]})
+        return
+    for item in found:
+        session.console.print(f"✓ {item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks")
+
+
+def _summary(item: Any) -> dict[str, Any]:
+    return {"policy": item.name, "version": item.version, "sha256": item.sha256, "checks": [c.id for c in item.checks]}

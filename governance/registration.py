@@ -1,0 +1,265 @@
+"""Model metadata and artefacts -> registered versions: card, model file and background, each by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from governance import artefacts
+from governance.cards import Card, read_card
+from governance.errors import GovernanceError, NotFoundError, SourceError, nearest
+from governance.findings import stamp
+from governance.ledger import Entry, StagedFile
+from governance.store import Snapshot, Store
+from governance.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_MODEL_BYTES = 1 << 30  # chosen here: gradient-boosted models are tens of megabytes
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """One registered version of a model, as the ledger has it.
+
+    Attributes:
+        model: Name as the decisions log it.
+        version: Version as the decisions log it.
+        entry: Number of the ledger entry.
+        facts: What was registered: owner, tier, purpose, format, link, digests, features, approval, validity.
+    """
+
+    model: str
+    version: str
+    entry: int
+    at: str
+    facts: Mapping[str, Any]
+
+    @property
+    def artefact_sha256(self) -> str | None:
+        """Digest of the model file."""
+        return self.facts.get("artefact_sha256")
+
+    @property
+    def background_sha256(self) -> str | None:
+        """Digest of the background sample."""
+        return self.facts.get("background_sha256")
+
+
+def register(  # noqa: PLR0913 - the options of one command
+    workspace: Workspace,
+    card_path: Path,
+    *,
+    now: datetime,
+    artefact: Path | None = None,
+    background: Path | None = None,
+    name: str | None = None,
+    version: str | None = None,
+) -> RegisteredModel:
+    """Registers one version of a model.
+
+    Args:
+        workspace: Where to.
+        card_path: Model card (YAML, JSON, Markdown with front matter), or the model file itself with name and version.
+        now: When.
+        artefact: LightGBM text or XGBoost JSON.
+        background: Parquet or CSV with a column for each input: the sample that contributions are measured against.
+        name: Name, where the card has none.
+        version: Version, where the card has none.
+
+    Raises:
+        NotFoundError: A file is missing.
+        SourceError: A file is no card or no model, or the background lacks an input.
+        GovernanceError: The version is registered already with other content.
+    """
+    card, card_bytes, model_path = _card(card_path, artefact)
+    own_name, own_version = name or card.name, version or card.version
+    if own_name is None or own_version is None:
+        missing = "name" if own_name is None else "version"
+        raise SourceError(f"the card gives no {missing}", where=str(card_path), hint=f"add it, or pass --{missing}")
+    store = Store(workspace.store)
+    facts: dict[str, Any] = _card_facts(card, own_name, own_version)
+    with store.writing(workspace.key, now) as writer:
+        staged = [_blob(store, card_bytes, "card", facts, "card_sha256")]
+        if model_path is not None:
+            staged += _artefact(store, model_path, card, facts)
+        if background is not None:
+            staged.append(_background(store, background, facts))
+        known = find_model(store.snapshot(), own_name, own_version)
+        if known is not None and _same(known.facts, facts):
+            return known
+        if known is not None:
+            raise GovernanceError(
+                f"{own_name} {own_version} is registered already with other content",
+                where=str(card_path),
+                hint="a changed model or card is a new version",
+            )
+        at = stamp(now)
+        fresh = [file for file in staged if not store.snapshot().blob(file.named.sha256).exists()]
+        entry = writer.commit("model", facts, _distinct(fresh), at=at)
+    return _model(entry)
+
+
+def _distinct(staged: Sequence[StagedFile]) -> list[StagedFile]:
+    return list({file.named.path: file for file in staged}.values())
+
+
+def _same(known: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    keys = ("card_sha256", "artefact_sha256", "background_sha256")
+    return all(known.get(key) == facts.get(key) for key in keys)
+
+
+def _card(card_path: Path, artefact: Path | None) -> tuple[Card, bytes, Path | None]:
+    """The card, its bytes and the model file; a model file in the card's place is registered with an empty card."""
+    if not card_path.is_file():
+        raise NotFoundError("there is no such file", where=str(card_path), hint="give a model card or a model file")
+    if artefact is not None and not artefact.is_file():
+        raise NotFoundError("there is no such model file", where=str(artefact))
+    if artefact is None and _is_artefact(card_path):
+        return Card(), b"{}", card_path
+    return read_card(card_path), card_path.read_bytes(), artefact
+
+
+def _is_artefact(path: Path) -> bool:
+    if path.suffix.lower() in (".yaml", ".yml", ".md"):
+        return False
+    try:
+        artefacts.recognise(path)
+    except SourceError:
+        if path.suffix.lower() == ".json":
+            return False
+        raise
+    return True
+
+
+def _card_facts(card: Card, name: str, version: str) -> dict[str, Any]:
+    return {
+        "model": name,
+        "version": version,
+        "owner": card.owner,
+        "tier": card.tier,
+        "purpose": card.purpose,
+        "output": card.output,
+        "link": card.link,
+        "adverse": card.adverse,
+        "favourable_when": card.favourable_when,
+        "threshold": None if card.threshold is None else str(card.threshold),
+        "valid_from": _day(card.valid_from),
+        "next_validation": _day(card.next_validation),
+        "approved_by": card.approved.by if card.approved else None,
+        "approved_on": _day(card.approved.on) if card.approved else None,
+        "groups": {group: list(features) for group, features in card.groups.items()},
+        "reasons": dict(card.reasons),
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else str(day)
+
+
+def _blob(store: Store, content: bytes, kind: str, facts: dict[str, Any], key: str) -> StagedFile:
+    facts[key] = hashlib.sha256(content).hexdigest()
+    return store.stage_blob(content, {"blob": kind})
+
+
+def _artefact(store: Store, path: Path, card: Card, facts: dict[str, Any]) -> list[StagedFile]:
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise SourceError("the model file is larger than 1 GiB", where=str(path))
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    found = artefacts.inspect(path, digest)
+    if card.link is not None and card.link != found.link:
+        raise SourceError(
+            f"the card says link '{card.link}', the model file says '{found.link}'",
+            where=str(path),
+            hint="correct the card, or leave `link` out",
+        )
+    facts |= {
+        "format": found.format,
+        "link": found.link,
+        "link_scale": str(found.link_scale),
+        "objective": found.objective,
+        "trees": found.trees,
+        "features": list(found.feature_names),
+        "categorical": list(found.categorical_features),
+    }
+    return [_blob(store, content, "model", facts, "artefact_sha256")]
+
+
+def _background(store: Store, path: Path, facts: dict[str, Any]) -> StagedFile:
+    import pyarrow as pa  # noqa: PLC0415 - registering alone reads tables here
+    import pyarrow.parquet as pq  # noqa: PLC0415
+    from pyarrow import csv  # noqa: PLC0415
+
+    if not path.is_file():
+        raise NotFoundError("there is no such background sample", where=str(path))
+    try:
+        table = csv.read_csv(path) if path.name.endswith((".csv", ".csv.gz")) else pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError("the background is no Parquet or CSV file", where=str(path)) from error
+    missing = [name for name in facts.get("features", ()) if name not in table.column_names]
+    if missing:
+        hint = nearest(missing[0], table.column_names)
+        raise SourceError(f"the background lacks the input '{missing[0]}'", where=str(path), hint=hint)
+    if table.num_rows == 0:
+        raise SourceError("the background has no rows", where=str(path))
+    names = facts.get("features") or table.column_names
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table.select(names), buffer, compression="zstd")
+    facts["background_rows"] = table.num_rows
+    return _blob(store, buffer.getvalue().to_pybytes(), "background", facts, "background_sha256")
+
+
+def models(snapshot: Snapshot) -> list[RegisteredModel]:
+    """Every registered version, approvals applied, oldest first."""
+    found = {(entry.facts["model"], entry.facts["version"]): _model(entry) for entry in snapshot.of_kind("model")}
+    for entry in snapshot.of_kind("approval"):
+        key = (entry.facts["model"], entry.facts["version"])
+        own = found[key]
+        approved = {"approved_by": entry.facts["by"], "approved_on": entry.facts["on"]}
+        found[key] = RegisteredModel(own.model, own.version, own.entry, own.at, {**own.facts, **approved})
+    return list(found.values())
+
+
+def find_model(snapshot: Snapshot, name: str, version: str) -> RegisteredModel | None:
+    """The registered version of that name, or None."""
+    return next((model for model in models(snapshot) if (model.model, model.version) == (name, version)), None)
+
+
+def require_model(snapshot: Snapshot, name: str, version: str | None) -> list[RegisteredModel]:
+    """The versions of a model, or the one that was named.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    known = models(snapshot)
+    found = [model for model in known if model.model == name and version in (None, model.version)]
+    if not found:
+        listed = [model.model for model in known]
+        hint = nearest(name, listed) or ("`governance model register FILE` registers one" if not listed else None)
+        what = f"{name} {version}" if version else name
+        raise NotFoundError(f"no model is registered as '{what}'", where=name, hint=hint)
+    return found
+
+
+def approve(workspace: Workspace, name: str, version: str, *, by: str, now: datetime) -> RegisteredModel:
+    """Says in the ledger that a person approved a version.
+
+    Raises:
+        NotFoundError: It is not registered.
+    """
+    store = Store(workspace.store)
+    require_model(store.snapshot(), name, version)
+    with store.writing(workspace.key, now) as writer:
+        facts = {"model": name, "version": version, "by": by, "on": str(now.astimezone(UTC).date())}
+        writer.commit("approval", facts, at=stamp(now))
+    return require_model(store.snapshot(), name, version)[0]
+
+
+def _model(entry: Entry) -> RegisteredModel:
+    return RegisteredModel(entry.facts["model"], entry.facts["version"], entry.number, entry.at, entry.facts)

@@ -1,0 +1,66 @@
+"""Contributions that were not stored, computed now by the registered model, and compared with the logged score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from governance.attribution import compute, score_checks
+from governance.errors import NotFoundError, SourceError
+from governance.registration import find_model
+from governance.store import Snapshot
+
+
+def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, Any]:
+    """The `explanation` of one decision, marked as computed now.
+
+    Args:
+        snapshot: The store.
+        decision: Its row.
+        features: Its inputs by name.
+
+    Raises:
+        NotFoundError: Its model is not registered.
+        SourceError: The model has no file, or the log lacks an input.
+        MissingExtraError: The model's library is not installed.
+    """
+    model, version = decision.get("model"), decision.get("model_version") or ""
+    if model is None:
+        raise NotFoundError("the log does not say which model scored it")
+    registered = find_model(snapshot, model, version)
+    if registered is None:
+        hint = "`governance model register CARD --artefact FILE` registers it"
+        raise NotFoundError(f"model {model} {version} is not registered", hint=hint)
+    if registered.artefact_sha256 is None:
+        raise SourceError(f"model {model} {version} is registered without its file")
+    missing = [name for name in registered.facts["features"] if name not in features]
+    if missing:
+        raise SourceError(f"the log has no input '{missing[0]}' for this decision", hint="map it under `features:`")
+    names = list(registered.facts["features"])
+    row = pa.table({name: [features[name]] for name in names} | {"score": pa.array([decision["score"]], pa.float64())})
+    row = row.append_column("score_digits", pa.array([decision["score_digits"]], pa.int64()))
+    method = "shap" if registered.background_sha256 and not registered.facts["categorical"] else "native"
+    found = compute(snapshot, registered, method, row)
+    error, tolerance = next(score_checks(registered, row, found))
+    parts = [
+        {"feature": name, "value": features[name], "contribution": found.contributions.column(name)[0].as_py()}
+        for name in found.features
+    ]
+    return {
+        "method": found.method,
+        "output_space": found.output_space,
+        "base_value": found.base_value,
+        "output_value": found.output_values[0],
+        "additivity_error": found.additivity_errors[0],
+        "score_error": error,
+        "score_tolerance": tolerance,
+        "equals_logged_score": None if error is None or tolerance is None else error <= tolerance,
+        "background_sha256": found.background_sha256,
+        "artefact_sha256": registered.artefact_sha256,
+        "library": found.library,
+        "computed": None,
+        "stored": False,
+        "contributions": sorted(parts, key=lambda part: -abs(part["contribution"])),
+    }
