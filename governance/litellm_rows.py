@@ -80,7 +80,8 @@ def rows_of(record: Any, source: str) -> Rows:  # noqa: ANN401  (a record may be
     if any(_guardrail_word(verdict) not in VERDICTS for verdict in _guardrail_records(fields)):
         odd |= {"unknown_guardrail_status"}
     row["quality_flags"] = sorted(odd)
-    return Rows({"requests": [row], "payloads": bodies.rows, "guardrails": guardrails})
+    tables = {"requests": [row], "payloads": bodies.rows, "guardrails": guardrails}
+    return Rows({name: rows for name, rows in tables.items() if rows})
 
 
 def _identity(record: Mapping[str, Any], fields: Fields, source: str) -> Row:

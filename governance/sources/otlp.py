@@ -131,7 +131,7 @@ def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | I
     bodies.add("error", _error_text(span, own))
     odd = fields.flags | token_flags(row, fields.tokens("total_tokens")) | bodies.flags | _span_flags(span)
     row["quality_flags"] = sorted(odd)
-    return Rows({"requests": [row], "payloads": bodies.rows})
+    return Rows({"requests": [row]} | ({"payloads": bodies.rows} if bodies.rows else {}))
 
 
 def _span_flags(span: Mapping[str, Any]) -> set[str]:
