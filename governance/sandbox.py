@@ -94,8 +94,8 @@ def run_all(jobs: Sequence[Job], limits: Limits | None = None, *, at_once: int =
         _require_allowed(job.function)
     limits = limits or Limits()
     answers: list[Answer] = []
+    children: list[_Child] = []
     with contextlib.ExitStack() as stack:
-        children: list[_Child] = []
         for number in range(len(jobs)):
             waiting = jobs[len(children) : number + at_once]
             children.extend(stack.enter_context(_child(job, limits)) for job in waiting)
@@ -240,11 +240,8 @@ def _read_tables(names: Sequence[str], folder: Path, prefix: str) -> dict[str, p
     return tables
 
 
-# In the child:
-
-
 def serve(function: str, folder: Path) -> None:
-    """Makes the call that `folder` asks for and leaves the answer there."""
+    """In the child: makes the call that `folder` asks for and leaves the answer there."""
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     _die_with_parent(request["parent"])
     _limit(Limits(**request["limits"]))

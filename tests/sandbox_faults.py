@@ -1,5 +1,7 @@
 """Functions that misbehave, for the tests of the sandbox to run in a child."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import os
@@ -8,13 +10,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from governance.errors import SourceError
 from governance.sandbox import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
 
 
 def double(number: float, rows: pa.Table) -> Answer:

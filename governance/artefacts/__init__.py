@@ -6,8 +6,6 @@ parsing happens in `governance.sandbox`, and there only after the digest of the 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -18,6 +16,7 @@ from governance import sandbox
 from governance.artefacts._links import Link, margin, score
 from governance.artefacts._signatures import explain_unreadable
 from governance.errors import MissingExtraError, NotFoundError, SourceError
+from governance.extensions import modules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,9 +121,7 @@ class Artefact(ABC):
 @cache
 def formats() -> dict[str, Artefact]:
     """Every format by its name."""
-    names = [found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_")]
-    found = (importlib.import_module(f"{__name__}.{name}").ARTEFACT for name in sorted(names))
-    return {artefact.format: artefact for artefact in found}
+    return {name: module.ARTEFACT for name, module in modules(__name__).items()}
 
 
 def recognise(path: Path) -> str:

@@ -78,6 +78,9 @@ class LightGBMModel:
         if int(header.get("num_tree_per_iteration", "1")) != 1:
             what = f"the model has {header['num_class']} classes, and only models with one score per row are explained"
             raise SourceError(what, where=where, hint="register one model per class")
+        if re.search(r"^average_output$", text.partition("\nTree=")[0], re.MULTILINE):
+            what = "the model is a random forest, whose score is an average and whose margins are sums"
+            raise SourceError(what, where=where, hint="train it with boosting=gbdt")
         if re.search(r"^is_linear=1$", text, re.MULTILINE):
             what = "the model has linear leaves, which no explainer here can attribute"
             raise SourceError(what, where=where, hint="train it with linear_tree=false")

@@ -70,7 +70,11 @@ class XGBoostJSON(Artefact):
 
 
 class XGBoostModel:
-    """A loaded XGBoost booster with one margin per row."""
+    """A loaded XGBoost booster with one margin per row.
+
+    A model trained with early stopping holds more trees than its best iteration. As XGBoost's own estimators do, and
+    shap, the trees up to the best iteration are used.
+    """
 
     link_scale = 1.0
 
@@ -91,7 +95,10 @@ class XGBoostModel:
         self.base = _base(parameters["base_score"], self.link)
         inner = learner["gradient_booster"]
         model = inner.get("gbtree", inner)["model"]  # dart wraps a gbtree
-        self.trees = len(model.get("trees", []))
+        rounds = model.get("iteration_indptr") or []
+        best = learner.get("attributes", {}).get("best_iteration")
+        self.iterations = (0, int(best) + 1 if best is not None and rounds else 0)  # (0, 0) means all
+        self.trees = rounds[self.iterations[1]] if self.iterations[1] else len(model.get("trees", []))
         self.has_categorical_splits = any(tree.get("categories") for tree in model.get("trees", []))
         self.columns = _columns(learner, model, int(booster.num_features()))
         self.booster.feature_names = [column.name for column in self.columns]
@@ -126,7 +133,7 @@ class XGBoostModel:
                 feature_types=self.booster.feature_types,
                 enable_categorical=True,
             )
-            found: Matrix = self.booster.predict(rows, **options).astype("float64")
+            found: Matrix = self.booster.predict(rows, iteration_range=self.iterations, **options).astype("float64")
         except (xgboost.core.XGBoostError, ValueError) as error:
             what = f"XGBoost cannot score these rows: {str(error).splitlines()[0][-200:]}"
             raise SourceError(what, where=self.where, hint="look for infinite values") from error

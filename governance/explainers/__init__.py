@@ -6,9 +6,7 @@ the sum of base value and contributions is compared here with the margin that th
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +18,7 @@ import pyarrow as pa
 from governance import artefacts, sandbox
 from governance.errors import MissingExtraError, NotFoundError, SourceError, nearest
 from governance.explainers._reproduction import ARITHMETICS, Reproduction, reproduction
+from governance.extensions import modules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,8 +172,7 @@ class Explainer(ABC):
 @cache
 def methods() -> dict[str, Explainer]:
     """Every explainer by its name."""
-    names = [found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_")]
-    return {name.replace("_", "-"): importlib.import_module(f"{__name__}.{name}").EXPLAINER for name in sorted(names)}
+    return {name: module.EXPLAINER for name, module in modules(__name__).items()}
 
 
 def explainer(method: str) -> Explainer:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from governance.explainers import Shares
 
 
+# Rounding is a thousand times smaller; what shap makes of a dart booster, for one, is a hundred times larger.
+LARGEST_ERROR = 1e-2
+
+
 def explain(
     method: str, *, path: str, sha256: str, where: str, rows: pa.Table, background: pa.Table | None = None
 ) -> Answer:
@@ -26,7 +30,10 @@ def explain(
     own_version = chosen.version()  # first: shap brings scikit-learn, which a model's library then may see
     model = load(path, sha256, where)
     wanted = matrix(rows, model.columns)
-    shares = chosen.attribute(model, wanted, None if background is None else matrix(background, model.columns))
+    try:
+        shares = chosen.attribute(model, wanted, None if background is None else matrix(background, model.columns))
+    except SourceError as error:
+        raise SourceError(error.what, where=error.where or where, hint=error.hint) from error
     value: Json = {"base_value": shares.base_value, "library": " on ".join(filter(None, (own_version, model.library)))}
     return Answer(value, _tables(model, wanted, shares, where))
 
@@ -38,6 +45,9 @@ def _tables(model: Model, rows: Matrix, shares: Shares, where: str) -> dict[str,
     errors = abs(shares.base_value + shares.contributions.sum(axis=1) - margins)
     if not np.isfinite(errors).all():
         raise SourceError("the model or the method gives no number for a row", where=where, hint="it may be damaged")
+    if errors.max() > LARGEST_ERROR:
+        what = f"the contributions miss the model's own margin by {errors.max():.3g}, so the method misreads this model"
+        raise SourceError(what, where=where, hint="use the method 'native'")
     columns = {column.name: shares.contributions[:, number] for number, column in enumerate(model.columns)}
     return {
         "contributions": pa.table({name: pa.array(values, pa.float64()) for name, values in columns.items()}),

@@ -52,9 +52,13 @@ class Shap(Explainer):
         seen = _as_seen(model, background)
         # A background given as it is would be cut to 100 rows without a word.
         masker = shap.maskers.Independent(seen, max_samples=len(seen))
-        trees = shap.TreeExplainer(
-            model.booster, data=masker, feature_perturbation="interventional", model_output="raw"
-        )
+        try:
+            trees = shap.TreeExplainer(
+                model.booster, data=masker, feature_perturbation="interventional", model_output="raw"
+            )
+        except (NotImplementedError, ValueError, TypeError, AssertionError, KeyError, IndexError) as error:
+            what = f"shap cannot read this model: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+            raise SourceError(what, hint="use the method 'native'") from error
         parts = [_as_seen(model, rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
         # shap would compare with its own reading of the trees; the caller compares with the model.
         found = np.concatenate([trees.shap_values(part, check_additivity=False) for part in parts])
