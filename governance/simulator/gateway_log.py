@@ -159,8 +159,12 @@ def _metadata(requests: Requests, row: int) -> dict[str, Any]:
         "attempted_retries": 0,
         "attempted_fallbacks": int(fallen_back),
         "original_model_group": SUMMARY if fallen_back else None,
-        "prompt_management_metadata": None,
-        "spend_logs_metadata": {"prompt_version": PROMPT_VERSION},
+        "prompt_management_metadata": {
+            "prompt_id": SUMMARY,
+            "prompt_variables": None,
+            "prompt_integration": "dotprompt",
+        },
+        "requester_metadata": {"prompt_version": PROMPT_VERSION},
     }
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from governance.simulator.gateway import RELEASED, SUMMARY, Requests
 from governance.simulator.gateway_log import PROMPT_VERSION
-from governance.simulator.timeline import HOUR_US, SECOND_US, iso
+from governance.simulator.timeline import HOUR_US, SECOND_US, iso, month_bounds
 
 if TYPE_CHECKING:
     from governance.simulator.faults import FaultPlan
@@ -33,7 +33,9 @@ def assess(requests: Requests, ids: list[str], rng: np.random.Generator, plan: F
     rows = np.flatnonzero(answered & (sampled | requests.fallen_back))
     mean = np.full(rows.size, USUAL_MEAN)
     if plan.worse_answers:
-        mean -= plan.worse_answers.drop * (requests.models[rows] == RELEASED)
+        # The storm's answers stay below those of the model that they stand in for.
+        late = requests.times[rows] >= month_bounds(plan.worse_answers.month)[0]
+        mean -= plan.worse_answers.drop * ((requests.models[rows] == RELEASED) | (requests.in_storm[rows] & late))
     if plan.fallback_storm:
         mean -= plan.fallback_storm.drop * requests.in_storm[rows]
     mean = np.clip(mean, 0.02, 0.98)

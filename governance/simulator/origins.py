@@ -90,6 +90,7 @@ REAL_AND_SIMULATED: tuple[Origin, ...] = (
             "startTime",
             "model, model_group, custom_llm_provider, api_base",
             "business unit (user_api_key_team_alias)",
+            "prompt and its version",
             "attempted_fallbacks, original_model_group",
             "status, error_information",
             "cache_hit",

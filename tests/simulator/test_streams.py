@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
+from governance.cards import read_card
 from governance.mapping import read_mapping
+from governance.simulator.credit import MODEL, MODEL_VERSION, THRESHOLD
 from tests.simulator.simulated import DEMO_DATA
 
 if TYPE_CHECKING:
@@ -49,9 +50,13 @@ class TestCredit:
     def test_protected_characteristics_are_not_inputs(self) -> None:
         inputs = set(pq.read_schema(DEMO_DATA / "credit" / "background.parquet").names)
         mapping, _ = read_mapping(DEMO_DATA / "credit" / "applications.mapping.yaml")
-        card = yaml.safe_load((DEMO_DATA / "credit" / "card.yaml").read_text(encoding="utf-8"))
+        card = read_card(DEMO_DATA / "credit" / "card.yaml")
         assert not inputs & {"SEX", "AGE", "MARRIAGE"}
-        assert inputs == set(mapping.features) == set(card["features"])
+        assert inputs == set(mapping.features)
+        grouped = [feature for features in card.groups.values() for feature in features]
+        assert {*grouped, *(inputs & set(card.reasons))} == inputs
+        assert set(card.reasons) - inputs == set(card.groups)
+        assert (card.name, card.version, card.threshold) == (MODEL, MODEL_VERSION, THRESHOLD)
 
     def test_decisions_follow_rule_and_threshold_unless_a_group_is_refused(self, faulty: Files, clean: Files) -> None:
         odd = """SELECT count(*) FROM applications
