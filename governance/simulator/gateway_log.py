@@ -96,6 +96,7 @@ def payload(requests: Requests, row: int, request_id: str, prices: Mapping[str, 
     price = prices[model]
     cost = float(price.cost_usd(*tokens.values()))
     group = str(requests.groups[row])
+    prompt = SUMMARY if requests.fallen_back[row] else group
     return {
         "id": request_id,
         "trace_id": f"trace-{request_id[9:]}",
@@ -117,13 +118,13 @@ def payload(requests: Requests, row: int, request_id: str, prices: Mapping[str, 
         "api_base": f"https://{requests.systems[row]}.gateway.example/v1",
         **tokens,
         "total_tokens": sum(tokens.values()),
-        "request_tags": [f"prompt:{SUMMARY}@{PROMPT_VERSION}"],
+        "request_tags": [f"prompt:{prompt}@{PROMPT_VERSION}"],
         "end_user": f"user-{requests.users[row]}",
         "requester_ip_address": None,
         "messages": [{"role": "user", "content": REDACTED}],
         "response": None if error else _response(request_id, model, start, tokens),
         "model_parameters": {"stream": True, "max_tokens": 100},
-        "metadata": _metadata(requests, row),
+        "metadata": _metadata(requests, row, prompt),
         "hidden_params": {"model_id": str(requests.systems[row]), "response_cost": cost, "litellm_model_name": model},
         "model_map_information": _price_entry(model, price),
         "error_str": f"{error}: simulated" if error else None,
@@ -148,7 +149,7 @@ def _response(request_id: str, model: str, start: int, tokens: dict[str, int]) -
     }
 
 
-def _metadata(requests: Requests, row: int) -> dict[str, Any]:
+def _metadata(requests: Requests, row: int, prompt: str) -> dict[str, Any]:
     fallen_back = bool(requests.fallen_back[row])
     unit = str(requests.units[row])
     return {
@@ -160,7 +161,7 @@ def _metadata(requests: Requests, row: int) -> dict[str, Any]:
         "attempted_fallbacks": int(fallen_back),
         "original_model_group": SUMMARY if fallen_back else None,
         "prompt_management_metadata": {
-            "prompt_id": SUMMARY,
+            "prompt_id": prompt,
             "prompt_variables": None,
             "prompt_integration": "dotprompt",
         },

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from governance.simulator.gateway import RELEASED, SUMMARY, Requests
+from governance.simulator.gateway import RELEASED, Requests
 from governance.simulator.gateway_log import PROMPT_VERSION
 from governance.simulator.timeline import HOUR_US, SECOND_US, iso, month_bounds
 
@@ -51,6 +51,6 @@ def assess(requests: Requests, ids: list[str], rng: np.random.Generator, plan: F
             "annotator": [JUDGE] * rows.size,
             "created": iso(done + rng.integers(60 * SECOND_US, HOUR_US, rows.size)),
             "model": requests.models[rows],
-            "prompt_version": [f"{SUMMARY}@{PROMPT_VERSION}"] * rows.size,
+            "prompt_version": [PROMPT_VERSION] * rows.size,
         },
     )
