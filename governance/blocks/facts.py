@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import ClassVar, Literal, TypeAlias
 
 from governance import display
@@ -14,13 +14,22 @@ Value: TypeAlias = bool | int | float | str | Decimal | date | datetime | None
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and its value; an id or digest is code and may be broken anywhere. No value comes with its reason."""
+    """A name and its value; an id or digest is code and may be broken anywhere. No value comes with its reason.
+
+    The kind of an exact number or a time is found by itself; it brings them back from JSON, where they are text.
+    """
 
     name: str
     value: Value
-    kind: Literal["text", "code"] = "text"
+    kind: Literal["text", "code", "exact", "date"] = "text"
     unit: str = ""
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        kind = "exact" if isinstance(self.value, Decimal) else "date" if isinstance(self.value, date) else self.kind
+        object.__setattr__(self, "kind", kind)
+        if isinstance(self.value, str) and kind in {"exact", "date"}:
+            object.__setattr__(self, "value", _typed(self.value, kind))
 
     def shown(self) -> str:
         """The value as it is written, visible."""
@@ -28,6 +37,20 @@ class Fact:
         return (
             f"{written}{display.THIN}{display.visible(self.unit)}" if self.unit and self.value is not None else written
         )
+
+
+def _typed(text: str, kind: str) -> Decimal | date:
+    """An exact number or a time from its text in JSON.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        if kind == "exact":
+            return Decimal(text)
+        return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+    except (InvalidOperation, ValueError):
+        raise ValueError(f"{text[:80]!r} is not {kind}") from None
 
 
 def _written(value: Value) -> str:

@@ -137,7 +137,7 @@ class Notice(Block):
 
     def to_html(self) -> str:
         """A box with its tone as a word."""
-        head = f"<strong>{text_html(self.title or TONES[self.tone])}</strong>"
+        head = f"<strong>{text_html(self.title or TONES[self.tone])}:</strong>"
         return f'<div class="notice {self.tone}" role="note"><p>{head} {pieces_html(self.pieces)}</p></div>'
 
     def plain(self) -> str:

@@ -1,6 +1,7 @@
 """Amounts by name as horizontal bars, one colour or stacked parts, with the figures beside them."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 from governance.display import fitting_digits, number
@@ -37,8 +38,8 @@ class Bars(Drawing):
         within(len(self.parts), 1, len(PALETTE), "parts")
         if any(len(bar.values) != len(self.parts) for bar in self.bars):
             raise ValueError("every bar needs one value for each part")
-        if any(value < 0 for bar in self.bars for value in bar.values):
-            raise ValueError("a bar cannot be below zero; draw a waterfall")
+        if not all(0 <= value < inf for bar in self.bars for value in bar.values):
+            raise ValueError("a bar needs a finite amount that is not below zero; for others draw a waterfall")
 
     @property
     def height(self) -> float:

@@ -92,7 +92,7 @@ class Heat(Drawing):
 
     def _depth(self, value: float) -> int:
         known = [abs(one) for band in self.bands for one in band.values if one is not None]
-        full = self.limit or max(known)
+        full = abs(self.limit or max(known))
         return min(int(abs(value) / full * len(TINTS)), len(TINTS) - 1) if full else 0
 
     @staticmethod

@@ -102,10 +102,12 @@ class Line(Drawing):
         return scale(known, BOTTOM, TOP, from_zero=min(known) >= 0 and min(known) < 0.6 * max(known))
 
     def _dates(self, columns: list[float]) -> list[str]:
-        widest = max(width_of(label) for label in self.labels) + 18
+        labels = [fitted(label, LABEL_ROOM) for label in self.labels]
+        widest = max(width_of(label) for label in labels) + 18
         every = max(1, -(-int(widest * len(self.labels)) // int(columns[-1] - columns[0] + widest)))
         chosen = range(0, len(self.labels), every)
-        return [text(columns[index], BOTTOM + 20, self.labels[index], anchor="middle") for index in chosen]
+        middles = {index: max(columns[index], width_of(labels[index]) / 2) for index in chosen}
+        return [text(at, BOTTOM + 20, labels[index], anchor="middle") for index, at in middles.items()]
 
     def _ends(self, y: Scale) -> list[tuple[str, float, str]]:
         ends: list[tuple[str, float, str]] = []

@@ -80,7 +80,8 @@ class Waterfall(Drawing):
         y = TOP + row * ROW
         start, end = x.at(ends[0]), x.at(ends[1])
         change = ends[1] - ends[0]
-        figure = f"+{number(change, self.digits)}" if change > 0 else number(change, self.digits)
+        written = number(change, self.digits)
+        figure = f"+{written}" if change > 0 and written[0].isdigit() else written  # "<0.01" needs no sign
         colour = UP if change > 0 else DOWN
         beside, anchor = (max(start, end) + 6, "start") if change > 0 else (min(start, end) - 6, "end")
         return [

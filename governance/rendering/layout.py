@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from governance.blocks import AnyBlock, Cover, Heading, flat
+from governance.blocks import AnyBlock, Chart, Cover, Heading, Table, flat
+from governance.display import ABSENT
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,30 @@ def laid_out(cells: Iterable[Sequence[AnyBlock]], title: str) -> Layout:
             if isinstance(block, Heading):
                 level = min(block.level, level + 1)
                 kept.append(_placed(block, level, used))
+            elif isinstance(block, Table | Chart) and block.anchor:
+                kept.append(replace(block, anchor=_unused(block.anchor, used)))
             elif not isinstance(block, Cover):
                 kept.append(block)
         arranged.append(tuple(kept))
     contents = tuple(block for blocks in arranged for block in blocks if isinstance(block, Heading))
-    return Layout(covers[0] if covers else Cover(title), contents, tuple(arranged))
+    cover = covers[0] if covers else Cover(title)
+    return Layout(replace(cover, title=cover.title.strip() or ABSENT), contents, tuple(arranged))
 
 
 def _placed(heading: Heading, level: int, used: set[str]) -> Heading:
-    """The heading with an anchor that no other has."""
-    wanted = heading.anchor or slug(heading.text)
+    """The heading with words, an anchor that no other has, and a level without a gap."""
+    anchor = _unused(heading.anchor or slug(heading.text), used)
+    text = heading.text.strip() or ABSENT  # a heading without words would end the PDF with an error
+    return replace(heading, text=text, anchor=anchor, level=cast("Literal[1, 2, 3]", level))
+
+
+def _unused(wanted: str, used: set[str]) -> str:
+    """The anchor, numbered if it is used already, and now used."""
     anchor, number = wanted, 2
     while anchor in used:
         anchor, number = f"{wanted}-{number}", number + 1
     used.add(anchor)
-    return replace(heading, anchor=anchor, level=cast("Literal[1, 2, 3]", level))
+    return anchor
 
 
 def slug(text: str) -> str:

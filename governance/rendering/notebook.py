@@ -73,7 +73,7 @@ def _output(output: Mapping[str, Any]) -> Iterator[AnyBlock]:
             yield Verbatim(_joined(output["text"]).rstrip("\n"))
         case "error":
             reason = shortened(f"{output.get('ename', 'Error')}: {output.get('evalue', '')}", 600)
-            yield notice("bad", f"{reason}", title="This part could not be computed:")
+            yield notice("bad", f"{reason}", title="This part could not be computed")
         case _:
             return
 
@@ -83,7 +83,7 @@ def _shown(bundle: Mapping[str, Any]) -> Iterator[AnyBlock]:
         try:
             yield read(bundle[MIME])
         except ValueError as error:
-            yield notice("bad", f"{error}", title="This part could not be shown:")
+            yield notice("bad", f"{error}", title="This part could not be shown")
     elif "text/plain" in bundle:
         yield Verbatim(_joined(bundle["text/plain"]))
 
