@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from governance.sources import UnreadableError
+from governance.rows import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from governance.conversions import (
     number,
     whole,
 )
-from governance.sources import UnreadableError
+from governance.rows import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

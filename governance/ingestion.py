@@ -307,7 +307,7 @@ class _Staging:
         numbers = rows.column("row_no").to_pylist()
         if name in SIDE_TABLES:
             known = self.fates.side.get(name, set())
-            return rows.filter(pa.array([number not in known for number in numbers])) if known else rows
+            return rows.filter(pa.array([number not in known for number in numbers], pa.bool_())) if known else rows
         if name == "payloads" and not self.workspace.keep_payloads:
             rows = rows.set_column(rows.column_names.index("body"), "body", pa.nulls(rows.num_rows, pa.string()))
         return self._by_request(rows, numbers)
@@ -320,7 +320,7 @@ class _Staging:
         if "is_conflict" in rows.column_names:
             marks = pa.array([met.get(number) is Fate.CONFLICT for number in numbers], pa.bool_())
             rows = rows.set_column(rows.column_names.index("is_conflict"), "is_conflict", marks)
-        return rows.filter(pa.array([met.get(number) is not Fate.DUPLICATE for number in numbers]))
+        return rows.filter(pa.array([met.get(number) is not Fate.DUPLICATE for number in numbers], pa.bool_()))
 
     def _finished(self, rows: pa.Table) -> pa.Table:
         digest = pa.array([self.file_sha256] * rows.num_rows, pa.string())
@@ -377,7 +377,7 @@ class _Staging:
             return
         rows = [
             {
-                "quarantine_id": f"{self.file_sha256}:{place}",
+                "quarantine_id": f"{self.file_sha256}:{facts['number']}:{place}",
                 "ingested_ts": now,
                 "source": facts["source"],
                 "file": facts["file"],

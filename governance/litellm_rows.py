@@ -41,7 +41,7 @@ from governance.llm_requests import (
     sampling_parameters,
     token_flags,
 )
-from governance.sources import Row, Rows, UnreadableError
+from governance.rows import Row, Rows, UnreadableError
 
 _ALIASES = Aliases(TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES | parameter_names(PARAMETERS, ("model_parameters",)))
 _GUARDRAIL_ALIASES = Aliases(GUARDRAIL_NAMES)

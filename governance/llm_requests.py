@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from governance.fields import Fields
-    from governance.sources import Row
+    from governance.rows import Row
 
 TOKEN_COLUMNS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
 STATUS_WORDS = (  # in the order in which they are looked for in the class of an error

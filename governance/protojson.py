@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from governance.conversions import brief
-from governance.sources import UnreadableError
+from governance.rows import UnreadableError
 
 # what a file holds: the list on top, its groups, the records in a group, and the name of one record
 SIGNALS = (

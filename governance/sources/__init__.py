@@ -8,64 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-Row = dict[str, Any]
+from governance.rows import REASONS, Ignored, Row, Rows, UnreadableError
 
-
-class UnreadableError(Exception):
-    """A record cannot be read: it goes to quarantine with its bytes.
-
-    Args:
-        reason: One word of the closed list in `REASONS`.
-        detail: What exactly, naming the field.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        self.reason = reason
-        self.detail = detail
-        super().__init__(f"{reason}: {detail}")
-
-
-REASONS = (
-    "bad_json",
-    "bad_utf8",
-    "bad_csv",
-    "duplicate_key",
-    "too_deep",
-    "too_long",
-    "not_an_object",
-    "missing_value",
-    "bad_time",
-    "type_mismatch",
-    "out_of_range",
-    "unmapped_value",
-    "truncated",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """A record that the format defines as something else, such as a span that is no request.
-
-    Attributes:
-        reason: Short text by which such records are counted.
-    """
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What one record becomes: rows by canonical table.
-
-    Attributes:
-        tables: Name of a canonical table to its rows. A row names canonical columns only; columns that are left out
-            are null. `file_sha256`, `row_no` and `is_conflict` are filled in by ingestion.
-    """
-
-    tables: Mapping[str, Iterable[Row]] = field(default_factory=dict)
+__all__ = ["REASONS", "Ignored", "Row", "Rows", "Source", "UnreadableError"]
 
 
 class Source(ABC):
