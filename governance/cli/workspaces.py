@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from governance.cli.session import Session
 
+if TYPE_CHECKING:
+    from governance.inventory import Coverage
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(init)
+    app.command()(demo)
+    app.command()(status)
 
 
 def init(
@@ -31,3 +38,74 @@ def init(
     session.console.print(f"Workspace {made.root}")
     session.console.print(f"Signing key {made.key} (keep it, and keep it from those who write to the store)")
     session.console.print(f"Next: governance --workspace {folder} ingest LOG")
+
+
+def demo(
+    context: typer.Context,
+    folder: Path = typer.Argument(Path("governance-demo"), metavar="[DIR]", help="Where; made anew if the demo made it."),
+    clean: bool = typer.Option(False, "--clean", help="The same traffic without the planted faults."),
+) -> None:
+    """Build a workspace from shipped real data and run the whole way, from logs to a verified report."""
+    from governance.demo import run_demo
+
+    session: Session = context.obj
+    say = (lambda _: None) if session.as_json else session.note
+    done = run_demo(folder, environment=os.environ, say=say, now=session.now, clean=clean)
+    if session.as_json:
+        session.result(done.document())
+        return
+    from governance.cli.demo_view import show
+
+    show(session.console, done)
+
+
+def status(
+    context: typer.Context,
+    coverage: bool = typer.Option(False, "--coverage", help="Which kinds of checks the store can judge, and what would help."),
+    as_of: int = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
+) -> None:
+    """Say what is in the store, what is late, what is open, and what can be judged."""
+    from governance import inventory
+
+    session: Session = context.obj
+    if coverage:
+        _coverage(session, inventory.coverage(session.workspace.store))
+        return
+    found = inventory.status(session.workspace.store, as_of=as_of)
+    if session.as_json:
+        session.result(found)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (("table", "left"), ("rows", "right"), ("files", "right"), ("first", "left"), ("last", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)
+    for row in found["tables"]:
+        times = [(row.get(name) or "")[:16].replace("T", " ") for name in ("first", "last")]
+        table.add_row(row["table"], f"{row['rows']:,}", f"{row['files']:,}", *times)
+    session.console.print(table)
+    for name, count in found["unmatched"].items():
+        session.console.print(f"{count:,} {name} match no request yet")
+    if found["conflicts"]:
+        session.console.print(f"{found['conflicts']:,} records came again with other content and are kept as conflicts")
+    for verdict, item in found["findings"].items():
+        due = f", next due {item['next_due']}" if item["next_due"] else ""
+        session.console.print(f"findings {verdict.replace('_', ' ')}: {item['n']:,}{due}")
+    session.console.print(f"Models: {', '.join(found['models']) or 'none registered'}")
+    session.console.print(f"Ledger: {found['ledger']['size']} entries, root {found['ledger']['root'][:16]}")
+
+
+def _coverage(session: Session, found: Sequence[Coverage]) -> None:
+    judged = sum(item.judged for item in found)
+    if session.as_json:
+        kinds = [
+            {"kind": c.kind, "judged": c.judged, "missing": list(c.missing), "would_help": {k: list(v) for k, v in c.would_help.items()}}
+            for c in found
+        ]
+        session.result({"judged": judged, "of": len(found), "kinds": kinds})
+        return
+    for item in found:
+        session.console.print(f"{'✓' if item.judged else '?'} {item.kind}")
+        for column, helpful in item.would_help.items():
+            session.console.print(f"    {column} is empty; filled by {', '.join(helpful)}")
+    session.console.print(f"{judged} of {len(found)} kinds of checks can be judged")

@@ -1,0 +1,112 @@
+"""What is in a store, what is late, what is open, and which kinds of checks it can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from governance.engines.duckdb import Engine, identifier
+from governance.extensions import checks, sources
+from governance.store import Snapshot, Store
+from governance.tables import CANONICAL, PER_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Whether a kind of check can be judged on what the store holds.
+
+    Attributes:
+        kind: The kind.
+        judged: Whether every column that it needs is filled.
+        missing: Columns that are empty.
+        would_help: Missing column -> sources that fill it.
+    """
+
+    kind: str
+    judged: bool
+    missing: tuple[str, ...]
+    would_help: Mapping[str, tuple[str, ...]]
+
+
+def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
+    """The JSON of `status`: tables with rows and times, ledger, models, quarantine, side rows without a request, findings."""
+    store = Store(store_path)
+    snapshot = store.snapshot(as_of)
+    with Engine(store.spill) as engine:
+        snapshot.attach(engine)
+        return {
+            "ledger": {"size": snapshot.checkpoint.size, "root": snapshot.checkpoint.root},
+            "tables": [_table(engine, snapshot, name) for name in CANONICAL if snapshot.segments.get(name)],
+            "models": [f"{entry.facts['model']} {entry.facts['version']}" for entry in snapshot.of_kind("model")],
+            "conflicts": _conflicts(snapshot),
+            "unmatched": _unmatched(engine, snapshot),
+            "findings": _open_findings(engine),
+        }
+
+
+def _table(engine: Engine, snapshot: Snapshot, name: str) -> dict[str, Any]:
+    segments = snapshot.segments[name]
+    found: dict[str, Any] = {"table": name, "rows": sum(s.rows for s in segments), "files": len(segments)}
+    if name not in PER_MODEL:
+        time = CANONICAL[name].time
+        bounds = engine.records(f"SELECT min({time}) AS first, max({time}) AS last FROM {identifier(name)}")[0]
+        found |= bounds
+    return found
+
+
+def _conflicts(snapshot: Snapshot) -> int:
+    return sum(int(entry.facts["counts"]["conflicts"]) for entry in snapshot.of_kind("ingest"))
+
+
+def _unmatched(engine: Engine, snapshot: Snapshot) -> dict[str, int]:
+    """Side rows that match no request yet."""
+    found = {}
+    for name in ("outcomes", "reviews", "assessments"):
+        if any(segment.unresolved for segment in snapshot.segments.get(name, [])):
+            found[name] = int(engine.value(f"SELECT count(*) FROM {name} WHERE request_uid IS NULL"))
+    return found
+
+
+def _open_findings(engine: Engine) -> dict[str, Any]:
+    rows = engine.records(
+        "SELECT verdict, count(*) AS n, min(due) AS due FROM (SELECT * FROM findings QUALIFY assessed_ts = max(assessed_ts) "
+        "OVER (PARTITION BY policy, version, check_id, window_start, window_end)) GROUP BY verdict ORDER BY verdict"
+    )
+    return {row["verdict"]: {"n": row["n"], "next_due": row["due"]} for row in rows}
+
+
+def coverage(store_path: Path) -> list[Coverage]:
+    """For each kind of check, whether the columns that it needs are filled, and what would help."""
+    store = Store(store_path)
+    snapshot = store.snapshot()
+    with Engine(store.spill) as engine:
+        snapshot.attach(engine)
+        filled = filled_columns(engine, snapshot)
+    return [_coverage(kind, check.needs, filled) for kind, check in checks().items()]
+
+
+def filled_columns(engine: Engine, snapshot: Snapshot) -> frozenset[str]:
+    """`table.column` of every canonical column that holds a value somewhere, and `table.*` of every table with rows."""
+    found: set[str] = set()
+    for name, table in CANONICAL.items():
+        if not snapshot.segments.get(name):
+            continue
+        found.add(f"{name}.*")
+        if name in PER_MODEL:
+            continue
+        tests = ", ".join(f"bool_or({column} IS NOT NULL) AS {column}" for column in table.names)
+        row = engine.records(f"SELECT {tests} FROM {name}")[0]
+        found.update(f"{name}.{column}" for column, is_filled in row.items() if is_filled)
+    return frozenset(found)
+
+
+def _coverage(kind: str, needs: Sequence[str], filled: frozenset[str]) -> Coverage:
+    missing = tuple(column for column in needs if column not in filled)
+    return Coverage(kind, not missing, missing, {column: _filled_by(column) for column in missing})
+
+
+def _filled_by(column: str) -> tuple[str, ...]:
+    named = tuple(name for name, source in sources().items() if column in source.fills)
+    return (*named, "a mapping")
