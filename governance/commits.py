@@ -6,9 +6,9 @@ tampering by the signature in the pending write. Its paths are checked when it i
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from governance.ledger import Ledger
 
 MAX_PENDING_BYTES = 1 << 29  # an entry, escaped once more
+_NO_FILE = {None, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}  # no name, a link, or no regular file
 _VERIFY = "`governance verify` names each file that was changed"
 _NOT_SIGNED = "nothing is signed on top of a ledger that does not verify; " + _VERIFY
 
@@ -137,13 +138,12 @@ class Writer:
 
     def _prepare(self, kind: str, facts: Mapping[str, JSON], files: Sequence[StagedFile], at: str) -> Pending:
         named = [file.named for file in files]
+        prev, number = sha256(self._last).hexdigest(), self._tree.size
+        entry = Entry.from_bytes(entry_bytes(number=number, kind=kind, at=at, facts=facts, files=named, prev=prev))
         self._refuse_taken(named)
         for file in files:
             if file.temporary.lstat().st_size != file.named.bytes:
                 raise ValueError(f"{file.temporary} is not as long as said for {file.named.path}")
-        prev = sha256(self._last).hexdigest()
-        number = self._tree.size
-        entry = Entry.from_bytes(entry_bytes(number=number, kind=kind, at=at, facts=facts, files=named, prev=prev))
         root = self._tree.grown(entry.raw).root()
         note = self._key.sign(self._origin, number + 1, root).note()
         staged = tuple(file.temporary.relative_to(self._store).as_posix() for file in files)
@@ -256,10 +256,17 @@ def taken(store: Path, files: Sequence[NamedFile]) -> str | None:
 
 
 def holds(path: Path, sha256: str) -> bool:
-    """Whether a regular file is there and has this digest."""
-    with suppress(OSError):
+    """Whether a regular file is there and has this digest.
+
+    Raises:
+        OSError: It is there and cannot be read, which says nothing about its bytes.
+    """
+    try:
         return durable.digest_regular(path) == sha256
-    return False
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return False
+        raise
 
 
 def _link(store: Path, temporary: str, file: NamedFile) -> None:

@@ -174,14 +174,17 @@ def locked(path: Path, holder: Mapping[str, str | int]) -> Iterator[None]:
         BusyError: Another process holds it.
         GovernanceError: The lock file cannot be written.
     """
+    descriptor = None
     try:
         make_folder(path.parent)
         descriptor = _lock(path)
-    except OSError as error:
-        raise wrap(error, "the store cannot be written") from error
-    try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(dict(holder), sort_keys=True).encode(), 0)
+    except OSError as error:
+        if descriptor is not None:
+            os.close(descriptor)
+        raise wrap(error, "the store cannot be written") from error
+    try:
         yield
     finally:
         with suppress(OSError):

@@ -97,7 +97,7 @@ class SignedCheckpoint:
         """
         if len(note) > MAX_NOTE_BYTES:
             raise ValueError("is too long for a checkpoint")
-        match = _CHECKPOINT.fullmatch(note.decode())
+        match = _CHECKPOINT.fullmatch(note.decode(errors="replace"))
         if not match or match["name"] != match["origin"] or not is_origin(match["origin"]):
             raise ValueError("is no checkpoint with one signature")
         signed = base64.b64decode(match["signature"])
