@@ -84,7 +84,7 @@ def assess(
 class _Run:
     """One assessment while it runs."""
 
-    def __init__(  # noqa: PLR0913 - what every check of the run shares
+    def __init__(
         self,
         engine: Engine,
         snapshot: Snapshot,
@@ -172,7 +172,7 @@ class _Run:
                 return f"{total} {check.table}, but {needed} is empty; no source that was ingested fills it"
         return f"{total} {check.table}, but none that the check can measure"
 
-    def _finding(  # noqa: PLR0913 - a finding names all that it rests on
+    def _finding(
         self,
         policy: Policy,
         check: Check,
@@ -222,7 +222,7 @@ class _Run:
         return judgement
 
 
-def _store_findings(  # noqa: PLR0913 - a run with all that it rests on
+def _store_findings(
     store: Store,
     workspace: Workspace,
     snapshot: Snapshot,
@@ -232,8 +232,9 @@ def _store_findings(  # noqa: PLR0913 - a run with all that it rests on
     run: _Run,
     now: datetime,
 ) -> None:
-    from governance.batches import schema  # noqa: PLC0415 - brings pyarrow, which only writing needs
     import pyarrow as pa  # noqa: PLC0415
+
+    from governance.batches import schema  # noqa: PLC0415 - brings pyarrow, which only writing needs
 
     rows = [_row(finding, run.run_id, now) for finding in findings]
     at = stamp(now)
@@ -242,12 +243,15 @@ def _store_findings(  # noqa: PLR0913 - a run with all that it rests on
         for policy in {policy.sha256: policy for policy in policies}.values():
             if policy.sha256 not in known:
                 writer.commit(
-                    "policy", _policy_facts(policy, workspace.timezone), [store.stage_blob(policy.raw, {"blob": "policy"})], at=at
+                    "policy",
+                    _policy_facts(policy, workspace.timezone),
+                    [store.stage_blob(policy.raw, {"blob": "policy"})],
+                    at=at,
                 )
         staged: list[StagedFile] = store.stage_days(FINDINGS, pa.Table.from_pylist(rows, schema=schema(FINDINGS)))
         if not snapshot.blob(run.views_sha256).exists():
             staged.append(store.stage_blob(run.views_sql, {"blob": "views"}))
-        facts = {
+        facts: dict[str, Any] = {
             "run": run.run_id,
             "window": {"start": stamp(window.start), "end": stamp(window.end), "name": window.name},
             "read": {"size": snapshot.checkpoint.size, "root": snapshot.checkpoint.root},
@@ -269,7 +273,9 @@ def _policy_facts(policy: Policy, timezone: str) -> dict[str, Any]:
         "to": str(policy.head.in_force.to) if policy.head.in_force.to else None,
         "from_ts": stamp(start),
         "to_ts": None if end is None else stamp(end),
-        "applies_to": {name: value if isinstance(value, str) else list(value) for name, value in applies.items() if value},
+        "applies_to": {
+            name: value if isinstance(value, str) else list(value) for name, value in applies.items() if value
+        },
         "owner": policy.head.owner,
         "approved_by": approved.by if approved else None,
         "approved_on": str(approved.on) if approved else None,

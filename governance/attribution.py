@@ -78,7 +78,8 @@ def attribute(
                 result, staged = work.version(model, version, decisions)
                 results.append(result)
                 if staged:
-                    facts = {"model": model, "version": version, "method": result.method, "rows": result.stored}
+                    facts: dict[str, Any] = {"model": model, "version": version, "method": result.method}
+                    facts["rows"] = result.stored
                     read = {"size": snapshot.checkpoint.size, "root": snapshot.checkpoint.root}
                     writer.commit("attributions", facts | {"read": read}, staged, at=stamp(now))
     if not results:
@@ -91,7 +92,7 @@ def attribute(
 class _Work:
     """One run over a window."""
 
-    def __init__(  # noqa: PLR0913 - what each version of a model shares
+    def __init__(
         self,
         engine: Engine,
         snapshot: Snapshot,

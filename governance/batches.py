@@ -98,7 +98,7 @@ def _batch(chunk: list[Record], source: Source, before: int) -> Batch:
     return batch
 
 
-def _take(  # noqa: PLR0913 - one record on its way through
+def _take(
     item: Any, record: Record, source: Source, batch: Batch, rows: dict[str, list[dict[str, Any]]], before: int
 ) -> None:
     try:
@@ -107,7 +107,10 @@ def _take(  # noqa: PLR0913 - one record on its way through
             batch.ignored[made.reason] += 1
             return
         converted = {
-            name: [_checked(row, CANONICAL[name]) | {"row_no": before + batch.records, "is_conflict": False} for row in found]
+            name: [
+                _checked(row, CANONICAL[name]) | {"row_no": before + batch.records, "is_conflict": False}
+                for row in found
+            ]
             for name, found in made.tables.items()
         }
     except UnreadableError as error:

@@ -81,9 +81,7 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch) -> dict[int, Fat
         return {}
     new = _fingerprints(engine, "new_", [f"new_features:{model}" for model in batch.features], "row_no")
     old = _fingerprints(engine, "", [f"features:{model}" for model in snapshot.models()], "0::BIGINT")
-    rows = engine.rows(
-        f"SELECT request_uid, row_no, print FROM ({new} UNION ALL {old}) ORDER BY request_uid, row_no"
-    )
+    rows = engine.rows(f"SELECT request_uid, row_no, print FROM ({new} UNION ALL {old}) ORDER BY request_uid, row_no")
     found: dict[int, Fate] = {}
     seen: dict[str, set[str]] = {}
     for uid, number, fingerprint in rows:

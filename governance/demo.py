@@ -111,7 +111,9 @@ def _workspace(folder: Path, environment: Mapping[str, str], now: datetime) -> W
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text("This folder was made by `governance demo` and is made anew by it.\n", encoding="utf-8")
+    (folder / MARKER).write_text(
+        "This folder was made by `governance demo` and is made anew by it.\n", encoding="utf-8"
+    )
     return make_workspace(folder, environment=environment, now=stamp(now))
 
 
@@ -130,9 +132,11 @@ def _found(assessment: Assessment, fault: Any) -> bool:
 def _example(assessment: Assessment) -> str:
     """A request id that a failed finding shows."""
     for finding in assessment.findings:
-        if finding.judgement.verdict is Verdict.FAILED and finding.observation.samples and finding.kind.startswith("fairness"):
+        if (
+            finding.judgement.verdict is Verdict.FAILED
+            and finding.observation.samples
+            and finding.kind.startswith("fairness")
+        ):
             return finding.observation.samples[0]
     samples = [sample for finding in assessment.findings for sample in finding.observation.samples]
     return samples[0] if samples else "ID"
-
-

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from governance.engines.duckdb import Engine
+
 
 class Library(NamedTuple):
     """The parts of Great Expectations and SQLAlchemy that a run uses; neither has types."""
@@ -49,17 +51,23 @@ def load_library() -> Library:
         MissingExtraError: It or duckdb-engine is not installed.
     """
     try:
-        import duckdb_engine  # noqa: PLC0415  (registers the dialect)
-        import sqlalchemy  # noqa: PLC0415
-        from great_expectations.execution_engine import sqlalchemy_execution_engine  # noqa: PLC0415
-        from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData  # noqa: PLC0415
-        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration  # noqa: PLC0415
-        from great_expectations.expectations.registry import get_metric_kwargs  # noqa: PLC0415
-        from great_expectations.util import get_sqlalchemy_selectable  # noqa: PLC0415
-        from great_expectations.validator.metric_configuration import MetricConfiguration  # noqa: PLC0415
-        from great_expectations.validator.validation_graph import ValidationGraph  # noqa: PLC0415
+        with quiet():
+            return _import()
     except ImportError as error:
         raise MissingExtraError("great_expectations", "gx", "a check of kind 'expectations'") from error
+
+
+def _import() -> Library:
+    import duckdb_engine  # noqa: PLC0415  (registers the dialect)
+    import sqlalchemy  # noqa: PLC0415
+    from great_expectations.execution_engine import sqlalchemy_execution_engine  # noqa: PLC0415
+    from great_expectations.execution_engine.sqlalchemy_batch_data import SqlAlchemyBatchData  # noqa: PLC0415
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration  # noqa: PLC0415
+    from great_expectations.expectations.registry import get_metric_kwargs  # noqa: PLC0415
+    from great_expectations.util import get_sqlalchemy_selectable  # noqa: PLC0415
+    from great_expectations.validator.metric_configuration import MetricConfiguration  # noqa: PLC0415
+    from great_expectations.validator.validation_graph import ValidationGraph  # noqa: PLC0415
+
     logging.captureWarnings(capture=False)  # importing the library switches it on for the whole process
     # Something in the library outlives the interpreter and keeps duckdb_engine's functions, hence duckdb, whose binding
     # (nanobind) then prints a page about leaks on standard error.
@@ -95,36 +103,35 @@ class Batch:
 
     Attributes:
         library: As `load_library` gives it.
-        engine: The library's execution engine.
+        runner: The library's execution engine.
         types: Column -> type, in order.
     """
 
-    def __init__(self, connection: DuckDBPyConnection, library: Library) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine, library: Library) -> None:
         self.library = library
-        self.types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {ROWS}").fetchall()}
+        self.types = engine.columns(ROWS)
         sqlalchemy = library.sqlalchemy
         self._database = sqlalchemy.create_engine(
-            "duckdb://", creator=lambda: _Connection(connection), poolclass=sqlalchemy.pool.StaticPool
+            "duckdb://", creator=lambda: _Connection(engine.connection), poolclass=sqlalchemy.pool.StaticPool
         )
-        self.engine = library.engine(engine=self._database, create_temp_table=False)
-        self.engine.dialect_module, columns = _types(sqlalchemy, self.types)
+        self.runner = library.engine(engine=self._database, create_temp_table=False)
+        self.runner.dialect_module, columns = _types(sqlalchemy, self.types)
         inspector = _Inspector(self._database.dialect, columns)
-        self.engine.get_inspector = lambda: inspector
-        data = library.data(self.engine, table_name=ROWS, source_table_name=ROWS, create_temp_table=False)
-        self.engine.load_batch_data(ROWS, data)
+        self.runner.get_inspector = lambda: inspector
+        data = library.data(self.runner, table_name=ROWS, source_table_name=ROWS, create_temp_table=False)
+        self.runner.load_batch_data(ROWS, data)
 
     def close(self) -> None:
         """Lets go of the connection, which stays open."""
-        self.engine.close()
+        self.runner.close()
 
     def records(self, domain: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """The rows that are left by the row conditions of a domain, to select from."""
-        return self.library.selectable(self.engine.get_domain_records(dict(domain)))
+        return self.library.selectable(self.runner.get_domain_records(dict(domain)))
 
     def source(self, domain: Mapping[str, Any]) -> str:
         """The same as what follows FROM."""
-        records = self.engine.get_domain_records(dict(domain))
+        records = self.runner.get_domain_records(dict(domain))
         return ROWS if isinstance(records, self.library.sqlalchemy.Table) else f"({self.text(records)})"
 
     def own_rows(self, condition: object) -> Any:  # noqa: ANN401
@@ -145,12 +152,7 @@ class Batch:
 
     def rows(self, statement: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
         """The rows of a statement of the library."""
-        return [tuple(row) for row in self.engine.execute_query(statement).fetchall()]
-
-    def value(self, sql: str) -> object:
-        """The first column of the first row of a plain statement."""
-        rows = self._connection.execute(sql).fetchall()
-        return rows[0][0] if rows else None
+        return [tuple(row) for row in self.runner.execute_query(statement).fetchall()]
 
 
 class _Cursor:

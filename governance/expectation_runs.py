@@ -35,8 +35,7 @@ from governance.expectation_suites import ARGUMENTS, columns_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from duckdb import DuckDBPyConnection
-
+    from governance.engines.duckdb import Engine
     from governance.expectation_suites import Expectation
 
 SHOWN = 20  # unexpected values shown, as Great Expectations does
@@ -80,27 +79,29 @@ class ExpectationOutcome:
 
 
 def evaluate(
-    connection: DuckDBPyConnection, relation: str, expectations: Sequence[Expectation], *, id_column: str | None = None
+    engine: Engine, relation: str, expectations: Sequence[Expectation], *, id_column: str | None = None
 ) -> list[ExpectationOutcome]:
     """What each expectation gives on the rows of a relation, in the order of the suite.
 
     Args:
-        connection: Sees what the relation reads; a temporary view is made in it and dropped again.
+        engine: Sees what the relation reads; a temporary view is made in it and dropped again.
         relation: One SELECT without open parameters.
         expectations: As `expectation_suites.read_suite` gives them.
         id_column: Column of the relation whose values name the unexpected rows.
 
     Raises:
         MissingExtraError: Great Expectations or duckdb-engine is not installed.
+        EngineError: The relation cannot be read.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {ROWS} AS {relation}")
+    library = load_library()
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW {ROWS} AS {relation}")
     try:
         with quiet():
-            batch = Batch(connection, load_library())
-            outcomes = _Run(batch, id_column).outcomes(expectations)
+            batch = Batch(engine, library)
+            outcomes = _Run(engine, batch, id_column).outcomes(expectations)
             batch.close()
     finally:
-        connection.execute(f"DROP VIEW IF EXISTS {ROWS}")
+        engine.execute(f"DROP VIEW IF EXISTS {ROWS}")
     return [
         replace(one, figure=one.figure._replace(sql=over(relation, one.figure.sql))) if one.figure else one
         for one in outcomes
@@ -126,7 +127,8 @@ class _Plan(NamedTuple):
 class _Run:
     """One suite on one batch."""
 
-    def __init__(self, batch: Batch, id_column: str | None) -> None:
+    def __init__(self, engine: Engine, batch: Batch, id_column: str | None) -> None:
+        self._engine = engine
         self._batch = batch
         self._library = batch.library
         self._id_column = id_column if id_column in batch.types else None
@@ -143,11 +145,11 @@ class _Run:
         try:
             asked = self._library.configuration(type=expectation.type, kwargs={**kwargs, "batch_id": ROWS})
             judge = asked.to_domain_obj()
-            needed = judge.get_validation_dependencies(self._batch.engine, _settings(expectation)).metric_configurations
+            needed = judge.get_validation_dependencies(self._batch.runner, _settings(expectation)).metric_configurations
             about_values = "column" in kwargs and expectation.type not in ABOUT_COLUMNS
             for name in (_TOTAL, _MISSING) if about_values else (_TOTAL,):
                 needed.setdefault(name, self._metric(name, judge))
-            graph = self._library.graph(execution_engine=self._batch.engine)
+            graph = self._library.graph(execution_engine=self._batch.runner)
             for metric in needed.values():
                 graph.build_metric_dependency_graph(metric, _settings(expectation))
         except Exception as error:  # noqa: BLE001  (the library raises what it likes; the other expectations go on)
@@ -161,7 +163,7 @@ class _Run:
         return self._library.metric(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
 
     def _metrics(self, edges: list[Any]) -> tuple[dict[Any, Any], dict[Any, Any]]:
-        graph = self._library.graph(execution_engine=self._batch.engine, edges=edges)
+        graph = self._library.graph(execution_engine=self._batch.runner, edges=edges)
         found: tuple[dict[Any, Any], dict[Any, Any]] = graph.resolve(
             {"catch_exceptions": True}, show_progress_bars=False
         )
@@ -173,7 +175,7 @@ class _Run:
         if reasons:
             return ExpectationOutcome(plan.expectation, error=_sentence(reasons[0]))
         try:
-            judged = plan.judge.metrics_validate(metrics, _settings(plan.expectation), self._batch.engine)
+            judged = plan.judge.metrics_validate(metrics, _settings(plan.expectation), self._batch.runner)
             outcome = ExpectationOutcome(
                 plan.expectation, bool(judged.success), elements=int(metrics[plan.ids[_TOTAL]])
             )
@@ -212,7 +214,7 @@ class _Run:
         if self._batch.types.get(column, "").startswith(("TIMESTAMP", "DATE")):
             figure = moment(kind, column, rows) or figure
         if figure:
-            value = _number(self._batch.value(figure.sql))
+            value = _number(self._engine.value(figure.sql))
         else:
             name = plan.judge.metric_dependencies[0]
             expression, compute, _ = metrics[plan.ids[f"{name}.aggregate_fn"]]

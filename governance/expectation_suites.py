@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from governance.errors import nearest
 from governance.tables import CANONICAL
@@ -89,24 +89,22 @@ ARGUMENTS: dict[str, str] = {
     "expect_table_row_count_to_equal": "value!",
     "expect_table_row_count_to_equal_other_table": "other_table_name!",
 }
-_ORDER = "rows of a log have no order of their own"
 _PYTHON_ONLY = "the library computes it in pandas or Spark only"
+_NO_CODE = "the library lists it and has no code for it"
 UNSUPPORTED: dict[str, str] = {
     "expect_column_kl_divergence_to_be_less_than": "no single statement repeats its figure; see the drift checks",
     "expect_column_values_to_be_dateutil_parseable": _PYTHON_ONLY,
-    "expect_column_values_to_be_decreasing": _ORDER,
-    "expect_column_values_to_be_increasing": _ORDER,
+    "expect_column_values_to_be_decreasing": "rows of a log have no order of their own",
+    "expect_column_values_to_be_increasing": "rows of a log have no order of their own",
     "expect_column_values_to_be_json_parseable": _PYTHON_ONLY,
     "expect_column_values_to_match_json_schema": _PYTHON_ONLY,
     "expect_column_values_to_match_strftime_format": _PYTHON_ONLY,
     "expect_query_results_to_match_comparison": "it carries SQL of its own",
     "unexpected_rows_expectation": "it carries SQL of its own; write the condition as a `where`",
-    "expect_column_bootstrapped_ks_test_p_value_to_be_greater_than": "the library lists it and has no code for it",
-    "expect_column_chisquare_test_p_value_to_be_greater_than": "the library lists it and has no code for it",
-    "expect_column_pair_cramers_phi_value_to_be_less_than": "the library lists it and has no code for it",
-    "expect_column_parameterized_distribution_ks_test_p_value_to_be_greater_than": (
-        "the library lists it and has no code for it"
-    ),
+    "expect_column_bootstrapped_ks_test_p_value_to_be_greater_than": _NO_CODE,
+    "expect_column_chisquare_test_p_value_to_be_greater_than": _NO_CODE,
+    "expect_column_pair_cramers_phi_value_to_be_less_than": _NO_CODE,
+    "expect_column_parameterized_distribution_ks_test_p_value_to_be_greater_than": _NO_CODE,
     "expect_multicolumn_values_to_be_unique": "use expect_select_column_values_to_be_unique_within_record",
 }
 _FILTER = ("row_condition", "condition_parser")
@@ -178,6 +176,8 @@ def columns_of(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
 def _expectation(item: Mapping[str, Any]) -> Expectation:
     kind = item.get("type", item.get("expectation_type"))
     kwargs = {name: value for name, value in item.get("kwargs", {}).items() if name not in _RUN_ONLY}
+    if "row_condition" in kwargs:
+        kwargs.setdefault("condition_parser", "great_expectations")  # else the library takes it for pandas' own
     return Expectation(str(kind), kwargs, f"{kind}({', '.join(columns_of(kwargs))})")
 
 
@@ -218,6 +218,9 @@ def _argument_mistakes(kind: str, kwargs: Mapping[str, Any], path: Path) -> Iter
     bounds = [name for name in ("min_value", "max_value") if name in known]
     if bounds and all(kwargs.get(name) is None for name in bounds):
         yield SuiteMistake(path, f"'{kind}' needs a min_value, a max_value or both: without them it cannot fail")
+    low, high = (kwargs.get(name) for name in ("min_value", "max_value"))
+    if _is_number(low) and _is_number(high) and low > high:
+        yield SuiteMistake((*path, "min_value"), f"min_value {low} is greater than max_value {high}")
     for name, value in kwargs.items():
         if name in _RUN_ONLY:
             continue
@@ -243,7 +246,7 @@ class _Form(NamedTuple):
     words: str
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -263,7 +266,9 @@ def _is_quantile_ranges(value: object) -> bool:
         return False
     shares, ranges = value["quantiles"], value["value_ranges"]
     pairs = isinstance(ranges, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in ranges)  # noqa: PLR2004
-    return pairs and isinstance(shares, list) and all(map(_is_number, shares)) and len(shares) == len(ranges) > 0
+    if not pairs or not isinstance(shares, list) or not all(map(_is_number, shares)):
+        return False
+    return len(shares) == len(ranges) > 0 and not any(None not in pair and pair[0] > pair[1] for pair in ranges)
 
 
 _TEXT = _Form(lambda value: isinstance(value, str) and bool(value), "text")
@@ -272,17 +277,29 @@ _FLAG = _Form(lambda value: isinstance(value, bool), "true or false")
 _NUMBER = _Form(_is_number, "a number")
 _BOUND = _Form(lambda value: _is_number(value) or _is_time(value), "a number, or a time such as 2026-07-01T00:00:00Z")
 _LIST = _Form(lambda value: isinstance(value, list) and bool(value), "a list, with at least one value")
+# `x NOT IN ('a', NULL)` is never true, so that a set with a null in it would pass every row
+_VALUES = _Form(
+    lambda value: isinstance(value, list) and bool(value) and None not in value,
+    "a list with at least one value and no null (missing values have an expectation of their own)",
+)
 _FORMS: dict[str, _Form] = {
-    **dict.fromkeys(("column", "column_A", "column_B", "type_", "regex", "like_pattern", "row_condition"), _TEXT),
+    **dict.fromkeys(("column", "column_A", "column_B", "type_", "regex", "like_pattern"), _TEXT),
     **dict.fromkeys(("column_list", "column_set", "type_list", "regex_list", "like_pattern_list"), _TEXTS),
     **dict.fromkeys(("strict_min", "strict_max", "or_equal", "ties_okay", "exact_match", "double_sided"), _FLAG),
     **dict.fromkeys(("threshold", "multiplier", "sum_total", "value"), _NUMBER),
     **dict.fromkeys(("min_value", "max_value"), _BOUND),
-    **dict.fromkeys(("value_set", "value_pairs_set"), _LIST),
+    "value_set": _VALUES,
+    "row_condition": _Form(
+        lambda value: isinstance(value, (str, dict)) and bool(value), 'a condition such as col("a") > 1'
+    ),
+    "value_pairs_set": _LIST,
+    "condition_parser": _Form(
+        lambda value: str(value).startswith("great_expectations"), "great_expectations: pandas and Spark read no SQL"
+    ),
     "mostly": _Form(lambda value: _is_number(value) and 0 <= value <= 1, "a share from 0 to 1"),
     "escape": _Form(lambda value: isinstance(value, str) and len(value) == 1, "one character"),
     "match_on": _Form(lambda value: value in {"any", "all"}, "any or all"),
     "method": _Form(lambda value: value == "std", "std: the library has no interquartile range for DuckDB"),
-    "quantile_ranges": _Form(_is_quantile_ranges, "`quantiles` and as many `value_ranges`, each a pair"),
+    "quantile_ranges": _Form(_is_quantile_ranges, "`quantiles` and as many `value_ranges`, each [low, high]"),
     "other_table_name": _Form(lambda value: value in CANONICAL, f"one of {', '.join(CANONICAL)}"),
 }

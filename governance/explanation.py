@@ -65,7 +65,8 @@ def explain(store_path: Path, wanted: str, *, as_of: int | None = None, compute:
         moment = case.decisions[0]["decision_ts"] if case.decisions else case.request["start_ts"]
         found = latest_findings(snapshot, engine, moment)
     decisions = [row for row in case.decisions if row["decision_id"] == wanted] or case.decisions
-    return [_Explained(snapshot, case, row, found, compute=compute).explanation() for row in decisions or [None]]
+    rows: list[Row | None] = [*decisions] or [None]
+    return [_Explained(snapshot, case, row, found, compute=compute).explanation() for row in rows]
 
 
 class _Explained:
@@ -134,7 +135,10 @@ class _Explained:
             return {"stage": "human", "evidence": f"review {override['review_id']}: overridden by {by}"}
         if decision.get("deciding_stage"):
             rule = f", rule {decision['rule_id']}" if decision.get("rule_id") else ""
-            return {"stage": decision["deciding_stage"], "evidence": f"logged as decided by the {decision['deciding_stage']}{rule}"}
+            return {
+                "stage": decision["deciding_stage"],
+                "evidence": f"logged as decided by the {decision['deciding_stage']}{rule}",
+            }
         if decision.get("rule_id"):
             return {"stage": "rule", "evidence": f"rule {decision['rule_id']} is logged with the decision"}
         if self.request["cache_status"] in ("exact_hit", "semantic_hit"):
@@ -143,8 +147,14 @@ class _Explained:
             instead = f" instead of {self.request['fallback_from']}" if self.request["fallback_from"] else ""
             return {"stage": "fallback", "evidence": f"{self.request['model_served']} answered{instead}"}
         if self.request["status"] != "ok":
-            return {"stage": None, "evidence": f"nothing was decided: the request ended with status {self.request['status']}"}
-        return {"stage": "model", "evidence": "no rule, cache, fallback or review is logged, so the model's output stood"}
+            return {
+                "stage": None,
+                "evidence": f"nothing was decided: the request ended with status {self.request['status']}",
+            }
+        return {
+            "stage": "model",
+            "evidence": "no rule, cache, fallback or review is logged, so the model's output stood",
+        }
 
     def _attribution(self) -> dict[str, Any] | None:
         rows = self.of["attributions"]
@@ -158,7 +168,9 @@ class _Explained:
         try:
             return attribution_now(self.snapshot, self.decision or {}, self._wide("features"))
         except GovernanceError as error:
-            self.missing.append({"what": "contributions", "why": f"{error.what}; {error.hint}" if error.hint else error.what})
+            self.missing.append(
+                {"what": "contributions", "why": f"{error.what}; {error.hint}" if error.hint else error.what}
+            )
             return None
 
     def _stored(self, row: Row) -> dict[str, Any]:
@@ -213,7 +225,9 @@ class _Explained:
         facts = self._model_facts(str(attribution.get("artefact_sha256")))
         adverse = facts.get("adverse")
         if adverse not in ("up", "down"):
-            self.missing.append({"what": "reasons", "why": "the model's card does not say which way is adverse (`adverse: up|down`)"})
+            self.missing.append(
+                {"what": "reasons", "why": "the model's card does not say which way is adverse (`adverse: up|down`)"}
+            )
             return []
         sign = 1 if adverse == "up" else -1
         group_of = {name: group for group, names in facts.get("groups", {}).items() for name in names}
@@ -224,14 +238,27 @@ class _Explained:
             sums[group] = math.fsum((sums.get(group, 0.0), part["contribution"]))
             members.setdefault(group, []).append({"feature": part["feature"], "value": part["value"]})
         texts = facts.get("reasons", {})
-        pushed = sorted(((total, group) for group, total in sums.items() if total * sign > 0), key=lambda pair: (-abs(pair[0]), pair[1]))
+        pushed = sorted(
+            ((total, group) for group, total in sums.items() if total * sign > 0),
+            key=lambda pair: (-abs(pair[0]), pair[1]),
+        )
         return [
-            {"rank": place, "group": group, "text": texts.get(group, group), "contribution": total, "inputs": members[group]}
+            {
+                "rank": place,
+                "group": group,
+                "text": texts.get(group, group),
+                "contribution": total,
+                "inputs": members[group],
+            }
             for place, (total, group) in enumerate(pushed[:MAX_REASONS], 1)
         ]
 
     def _model_facts(self, artefact_sha256: str) -> Mapping[str, Any]:
-        found = [entry.facts for entry in self.snapshot.of_kind("model") if entry.facts.get("artefact_sha256") == artefact_sha256]
+        found = [
+            entry.facts
+            for entry in self.snapshot.of_kind("model")
+            if entry.facts.get("artefact_sha256") == artefact_sha256
+        ]
         return found[-1] if found else {}
 
     def _policies(self) -> list[dict[str, Any]]:
@@ -281,10 +308,16 @@ class _Explained:
 
     def _request_facts(self) -> dict[str, Any]:
         left_out = {*_WIDE, "is_conflict"}
-        return {name: value for name, value in self.request.items() if value not in (None, [], {}) and name not in left_out}
+        return {
+            name: value for name, value in self.request.items() if value not in (None, [], {}) and name not in left_out
+        }
 
     def _cost(self) -> Any:
-        cost = self.request["cost_reported"] if self.request["cost_reported"] is not None else self.request["cost_computed"]
+        cost = (
+            self.request["cost_reported"]
+            if self.request["cost_reported"] is not None
+            else self.request["cost_computed"]
+        )
         if cost is None:
             why = "the log carries no cost, and none was computed"
             self.missing.append({"what": "cost_usd", "why": why})

@@ -93,7 +93,9 @@ def parse_window(text: str, *, now: datetime, timezone: str = "UTC", fiscal_star
         raise GovernanceError(f"'{text}' is not a window", where="--window", hint=f"use {_FORMS}") from error
     window = Window(start.replace(tzinfo=zone).astimezone(UTC), end.replace(tzinfo=zone).astimezone(UTC), text.strip())
     if window.start >= window.end:
-        raise GovernanceError(f"the window '{text}' is empty", where="--window", hint="its end must lie after its start")
+        raise GovernanceError(
+            f"the window '{text}' is empty", where="--window", hint="its end must lie after its start"
+        )
     return window
 
 
@@ -117,8 +119,8 @@ def _bounds(text: str, now: datetime, fiscal_start: int) -> tuple[datetime, date
         first = datetime.strptime(text, "%Y-%m")  # noqa: DTZ007
         return first, _shift(first, 1)
     if ".." in text:
-        first, last_text = text.split("..", 1)
-        return _moment(first), _moment(last_text)
+        since, until = text.split("..", 1)
+        return _moment(since), _moment(until)
     day = date.fromisoformat(text)
     start = datetime.combine(day, time())
     return start, start + timedelta(days=1)

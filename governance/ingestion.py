@@ -152,7 +152,7 @@ class _Reading:
         )
 
 
-def _file(  # noqa: PLR0913 - one file on its way through
+def _file(
     store: Store, writer: Writer, workspace: Workspace, log: LogFile, reading: _Reading, now: datetime
 ) -> FileReport:
     form = reading.format(log)
@@ -164,7 +164,16 @@ def _file(  # noqa: PLR0913 - one file on its way through
     with Engine(store.spill) as engine:
         for number, batch in enumerate(_batches(log, form, engine)):
             facts = {"batch": identity, "number": number, "file": log.name, "file_sha256": log.sha256, "source": name}
-            _publish(store, writer, workspace, batch, report, facts | {"mapping_sha256": reading.mapping_sha256}, now, reading)
+            _publish(
+                store,
+                writer,
+                workspace,
+                batch,
+                report,
+                facts | {"mapping_sha256": reading.mapping_sha256},
+                now,
+                reading,
+            )
     _finish(store, writer, workspace, log, report, identity, now)
     return report
 
@@ -189,7 +198,7 @@ def _ingested_before(snapshot: Snapshot, identity: str, report: FileReport) -> b
     return False
 
 
-def _publish(  # noqa: PLR0913 - one batch on its way through
+def _publish(
     store: Store,
     writer: Writer,
     workspace: Workspace,
@@ -241,7 +250,7 @@ def _add(report: FileReport, counts: dict[str, int], batch: Batch) -> None:
         raise AssertionError(message)
 
 
-def _stage(  # noqa: PLR0913 - one batch on its way through
+def _stage(
     store: Store,
     snapshot: Snapshot,
     workspace: Workspace,
@@ -273,7 +282,7 @@ def _stage(  # noqa: PLR0913 - one batch on its way through
 class _Staging:
     """One batch while its files are written: what is kept, where it lies, and how it is found again."""
 
-    def __init__(  # noqa: PLR0913 - one batch with all that it is judged by
+    def __init__(
         self, store: Store, engine: Engine, batch: Batch, met: Fates, workspace: Workspace, file_sha256: str
     ) -> None:
         self.store = store
@@ -352,7 +361,9 @@ class _Staging:
             kept = self._finished(self._by_request(rows, rows.column("row_no").to_pylist()))
             if kept.num_rows:
                 facts = {"model": model}
-                yield from self.store.stage_days(FEATURES, kept, folder=model_folder("features", model, kept), facts=facts)
+                yield from self.store.stage_days(
+                    FEATURES, kept, folder=model_folder("features", model, kept), facts=facts
+                )
 
     def index(self) -> Iterator[StagedFile]:
         """One file that finds each id of the batch's requests: id, request, days of its request and decisions."""
@@ -402,12 +413,12 @@ def model_folder(table: str, model: str, rows: pa.Table) -> str:
     return f"{table}/model={model_hash}/schema={hashlib.sha256(shape.encode()).hexdigest()[:16]}"
 
 
-def _finish(  # noqa: PLR0913 - one file with all that is said of it
+def _finish(
     store: Store, writer: Writer, workspace: Workspace, log: LogFile, report: FileReport, identity: str, now: datetime
 ) -> None:
     """Says in the ledger that the file is in, with its balance; a re-run stops there."""
     counts = {name: getattr(report, name) for name in ("records", "stored", "duplicates", "quarantined", "ignored")}
-    facts = {
+    facts: dict[str, Any] = {
         "batch": identity,
         "file": log.name,
         "file_sha256": log.sha256,
@@ -422,4 +433,3 @@ def _finish(  # noqa: PLR0913 - one file with all that is said of it
     if workspace.keep_raw and not store.snapshot().blob(log.sha256).exists():
         staged.append(store.stage_blob(log.path.read_bytes(), {"blob": "raw", "file": log.name}))
     writer.commit("file", facts, staged, at=stamp(now))
-

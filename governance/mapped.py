@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -66,9 +66,7 @@ def mapped_batches(
 class _MappedChunk:
     """One stretch of a file while it is mapped."""
 
-    def __init__(
-        self, mapping: Mapping, engine: Engine, chunk: list[Record], first: int, seen: Counter[str]
-    ) -> None:
+    def __init__(self, mapping: Mapping, engine: Engine, chunk: list[Record], first: int, seen: Counter[str]) -> None:
         self.mapping = mapping
         self.engine = engine
         self.readable = [(first + place, record) for place, record in enumerate(chunk, 1) if record.value is not None]
@@ -116,7 +114,10 @@ class _MappedChunk:
             cell: [_cell(record.value or {}, name, nulls) for _, record in self.readable]
             for name, cell in self.cells.items()
         }
-        arrays = [pa.array([number for number, _ in self.readable], pa.int64()), pa.array(self._derived_ids(), pa.string())]
+        arrays = [
+            pa.array([number for number, _ in self.readable], pa.int64()),
+            pa.array(self._derived_ids(), pa.string()),
+        ]
         arrays += [pa.array(values, pa.string()) for values in columns.values()]
         return pa.Table.from_arrays(arrays, names=["row_no", "derived_id", *columns])
 
@@ -147,7 +148,9 @@ class _MappedChunk:
             rule = self.mapping.columns[name]
             self._add(values, misfits, f"c_{name}", name, rule, column.type)
             if column.required or name == "request_id":
-                misfits.append(f"CASE WHEN {self._text(rule)} IS NULL THEN {literal(f'missing_value: {name} is missing')} END")
+                misfits.append(
+                    f"CASE WHEN {self._text(rule)} IS NULL THEN {literal(f'missing_value: {name} is missing')} END"
+                )
         for name, rule in self.mapping.subjects.items():
             self._add(values, misfits, f"s_{name}", f"subjects.{name}", rule, "VARCHAR")
         for place, outcome in enumerate(self.mapping.outcomes):
@@ -285,7 +288,9 @@ class _MappedChunk:
             text = self.cells[name]
             number = f"TRY_CAST({text} AS DOUBLE)"
             tests.append(f"count({text}) AS n{place}")
-            tests.append(f"count(*) FILTER ({text} IS NOT NULL AND lower({text}) NOT IN ('true', 'false')) = 0 AS b{place}")
+            tests.append(
+                f"count(*) FILTER ({text} IS NOT NULL AND lower({text}) NOT IN ('true', 'false')) = 0 AS b{place}"
+            )
             tests.append(
                 f"count(*) FILTER ({text} IS NOT NULL AND ({number} IS NULL OR "
                 f"(abs({number}) > {_MAX_EXACT} AND regexp_full_match({text}, '-?\\d+')) OR "
@@ -347,7 +352,8 @@ def _refuse_missing(chunk: list[Record], mapping: Mapping, where: str) -> None:
     known = next((list(record.value) for record in chunk if record.value is not None), None)
     if known is None:
         return
-    named = [rule.column for rule in (*mapping.columns.values(), *mapping.subjects.values(), *mapping.outcomes)]
+    rules = (*mapping.columns.values(), *mapping.subjects.values())
+    named = [*(rule.column for rule in rules), *(outcome.column for outcome in mapping.outcomes)]
     listed = () if isinstance(mapping.features, str) else mapping.features
     missing = [name for name in (*named, *listed) if name is not None and name not in known and "." not in name]
     if missing:
@@ -388,7 +394,7 @@ def _value(text: str, rule: ColumnRule, kind: str) -> str:
     return _cast(text, rule, kind)
 
 
-def _sql_value(value: bool | float | str | None) -> str:  # noqa: FBT001
+def _sql_value(value: bool | float | str | None) -> str:
     return "NULL" if value is None else literal(text_of(value))
 
 

@@ -183,7 +183,8 @@ def _unknown_columns(document: yamltext.Document) -> Iterator[Mistake]:
             yield Mistake(document.at(("columns", name)), f"no canonical column is called '{name}'", hint)
     if isinstance(columns, dict):
         yield from _missing_columns(document, str(table), columns)
-    for name in value["subjects"] if isinstance(value.get("subjects"), dict) else ():
+    subjects = value.get("subjects")
+    for name in subjects if isinstance(subjects, dict) else ():
         if CANONICAL["subjects"].column(name) or not name.isidentifier():
             what = f"a protected attribute cannot be called '{name}'"
             yield Mistake(document.at(("subjects", name)), what, "use a word such as sex or age_band")

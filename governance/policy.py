@@ -261,7 +261,11 @@ def _succession(found: list[Policy]) -> tuple[list[Policy], list[Mistake]]:
             ended = own.model_copy(update={"to": own.to or begins})
             result.append(
                 Policy(
-                    policy.path, policy.raw, policy.sha256, policy.head.model_copy(update={"in_force": ended}), policy.checks
+                    policy.path,
+                    policy.raw,
+                    policy.sha256,
+                    policy.head.model_copy(update={"in_force": ended}),
+                    policy.checks,
                 )
             )
     return result, mistakes

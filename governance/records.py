@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from governance.errors import NotFoundError, SourceError
 
@@ -150,7 +150,7 @@ def _json_form(text: bytes) -> str:
 
 def _stream(path: Path, compression: str | None) -> IO[bytes]:
     if compression == "gzip":
-        return gzip.open(path, "rb")
+        return cast("IO[bytes]", gzip.open(path, "rb"))
     if compression == "bz2":
         return bz2.open(path, "rb")
     if compression == "zstd":
@@ -402,7 +402,10 @@ def _csv(log: LogFile) -> Iterator[Record]:
 
 
 def _csv_record(
-    taken: list[tuple[int, int, bytes]], value: dict[str, Any] | None, reason: str | None = None, detail: str | None = None
+    taken: list[tuple[int, int, bytes]],
+    value: dict[str, Any] | None,
+    reason: str | None = None,
+    detail: str | None = None,
 ) -> Record:
     number, offset, _ = taken[0]
     return Record(number, offset, b"".join(line for _, _, line in taken), value, reason, detail)

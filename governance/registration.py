@@ -51,7 +51,7 @@ class RegisteredModel:
         return self.facts.get("background_sha256")
 
 
-def register(  # noqa: PLR0913 - the options of one command
+def register(
     workspace: Workspace,
     card_path: Path,
     *,

@@ -86,7 +86,7 @@ class Scope:
             selected = f"* REPLACE (coalesce(favourable, {' AND '.join(tests)}) AS favourable)"
         return f"(SELECT {selected} FROM decisions WHERE {' AND '.join(where)})"
 
-    def _during(self, column: str, reference: bool) -> str:  # noqa: FBT001
+    def _during(self, column: str, reference: bool) -> str:
         start, end = ("$reference_start", "$reference_end") if reference else ("$start", "$end")
         return f"{column} >= CAST({start} AS TIMESTAMPTZ) AND {column} < CAST({end} AS TIMESTAMPTZ)"
 

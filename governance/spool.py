@@ -20,7 +20,13 @@ from governance.store import SPOOL
 
 def note_reading(store: Path, requests: Sequence[str], reader: str, now: datetime) -> None:
     """Leaves a note that explanations were read, where the store can be written."""
-    event = {"at": stamp(now), "by": _account(), "for": reader, "process": os.getpid(), "requests": sorted(set(requests))}
+    event = {
+        "at": stamp(now),
+        "by": _account(),
+        "for": reader,
+        "process": os.getpid(),
+        "requests": sorted(set(requests)),
+    }
     content = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     folder = store / SPOOL
     with suppress(OSError):

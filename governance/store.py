@@ -128,7 +128,13 @@ def _refuse(text: str) -> None:
 def _segment(file: NamedFile, table: str) -> Segment:
     facts = file.facts
     return Segment(
-        file.path, file.sha256, table, int(facts["rows"]), facts.get("day"), facts.get("model"), int(facts.get("unresolved", 0))
+        file.path,
+        file.sha256,
+        table,
+        int(facts["rows"]),
+        facts.get("day"),
+        facts.get("model"),
+        int(facts.get("unresolved", 0)),
     )
 
 
@@ -151,8 +157,7 @@ def _identities(segments: Sequence[Segment], prefix: str) -> str:
         return "SELECT CAST(NULL AS VARCHAR) AS id, CAST(NULL AS VARCHAR) AS request_uid WHERE false"
     read = _read(segments, prefix)
     return (
-        f"SELECT id, min(request_uid) AS request_uid FROM {read} GROUP BY id "
-        "HAVING min(request_uid) = max(request_uid)"
+        f"SELECT id, min(request_uid) AS request_uid FROM {read} GROUP BY id HAVING min(request_uid) = max(request_uid)"
     )
 
 

@@ -33,7 +33,9 @@ app = typer.Typer(
 
 @app.callback()
 def options(
-    workspace: str = typer.Option(None, "--workspace", metavar="DIR", help="The workspace; else the one around this folder."),
+    workspace: str | None = typer.Option(
+        None, "--workspace", metavar="DIR", help="The workspace; else the one around this folder."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print exactly one JSON document."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
 ) -> None:

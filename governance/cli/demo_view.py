@@ -20,7 +20,11 @@ def show(console: Console, done: Demo) -> None:
     console.print()
     console.print("What is real and what is simulated", style="bold")
     for origin in REAL_AND_SIMULATED:
-        console.print(Text(origin.summary()))
+        console.print(Text(origin.file, style="underline"))
+        for kind in ("real", "measured", "computed", "simulated"):
+            columns = "; ".join(getattr(origin, kind))
+            if columns:
+                console.print(Text(f"  {kind}: {columns}"))
     console.print()
     _faults(console, done)
     counts = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in done.assessment.counts().items() if n)

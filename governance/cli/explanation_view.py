@@ -30,7 +30,7 @@ def show(console: Console, document: Mapping[str, Any], reader: str) -> None:
         _subject(console, document)
         return
     _head(console, document)
-    _contributions(console, document["explanation"])
+    _contributions(console, document)
     _reasons(console, document["reasons"])
     _request(console, document)
     _people(console, document)
@@ -81,11 +81,15 @@ def _score(document: Mapping[str, Any]) -> str | None:
     return f"{document['score']:.6g}" + (f", threshold {limit:.6g}" if limit is not None else "")
 
 
-def _contributions(console: Console, explanation: Mapping[str, Any] | None) -> None:
+def _contributions(console: Console, document: Mapping[str, Any]) -> None:
+    explanation = document["explanation"]
     if explanation is None:
         return
     origin = "stored" if explanation["stored"] else "computed now, not at decision time"
     _section(console, f"Why: contributions to the {explanation['output_space']} ({explanation['method']}, {origin})")
+    stage = document["decided_by"]["stage"]
+    if stage != "model":
+        console.print(f"They explain the model's score, which is not what decided: the {stage} did.", style="yellow")
     parts = explanation["contributions"]
     largest = max((abs(part["contribution"]) for part in parts), default=0.0) or 1.0
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -95,7 +99,9 @@ def _contributions(console: Console, explanation: Mapping[str, Any] | None) -> N
     table.add_column("", no_wrap=True)
     table.add_row("base value", "", f"{explanation['base_value']:+.4f}", "")
     for part in parts[:SHOWN_INPUTS]:
-        table.add_row(Text(visible(part["feature"])), Text(_value(part["value"])), *_effect(part["contribution"], largest))
+        table.add_row(
+            Text(visible(part["feature"])), Text(_value(part["value"])), *_effect(part["contribution"], largest)
+        )
     rest = parts[SHOWN_INPUTS:]
     if rest:
         table.add_row(f"{len(rest)} others", "", f"{sum(part['contribution'] for part in rest):+.4f}", "")
@@ -105,7 +111,10 @@ def _contributions(console: Console, explanation: Mapping[str, Any] | None) -> N
     if explanation["equals_logged_score"] is None:
         grade = "attributed"
     error = explanation["score_error"]
-    console.print(_GRADES[grade] + (f" (error {error:.1e})" if error is not None else ""), style="" if grade != "unequal" else "red")
+    console.print(
+        _GRADES[grade] + (f" (error {error:.1e})" if error is not None else ""),
+        style="" if grade != "unequal" else "red",
+    )
 
 
 def _effect(contribution: float, largest: float) -> tuple[str, Text]:
@@ -135,7 +144,11 @@ def _request(console: Console, document: Mapping[str, Any]) -> None:
     request = document["request"]
     _section(console, "Request")
     latency = [f"{name.removesuffix('_us')} {value / 1000:,.0f} ms" for name, value in document["latency_us"].items()]
-    tokens = [f"{request[name]:,} {name.removesuffix('_tokens')}" for name in ("input_tokens", "output_tokens") if name in request]
+    tokens = [
+        f"{request[name]:,} {name.removesuffix('_tokens')}"
+        for name in ("input_tokens", "output_tokens")
+        if name in request
+    ]
     cost = document["cost_usd"]
     requested, served = request.get("model_requested"), request.get("model_served")
     _pairs(
@@ -165,17 +178,26 @@ def _people(console: Console, document: Mapping[str, Any]) -> None:
     for review in document["reviews"]:
         done = review["completed_ts"] or "not completed"
         late = _before_effect(review)
-        console.print(Text(visible(f"{review['outcome'] or 'open'} by {review['reviewer'] or 'unknown'}, {done}{late}")))
-    for title, rows, line in (
-        ("Outcomes known later", document["outcomes"], lambda r: f"{r['name']} = {r['value']}, known {r['known_ts']}"),
-        ("Assessments", document["assessments"], lambda r: f"{r['name']} {r['score']} by {r['annotator'] or r['annotator_kind']}"),
-        ("Guardrails", document["guardrails"], lambda r: f"{r['guardrail']}: {r['verdict']}"),
-        ("Upstream calls", document["attempts"], lambda r: f"{r['kind']} {r['model'] or r['name'] or ''}: {r['status']}"),
-    ):
-        if rows:
-            _section(console, title)
-        for row in rows:
-            console.print(Text(visible(line(row))))
+        console.print(
+            Text(visible(f"{review['outcome'] or 'open'} by {review['reviewer'] or 'unknown'}, {done}{late}"))
+        )
+    _listed(
+        console,
+        "Outcomes known later",
+        [f"{r['name']} = {r['value']}, known {r['known_ts']}" for r in document["outcomes"]],
+    )
+    judged = [f"{r['name']} {r['score']} by {r['annotator'] or r['annotator_kind']}" for r in document["assessments"]]
+    _listed(console, "Assessments", judged)
+    _listed(console, "Guardrails", [f"{r['guardrail']}: {r['verdict']}" for r in document["guardrails"]])
+    calls = [f"{r['kind']} {r['model'] or r['name'] or ''}: {r['status']}" for r in document["attempts"]]
+    _listed(console, "Upstream calls", calls)
+
+
+def _listed(console: Console, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        _section(console, title)
+    for line in lines:
+        console.print(Text(visible(line)))
 
 
 def _before_effect(review: Mapping[str, Any]) -> str:
@@ -189,7 +211,9 @@ def _rules(console: Console, document: Mapping[str, Any]) -> None:
         _section(console, "Policies in force at that time")
     for policy in document["policies"]:
         approved = f", approved by {policy['approved_by']}" if policy.get("approved_by") else ", not approved"
-        console.print(Text(visible(f"{policy['policy']} version {policy['version']} ({policy['sha256'][:12]}){approved}")))
+        console.print(
+            Text(visible(f"{policy['policy']} version {policy['version']} ({policy['sha256'][:12]}){approved}"))
+        )
     shown = [finding for finding in document["findings"] if finding["verdict"] != "passed"]
     passed = len(document["findings"]) - len(shown)
     if document["findings"]:
@@ -230,7 +254,9 @@ def _subject(console: Console, document: Mapping[str, Any]) -> None:
         "fallback": "A replacement system answered.",
         "human": "A person decided.",
     }.get(stage, "Nothing was decided.")
-    console.print(Text(f"Your request of {document['time'][:10]}: {visible(str(document['decision'] or 'no decision'))}"))
+    console.print(
+        Text(f"Your request of {document['time'][:10]}: {visible(str(document['decision'] or 'no decision'))}")
+    )
     console.print(who)
     done = [review for review in document["reviews"] if review["completed_ts"]]
     console.print("A person reviewed it." if done else "No review by a person is recorded.")

@@ -31,15 +31,19 @@ def add_to(app: typer.Typer) -> None:
 
 def explain(
     context: typer.Context,
-    wanted: str = typer.Argument(None, metavar="[ID]", help="A request, client, response, trace or decision id."),
+    wanted: str | None = typer.Argument(
+        None, metavar="[ID]", help="A request, client, response, trace or decision id."
+    ),
     reader: Reader = typer.Option(Reader.ENGINEER, "--for", help="Who reads it."),
-    html: Path = typer.Option(None, "--html", metavar="FILE", help="Write it as a page."),
-    pdf: Path = typer.Option(None, "--pdf", metavar="FILE", help="Write it as a PDF."),
-    notebook: Path = typer.Option(None, "--notebook", metavar="FILE", help="Write it as an executed notebook."),
-    window: str = typer.Option(None, "--window", metavar="W", help="Compute and store the attributions of a window."),
+    html: Path | None = typer.Option(None, "--html", metavar="FILE", help="Write it as a page."),
+    pdf: Path | None = typer.Option(None, "--pdf", metavar="FILE", help="Write it as a PDF."),
+    notebook: Path | None = typer.Option(None, "--notebook", metavar="FILE", help="Write it as an executed notebook."),
+    window: str | None = typer.Option(
+        None, "--window", metavar="W", help="Compute and store the attributions of a window."
+    ),
     adverse: bool = typer.Option(False, "--adverse", help="With --window: only decisions that are not favourable."),
-    method: str = typer.Option(None, "--method", metavar="NAME", help="With --window: shap or native."),
-    as_of: int = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
+    method: str | None = typer.Option(None, "--method", metavar="NAME", help="With --window: shap or native."),
+    as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
 ) -> None:
     """Say what decided, why, and under which rules."""
     session: Session = context.obj
@@ -70,7 +74,9 @@ def _many(session: Session, window: str, *, adverse: bool, method: str | None) -
     from governance.findings import parse_window
 
     space = session.workspace
-    span = parse_window(window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month)
+    span = parse_window(
+        window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month
+    )
     done = attribute(space, span, now=session.now, adverse=adverse, method=method)
     if session.as_json:
         session.result({"models": [asdict(item) for item in done]})
@@ -96,7 +102,7 @@ def _record_reading(session: Session, documents: list[dict[str, Any]], reader: R
     note_reading(session.workspace.store, [str(item["request_uid"]) for item in documents], str(reader), session.now)
 
 
-def _write(  # noqa: PLR0913 - one file each
+def _write(
     session: Session,
     documents: list[dict[str, Any]],
     reader: Reader,

@@ -16,8 +16,12 @@ def add_to(app: typer.Typer) -> None:
 
 def verify(
     context: typer.Context,
-    path: Path = typer.Argument(None, metavar="[PATH]", help="A store or an exported copy; the workspace's by default."),
-    checkpoint: Path = typer.Option(None, "--checkpoint", metavar="FILE", help="A checkpoint that was kept elsewhere."),
+    path: Path | None = typer.Argument(
+        None, metavar="[PATH]", help="A store or an exported copy; the workspace's by default."
+    ),
+    checkpoint: Path | None = typer.Option(
+        None, "--checkpoint", metavar="FILE", help="A checkpoint that was kept elsewhere."
+    ),
 ) -> int:
     """Recompute everything from the files and say which were changed; exit 3 if one was."""
     from governance.display import visible

@@ -24,10 +24,12 @@ def add_to(app: typer.Typer) -> None:
 
 def ingest(
     context: typer.Context,
-    paths: list[str] = typer.Argument(metavar="PATH...", help="Files or folders; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2."),
-    source: str = typer.Option(None, "--source", metavar="NAME", help="The log format; else it is recognised."),
-    mapping: Path = typer.Option(None, "--mapping", metavar="FILE", help="Mapping of a table of your own."),
-    max_quarantined: float = typer.Option(
+    paths: list[str] = typer.Argument(
+        metavar="PATH...", help="Files or folders; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2."
+    ),
+    source: str | None = typer.Option(None, "--source", metavar="NAME", help="The log format; else it is recognised."),
+    mapping: Path | None = typer.Option(None, "--mapping", metavar="FILE", help="Mapping of a table of your own."),
+    max_quarantined: float | None = typer.Option(
         None, "--max-quarantined", metavar="SHARE", min=0, max=1, help="Exit 2 if more than this share cannot be read."
     ),
 ) -> int:
@@ -100,7 +102,14 @@ def list_sources(
         return
     found = sources()
     if session.as_json:
-        session.result({"sources": [{"name": s.name, "title": s.title, "fills": list(s.fills), "verified": s.verified} for s in found.values()]})
+        session.result(
+            {
+                "sources": [
+                    {"name": s.name, "title": s.title, "fills": list(s.fills), "verified": s.verified}
+                    for s in found.values()
+                ]
+            }
+        )
         return
     for name, source in found.items():
         session.console.print(f"{name}: {source.title}", style="bold")

@@ -24,16 +24,24 @@ def add_to(app: typer.Typer) -> None:
 def register(
     context: typer.Context,
     card: Path = typer.Argument(metavar="FILE", help="Model card (YAML, JSON, Markdown), or the model file itself."),
-    artefact: Path = typer.Option(None, "--artefact", metavar="FILE", help="LightGBM text or XGBoost JSON; never a pickle."),
-    background: Path = typer.Option(None, "--background", metavar="FILE", help="Sample of inputs that reasons are measured against."),
-    name: str = typer.Option(None, "--name", help="Name as the decisions log it, where the card has none."),
-    version: str = typer.Option(None, "--version", help="Version as the decisions log it, where the card has none."),
+    artefact: Path | None = typer.Option(
+        None, "--artefact", metavar="FILE", help="LightGBM text or XGBoost JSON; never a pickle."
+    ),
+    background: Path | None = typer.Option(
+        None, "--background", metavar="FILE", help="Sample of inputs that reasons are measured against."
+    ),
+    name: str | None = typer.Option(None, "--name", help="Name as the decisions log it, where the card has none."),
+    version: str | None = typer.Option(
+        None, "--version", help="Version as the decisions log it, where the card has none."
+    ),
 ) -> None:
     """Register one version of a model."""
     from governance.registration import register as make
 
     session: Session = context.obj
-    made = make(session.workspace, card, now=session.now, artefact=artefact, background=background, name=name, version=version)
+    made = make(
+        session.workspace, card, now=session.now, artefact=artefact, background=background, name=name, version=version
+    )
     _show(session, made)
 
 
@@ -59,7 +67,7 @@ def list_models(context: typer.Context) -> None:
 def show(
     context: typer.Context,
     name: str = typer.Argument(metavar="MODEL"),
-    version: str = typer.Argument(None, metavar="[VERSION]"),
+    version: str | None = typer.Argument(None, metavar="[VERSION]"),
 ) -> None:
     """Show what is registered for a model."""
     from governance.registration import require_model

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from governance.findings import Finding
 
 MARKS = {"passed": "✓", "failed": "✗", "warned": "!", "not_assessed": "?", "errored": "‼", "waived": "~"}
-STYLES = {"passed": "green", "failed": "red", "warned": "yellow", "not_assessed": "cyan", "errored": "magenta", "waived": "blue"}
+STYLES = {
+    "passed": "green",
+    "failed": "red",
+    "warned": "yellow",
+    "not_assessed": "cyan",
+    "errored": "magenta",
+    "waived": "blue",
+}
 
 policy = typer.Typer(help="Tools for those who write policies.", no_args_is_help=True)
 
@@ -28,9 +35,13 @@ def add_to(app: typer.Typer) -> None:
 
 def check(
     context: typer.Context,
-    named: list[str] = typer.Argument(None, metavar="[POLICY]...", help="Names, files or folders; all by default."),
-    window: str = typer.Option(..., "--window", metavar="W", help="2026-Q3, 2026-07, 2026-07-01..2026-10-01, last-30d, ..."),
-    as_of: int = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
+    named: list[str] | None = typer.Argument(
+        None, metavar="[POLICY]...", help="Names, files or folders; all by default."
+    ),
+    window: str = typer.Option(
+        ..., "--window", metavar="W", help="2026-Q3, 2026-07, 2026-07-01..2026-10-01, last-30d, ..."
+    ),
+    as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
     show_sql: bool = typer.Option(False, "--show-sql", help="Print the statement behind each figure."),
     strict: bool = typer.Option(False, "--strict", help="Exit 4 if something was not assessed."),
 ) -> int:
@@ -41,7 +52,9 @@ def check(
 
     session: Session = context.obj
     space = session.workspace
-    span = parse_window(window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month)
+    span = parse_window(
+        window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month
+    )
     policies = find_policies(space.policies, named or [])
     done = assess(space, policies, span, now=session.now, as_of=as_of)
     if session.as_json:
@@ -68,7 +81,9 @@ def _print(session: Session, done: Assessment, *, show_sql: bool) -> None:
 
     for name in dict.fromkeys(finding.policy for finding in done.findings):
         own = [finding for finding in done.findings if finding.policy == name]
-        table = Table(box=None, pad_edge=False, header_style="bold", title=f"{name} {own[0].version}", title_justify="left")
+        table = Table(
+            box=None, pad_edge=False, header_style="bold", title=f"{name} {own[0].version}", title_justify="left"
+        )
         table.add_column("", width=1)
         table.add_column("check", overflow="fold")
         table.add_column("subject", overflow="fold")
@@ -89,7 +104,9 @@ def _print(session: Session, done: Assessment, *, show_sql: bool) -> None:
     if show_sql:
         _print_statements(session, done)
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in done.counts().items() if count)
-    session.console.print(f"{done.window.name}: {counts}. Ledger {done.ledger_size} entries, root {done.ledger_root[:16]}")
+    session.console.print(
+        f"{done.window.name}: {counts}. Ledger {done.ledger_size} entries, root {done.ledger_root[:16]}"
+    )
 
 
 def _print_statements(session: Session, done: Assessment) -> None:
@@ -104,7 +121,10 @@ def _print_statements(session: Session, done: Assessment) -> None:
 
 def subject_text(finding: Finding) -> str:
     """A finding's subject on one line."""
-    return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in finding.observation.subject) or "all"
+    return (
+        ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in finding.observation.subject)
+        or "all"
+    )
 
 
 def figure(value: float | None, unit: str) -> str:
@@ -129,7 +149,9 @@ def show(context: typer.Context, kind: str = typer.Argument(metavar="KIND", help
     session: Session = context.obj
     known = checks()
     if kind not in known:
-        raise NotFoundError(f"no check is called '{kind}'", where="KIND", hint=nearest(kind, known) or f"known are {', '.join(known)}")
+        raise NotFoundError(
+            f"no check is called '{kind}'", where="KIND", hint=nearest(kind, known) or f"known are {', '.join(known)}"
+        )
     if session.as_json:
         session.result({"kind": kind, "manual": known[kind].manual(), "schema": known[kind].model_json_schema()})
         return
@@ -149,7 +171,9 @@ def schema(context: typer.Context) -> None:
 @policy.command()
 def lint(
     context: typer.Context,
-    named: list[str] = typer.Argument(None, metavar="[POLICY]...", help="Names, files or folders; all by default."),
+    named: list[str] | None = typer.Argument(
+        None, metavar="[POLICY]...", help="Names, files or folders; all by default."
+    ),
 ) -> None:
     """Report every mistake in policies at once."""
     from governance.policy import find_policies

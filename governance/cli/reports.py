@@ -19,8 +19,8 @@ def report(
     name: str = typer.Argument("quarterly", metavar="[NAME]", help="A notebook of the workspace."),
     window: str = typer.Option(..., "--window", metavar="W", help="2026-Q3, 2026-07, last-quarter, ..."),
     pdf: bool = typer.Option(False, "--pdf", help="Write a PDF beside the page."),
-    out: Path = typer.Option(None, "--out", metavar="DIR", help="Where; the workspace's reports/ by default."),
-    as_of: int = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
+    out: Path | None = typer.Option(None, "--out", metavar="DIR", help="Where; the workspace's reports/ by default."),
+    as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
 ) -> None:
     """Render a notebook over stored findings into a static page and a PDF."""
     from governance.findings import parse_window
@@ -28,7 +28,9 @@ def report(
 
     session: Session = context.obj
     space = session.workspace
-    span = parse_window(window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month)
+    span = parse_window(
+        window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month
+    )
     done = render(space, name, span, now=session.now, pdf=pdf, out=out, as_of=as_of)
     if session.as_json:
         session.result(done.document())

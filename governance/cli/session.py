@@ -81,12 +81,16 @@ class Session:
         text = getattr(error, "format_message", lambda: str(error))()
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "governance"
-        self.fail(GovernanceError(text.rstrip("."), where="command line", hint=f"`{command} --help` shows what it takes"))
+        self.fail(
+            GovernanceError(text.rstrip("."), where="command line", hint=f"`{command} --help` shows what it takes")
+        )
 
     def bug(self, error: Exception) -> None:
         """Says that the mistake is ours."""
         what = f"this should not happen: {type(error).__name__}: {error}".split("\n")[0][:300]
-        self.fail(GovernanceError(what, hint="nothing is half stored; run it again with --debug and report what it prints"))
+        self.fail(
+            GovernanceError(what, hint="nothing is half stored; run it again with --debug and report what it prints")
+        )
 
 
 def mistakes(error: GovernanceError) -> dict[str, Any]:

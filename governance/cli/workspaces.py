@@ -42,7 +42,9 @@ def init(
 
 def demo(
     context: typer.Context,
-    folder: Path = typer.Argument(Path("governance-demo"), metavar="[DIR]", help="Where; made anew if the demo made it."),
+    folder: Path = typer.Argument(
+        Path("governance-demo"), metavar="[DIR]", help="Where; made anew if the demo made it."
+    ),
     clean: bool = typer.Option(False, "--clean", help="The same traffic without the planted faults."),
 ) -> None:
     """Build a workspace from shipped real data and run the whole way, from logs to a verified report."""
@@ -61,8 +63,10 @@ def demo(
 
 def status(
     context: typer.Context,
-    coverage: bool = typer.Option(False, "--coverage", help="Which kinds of checks the store can judge, and what would help."),
-    as_of: int = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
+    coverage: bool = typer.Option(
+        False, "--coverage", help="Which kinds of checks the store can judge, and what would help."
+    ),
+    as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
 ) -> None:
     """Say what is in the store, what is late, what is open, and what can be judged."""
     from governance import inventory
@@ -78,8 +82,8 @@ def status(
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (("table", "left"), ("rows", "right"), ("files", "right"), ("first", "left"), ("last", "left")):
-        table.add_column(name, justify=justify, no_wrap=True)
+    for name in ("table", "rows", "files", "first", "last"):
+        table.add_column(name, justify="right" if name in ("rows", "files") else "left", no_wrap=True)
     for row in found["tables"]:
         times = [(row.get(name) or "")[:16].replace("T", " ") for name in ("first", "last")]
         table.add_row(row["table"], f"{row['rows']:,}", f"{row['files']:,}", *times)
@@ -99,7 +103,12 @@ def _coverage(session: Session, found: Sequence[Coverage]) -> None:
     judged = sum(item.judged for item in found)
     if session.as_json:
         kinds = [
-            {"kind": c.kind, "judged": c.judged, "missing": list(c.missing), "would_help": {k: list(v) for k, v in c.would_help.items()}}
+            {
+                "kind": c.kind,
+                "judged": c.judged,
+                "missing": list(c.missing),
+                "would_help": {k: list(v) for k, v in c.would_help.items()},
+            }
             for c in found
         ]
         session.result({"judged": judged, "of": len(found), "kinds": kinds})

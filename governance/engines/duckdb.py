@@ -98,7 +98,9 @@ class Engine:
             times = [name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == _TIME]
         except duckdb.Error as error:
             raise EngineError(str(error).split("\n\n")[0].strip()) from error
-        iso = ", ".join(f"strftime({identifier(name)}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {identifier(name)}" for name in times)
+        iso = ", ".join(
+            f"strftime({identifier(name)}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {identifier(name)}" for name in times
+        )
         selected = f"* REPLACE ({iso})" if iso else "*"
         rows = self.rows(f"SELECT to_json(t)::VARCHAR FROM (SELECT {selected} FROM ({sql})) t", parameters)
         return [json.loads(row[0], parse_float=_number, parse_constant=lambda _: None) for row in rows]

@@ -24,7 +24,9 @@ def refusal(engine: Engine, expression: str) -> str | None:
         expression: What stands behind WHERE.
     """
     try:
-        text = engine.value("SELECT json_serialize_sql($sql)::VARCHAR", {"sql": f"SELECT 1 FROM t WHERE ({expression}\n)"})
+        text = engine.value(
+            "SELECT json_serialize_sql($sql)::VARCHAR", {"sql": f"SELECT 1 FROM t WHERE ({expression}\n)"}
+        )
     except EngineError as error:
         return str(error)
     tree = json.loads(text)
