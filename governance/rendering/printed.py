@@ -29,6 +29,7 @@ from governance.blocks import (
     Verbatim,
     Verdicts,
 )
+from governance.blocks.block import LONG_WORD
 from governance.blocks.cells import Column, Shown
 from governance.blocks.prose import TONES, Piece
 from governance.display import SIGNS, escaped, number, visible
@@ -268,7 +269,14 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Shown]]) -> dict[s
     if sum(natural) + gutters <= room:
         # All fits: a table of some width fills the line by its first column, a small one stays small.
         widths = [1 if index == 0 and sum(natural) > room / 2 else 0 for index in range(len(columns))]
-    return {"layout": layout, "widths": list(widths)}
+    return {"layout": layout, "widths": list(widths), "longest": _longest(natural, widths, room - gutters)}
+
+
+def _longest(natural: Sequence[int], widths: Sequence[int], room: int) -> list[Json]:
+    """Characters of the longest word that a column takes unbroken: fewer where columns share what is left."""
+    left = room - sum(size for size, width in zip(natural, widths, strict=True) if width == 0)
+    whole = sum(widths)
+    return [max(int(0.75 * left * width / whole), 4) if width > 1 else LONG_WORD for width in widths]
 
 
 def _natural(column: Column, cells: Sequence[Shown]) -> int:
@@ -276,8 +284,7 @@ def _natural(column: Column, cells: Sequence[Shown]) -> int:
     if column.kind == "spark":
         return max(18, len(column.heading))
     words = max((len(word) for word in column.heading.split()), default=1)
-    entries = [
-        len(cell.text) + (2 if cell.verdict else 0) + min(len(cell.note) + 1 if cell.note else 0, 14) for cell in cells
-    ]
+    entries = [len(cell.text) + (2 if cell.verdict else 0) for cell in cells]
+    entries += [min(len(cell.note), 16) + 3 for cell in cells if cell.note]
     widened = 1.3 if column.kind == "code" else 1.0  # a fixed pitch is wider
     return int(max([words, *entries]) * widened)
