@@ -1,0 +1,215 @@
+"""Data quality: a suite of Great Expectations on requests, decisions or model inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from governance import yamltext
+from governance.checks import Check, Measurement, Row
+from governance.engines.duckdb import Engine, identifier, literal
+from governance.errors import PolicyError
+from governance.expectation_figures import inline
+from governance.expectation_runs import ExpectationOutcome, evaluate
+from governance.expectation_suites import Expectation, SuiteMistake, read_suite
+from governance.findings import Judgement, Observation, Verdict
+from governance.scopes import Scope, subject_text
+
+_NAMES = frozenset({"column", "column_A", "column_B", "column_list"})  # arguments that say where, not how much
+
+
+class Expectations(Check):
+    r"""Data quality: whether the records are as a suite of Great Expectations says.
+
+    What is measured: each expectation of the suite, by Great Expectations itself, which plans and judges while its SQL
+    runs in the engine. Expectations about single rows give the share of rows that are not as expected (of those that
+    have a value) and ids of ten of them; the others give the number that they look at, or how many values, quantiles or
+    columns are not as expected. Each figure has one statement of its own that repeats it.
+
+    Why it matters: a figure about fairness, drift or cost is worth no more than the records under it, and data
+    governance is a duty of its own (Regulation (EU) 2024/1689, article 10(2) and (3)).
+
+    Example:
+        - id: plausible-decisions
+          kind: expectations
+          records: decisions
+          suite:
+            - type: expect_column_values_to_be_between
+              kwargs: {column: score, min_value: 0, max_value: 1}
+            - type: expect_column_values_to_be_in_set
+              kwargs: {column: deciding_stage, value_set: [rule, model, cache, fallback, human], mostly: 0.999}
+            - type: expect_column_values_to_match_regex
+              kwargs: {column: decision_id, regex: '^\S+$'}
+          severity: medium
+
+    Fields:
+        suite: Expectations in Great Expectations' own form: a list of `type` and `kwargs`, or its whole JSON document.
+        file: A file with such a suite (.json, .yaml), beside the policy; instead of `suite`.
+        records: What is looked at: `requests`, `decisions`, or `features`, the inputs of each model apart.
+
+    Not supported, and refused when the policy is read: expectations that Great Expectations computes in pandas or Spark
+    only (order, JSON, dates as text, strftime), those with SQL of their own, outliers by interquartile range,
+    `$PARAMETER` values, and nulls in a set. Regular expressions are RE2, found anywhere in the text; RE2 has no
+    look-around: an expectation with one is errored, and the others are judged.
+
+    A failure can mean: a source changed its format or its units; a step before the log fails; values that were never
+    expected are real, and the suite must learn them.
+    """
+
+    suite: list[Any] | dict[str, Any] = Field(default_factory=list)
+    file: str | None = None
+    records: Literal["requests", "decisions", "features"] = "decisions"
+    minimum_n: int = Field(default=1, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suite(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, dict):
+            return value
+        if ("suite" in value) == ("file" in value):
+            raise _refused([(("suite",), "either `suite` or `file` says what to expect")])
+        if "file" in value:
+            folder = Path((info.context or {}).get("folder", ""))
+            suite, mistakes = _from_file(folder, str(value["file"]))
+            if mistakes:
+                raise _refused([(("file",), what) for what in mistakes])
+            return {**value, "suite": suite}
+        found = read_suite(value["suite"]).mistakes
+        if found:
+            raise _refused([(("suite", *mistake.path), _sentence(mistake)) for mistake in found])
+        return value
+
+    @model_validator(mode="after")
+    def _ungrouped(self) -> Expectations:
+        if self.by or self.per:
+            raise ValueError("a suite is not measured by group; narrow the records with `where` or a `row_condition`")
+        return self
+
+    @property
+    def expectations(self) -> tuple[Expectation, ...]:
+        """The expectations of the suite, in order."""
+        return read_suite(self.suite).expectations
+
+    def measure(self, engine: Engine, scope: Scope) -> Measurement:
+        observations: list[Observation] = []
+        sql_of: dict[tuple[tuple[str, str | None], ...], str] = {}
+        relations = list(self._relations(engine, scope))
+        for model, relation in relations:
+            own = "decision_id" if self.records == "features" else "request_id"
+            for outcome in evaluate(engine, relation, self.expectations, id_column=own):
+                observation = _observation(outcome, model)
+                observations.append(observation)
+                if outcome.figure:
+                    name = literal(subject_text(observation.subject))
+                    sql_of[observation.subject] = f"SELECT {name} AS subject, value FROM ({outcome.figure.sql})"
+        return Measurement(observations, "; ".join(relation for _, relation in relations), {}, sql_of)
+
+    def _relations(self, engine: Engine, scope: Scope) -> Iterator[tuple[str | None, str]]:
+        """Model (for inputs) and SELECT of what is looked at, with the values of the scope in it."""
+        records = inline(scope.requests() if self.records == "requests" else scope.decisions(), scope.parameters)
+        if self.records != "features":
+            yield None, f"SELECT * FROM {records}"
+            return
+        views = engine.records(
+            "SELECT view_name AS name FROM duckdb_views() WHERE view_name LIKE 'features:%' ORDER BY 1"
+        )
+        for view in (str(row["name"]) for row in views):
+            relation = f"SELECT * FROM {identifier(view)} WHERE decision_id IN (SELECT decision_id FROM {records})"
+            if engine.value(f"SELECT count(*) FROM ({relation})"):
+                yield view.removeprefix("features:"), relation
+
+    def statement(self, scope: Scope) -> str:
+        raise NotImplementedError("each expectation has a statement of its own")
+
+    def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:
+        raise NotImplementedError("Great Expectations observes")
+
+    def verdict(self, observation: Observation) -> Judgement:
+        """As for every check; but what could not run is an error, and having no records can itself be the failure."""
+        if observation.facts["error"]:
+            return Judgement(
+                Verdict.ERRORED, f"the expectation could not run: {observation.facts['error']}", self.limit()
+            )
+        if observation.metric == "row_count" and not observation.facts["success"]:
+            return self.judge(observation)
+        return super().verdict(observation)
+
+    def limit(self) -> Mapping[str, Any]:
+        text = json.dumps(self.suite, sort_keys=True, default=str)
+        return {"file": self.file, "suite_sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+    def judge(self, observation: Observation) -> Judgement:
+        limit = {**observation.facts["limit"], **self.limit()}
+        if observation.facts["success"]:
+            return Judgement(Verdict.PASSED, None, limit)
+        return Judgement(Verdict.FAILED, _failure(observation), limit)
+
+
+def _observation(outcome: ExpectationOutcome, model: str | None) -> Observation:
+    figure = outcome.figure
+    limit = {name: value for name, value in outcome.expectation.kwargs.items() if name not in _NAMES}
+    return Observation(
+        (("expectation", outcome.expectation.label), *((("model", model),) if model else ())),
+        figure.metric if figure else "expectation",
+        outcome.value,
+        figure.unit if figure else "",
+        outcome.n,
+        {"elements": outcome.elements, "unexpected": outcome.unexpected},
+        samples=outcome.samples,
+        reason="no record has a value that the expectation could look at" if outcome.n == 0 else "there is no number",
+        facts={
+            "success": outcome.success,
+            "error": outcome.error,
+            "limit": limit,
+            "observed": outcome.observed,
+            "shown": outcome.shown,
+        },
+    )
+
+
+def _failure(observation: Observation) -> str:
+    value, facts = observation.value or 0.0, observation.facts
+    if observation.metric == "unexpected_share":
+        few = ", ".join(repr(text) for text in facts["shown"][:3])
+        return f"{observation.counts['unexpected']} of {observation.n} records are not as expected ({value:.2%}): {few}"
+    seen = f"; observed {facts['observed']}" if facts["observed"] else ""
+    return f"{observation.metric.replace('_', ' ')} is {value:g} {observation.unit}".rstrip() + seen
+
+
+def _from_file(folder: Path, name: str) -> tuple[Any, list[str]]:
+    """The suite in a file beside the policy, and what is wrong with it, each with its place."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return None, [f"'{name}' lies outside the policy's folder"]
+    if not path.is_file():
+        return None, [f"there is no file '{name}' beside the policy"]
+    try:
+        raw = path.read_bytes()
+        # JSON may be indented with tabs, which YAML forbids
+        text = json.dumps(json.loads(raw)) if path.suffix == ".json" else raw
+        document = yamltext.parse(text, name)
+    except PolicyError as error:
+        return None, [f"{mistake.where}: {mistake.what}" for mistake in error.mistakes]
+    except (ValueError, RecursionError):
+        return None, [f"'{name}' is not JSON"]
+    mistakes = read_suite(document.value).mistakes
+    return document.value, [f"{document.at(mistake.path)}: {_sentence(mistake)}" for mistake in mistakes]
+
+
+def _sentence(mistake: SuiteMistake) -> str:
+    return f"{mistake.what}; {mistake.hint}" if mistake.hint else mistake.what
+
+
+def _refused(found: Sequence[tuple[tuple[str | int, ...], str]]) -> ValidationError:
+    """Every mistake with its place, as pydantic reports its own."""
+    details = [
+        InitErrorDetails(type=PydanticCustomError("suite", "{text}", {"text": text}), loc=place, input=None)
+        for place, text in found
+    ]
+    return ValidationError.from_exception_data("suite", details)
