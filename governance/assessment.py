@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance.checks import Check, Measurement
@@ -181,7 +181,7 @@ class _Run:
         observation: Observation,
         judgement: Judgement,
     ) -> Finding:
-        judged = self._waived(policy, check, observation.subject, judgement)
+        judged = self._waived(policy, check, window, observation.subject, judgement)
         open_ = judged.verdict in (Verdict.FAILED, Verdict.WARNED, Verdict.ERRORED)
         checkpoint = self.snapshot.checkpoint
         sql = ((measured.sql_of or {}).get(observation.subject) or measured.sql) if measured else ""
@@ -212,11 +212,15 @@ class _Run:
             evidence,
         )
 
-    def _waived(self, policy: Policy, check: Check, subject: Subject, judgement: Judgement) -> Judgement:
+    def _waived(
+        self, policy: Policy, check: Check, window: Window, subject: Subject, judgement: Judgement
+    ) -> Judgement:
+        """The judgement, or the waiver that excepts it: one that holds to the last day of what was measured."""
         if judgement.verdict not in (Verdict.FAILED, Verdict.WARNED):
             return judgement
+        last_day = (window.end - timedelta(microseconds=1)).date()
         for waiver in policy.head.waivers:
-            if waiver.covers(check.id, subject, self.now.date()):
+            if waiver.covers(check.id, subject, last_day):
                 excepted = f"waived by {waiver.approved_by} until {waiver.until}: {waiver.reason}"
                 return Judgement(Verdict.WAIVED, f"{excepted} ({judgement.reason})", judgement.limit)
         return judgement
