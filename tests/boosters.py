@@ -73,8 +73,8 @@ def labels() -> npt.NDArray[np.int64]:
 
 @cache
 def lightgbm_model(**parameters: float | str | bool) -> Booster:
-    """A LightGBM classifier of 20 trees that never splits on `unused`."""
-    hidden = rows().copy()
+    """A LightGBM classifier of 20 trees that never splits on `unused`; `whole`: without missing values in training."""
+    hidden = np.nan_to_num(rows()) if parameters.pop("whole", False) else rows().copy()
     hidden[:, 3] = 0.0
     names = [name.replace(" ", "_") for name in FEATURES]
     training = lightgbm.Dataset(hidden, labels(), feature_name=names, params={"verbosity": -1})
@@ -89,7 +89,7 @@ def xgboost_model(**parameters: float | str | bool) -> Booster:
     hidden = rows().copy()
     hidden[:, 3] = 0.0
     training = xgboost.DMatrix(hidden, labels(), feature_names=list(FEATURES))
-    settings = {"objective": "binary:logistic", "max_depth": 4, "nthread": 2, **parameters}
+    settings = {"objective": "binary:logistic", "nthread": 2, "verbosity": 0, **parameters}
     native = xgboost.train(settings, training, 20)
     return Booster("xgboost-json", bytes(native.save_raw("json")), native)
 
@@ -103,23 +103,23 @@ def table(values: Floats, names: tuple[str, ...] = FEATURES) -> pa.Table:
 
 
 @cache
-def categories() -> pd.DataFrame:
+def categories(largest: str = "gross") -> pd.DataFrame:
     """A frame with text categories, whole-number categories, and a number."""
     generator = np.random.default_rng(9)
     return pd.DataFrame(
         {
             "amount": generator.normal(size=800),
-            "grade": pd.Categorical(generator.choice(["gut", "größer", "x"], 800)),
+            "grade": pd.Categorical(generator.choice(["gut", largest, "x"], 800)),
             "region": pd.Categorical(generator.choice([30, 10, 20], 800)),
         }
     )
 
 
 @cache
-def categorical_model(format: str) -> Booster:  # noqa: A002  (the word of ArtefactFacts)
+def categorical_model(format: str, largest: str = "gross") -> Booster:  # noqa: A002  (the word of ArtefactFacts)
     """A model with native categories."""
-    frame = categories()
-    label = (frame["amount"] + (frame["grade"] == "größer") - (frame["region"] == 10) > 0).astype(int)
+    frame = categories(largest)
+    label = (frame["amount"] + (frame["grade"] == largest) - (frame["region"] == 10) > 0).astype(int)
     if format == "lightgbm-text":
         settings: Mapping[str, Any] = {"objective": "binary", "verbosity": -1, "min_data_per_group": 10}
         native = lightgbm.train(dict(settings), lightgbm.Dataset(frame, label, params={"verbosity": -1}), 8)

@@ -95,6 +95,9 @@ class Model(Protocol):
     def scores(self, matrix: Matrix) -> Matrix:
         """Scores, shape (n,), by the library itself."""
 
+    def as_compared(self, matrix: Matrix) -> Matrix:
+        """The rows as the trees compare them with thresholds, for an explainer that reads the trees itself."""
+
     def contributions(self, matrix: Matrix) -> Matrix:
         """Path-dependent contributions by the library itself, shape (n, columns + 1); the last column is the base."""
 

@@ -84,7 +84,7 @@ def _numbers(values: pa.ChunkedArray, column: Column) -> Matrix:
         pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
     ):
         known = (
-            " by its category codes, and the model file does not hold the categories" if column.is_categorical else ""
+            " by its category codes, and the model file does not tell which is which" if column.is_categorical else ""
         )
         what = f"the column '{column.name}' holds {kind}, but the model wants a number{known}"
         raise SourceError(what, where=column.name, hint="log the encoded value that the model was given")

@@ -34,6 +34,9 @@ LINKS: Mapping[str, Link] = {
     "gamma": "log",
     "tweedie": "log",
 }
+# include/LightGBM/tree.h and meta.h: bits 2 and 3 of a split's decision_type, and what counts as zero.
+MISSING_IS_ZERO, ZERO_IS_MISSING = 0, 1
+ZERO_THRESHOLD = 1e-35
 ROWS_AT_ONCE = 20_000  # a matrix of contributions of 100 columns is then 16 MB
 
 
@@ -58,10 +61,10 @@ class LightGBMText(Artefact):
         lightgbm = load("lightgbm")
         try:
             booster = lightgbm.Booster(model_str=text, params={"verbosity": -1})
+            return LightGBMModel(booster, text, header, where)
         except (lightgbm.basic.LightGBMError, ValueError, KeyError, TypeError) as error:
             hint = "the file is damaged; save it again"
             raise SourceError("LightGBM cannot read this model", where=where, hint=hint) from error
-        return LightGBMModel(booster, text, header, where)
 
 
 class LightGBMModel:
@@ -69,7 +72,7 @@ class LightGBMModel:
 
     base = 0.0  # the mean of the training labels is in the leaves of the first tree
 
-    def __init__(self, booster: Any, text: str, header: Mapping[str, str], where: str) -> None:  # noqa: ANN401  (no stubs)
+    def __init__(self, booster: Any, text: str, header: Mapping[str, str], where: str) -> None:
         self.booster = booster
         self.where = where
         self.library = f"lightgbm {load('lightgbm').__version__}"
@@ -88,6 +91,7 @@ class LightGBMModel:
         self.classes = 2 if self.link == "logit" else 1
         self.columns = _columns(booster.feature_name(), text)
         self.has_categorical_splits = re.search(r"^num_cat=[1-9]", text, re.MULTILINE) is not None
+        self.missing = _missing(text)
 
     def margins(self, matrix: Matrix) -> Matrix:
         """Raw margins, shape (n,)."""
@@ -100,6 +104,26 @@ class LightGBMModel:
     def contributions(self, matrix: Matrix) -> Matrix:
         """Path-dependent contributions, shape (n, columns + 1)."""
         return self._predict(matrix, pred_contrib=True)
+
+    def as_compared(self, matrix: Matrix) -> Matrix:
+        """The rows as the trees compare them.
+
+        A feature that had no missing value in training takes a missing one for 0; under `zero_as_missing` it is the
+        other way round. Readers of trees such as shap know neither.
+        """
+        import numpy as np  # noqa: PLC0415  (only children load numpy)
+
+        found = matrix.copy()
+        for feature, kinds in self.missing.items():
+            if len(kinds) > 1:
+                what = f"the model treats missing values of '{self.columns[feature].name}' in different ways"
+                raise SourceError(what, where=self.where, hint="use the method 'native'")
+            column = found[:, feature]
+            if kinds == {MISSING_IS_ZERO}:
+                column[np.isnan(column)] = 0.0
+            elif kinds == {ZERO_IS_MISSING}:
+                column[abs(column) <= ZERO_THRESHOLD] = np.nan
+        return found
 
     def _predict(self, matrix: Matrix, **options: bool) -> Matrix:
         import numpy as np  # noqa: PLC0415  (only children load numpy)
@@ -151,6 +175,17 @@ def _columns(names: list[str], text: str) -> tuple[Column, ...]:
     # Columns named as categorical by number beside those of the frame make the list's order ambiguous: then no levels.
     by_place = dict(zip(places, map(tuple, levels), strict=True)) if len(levels) == len(places) else {}
     return tuple(Column(name, place in places, by_place.get(place)) for place, name in enumerate(names))
+
+
+def _missing(text: str) -> dict[int, set[int]]:
+    """Feature -> how its splits treat missing values."""
+    found: dict[int, set[int]] = {}
+    features = re.findall(r"^split_feature=(.*)$", text, re.MULTILINE)
+    decisions = re.findall(r"^decision_type=(.*)$", text, re.MULTILINE)
+    for features_of_tree, decisions_of_tree in zip(features, decisions, strict=True):
+        for feature, decision in zip(features_of_tree.split(), decisions_of_tree.split(), strict=True):
+            found.setdefault(int(feature), set()).add(int(decision) >> 2 & 3)
+    return found
 
 
 ARTEFACT = LightGBMText()

@@ -78,7 +78,7 @@ class XGBoostModel:
 
     link_scale = 1.0
 
-    def __init__(self, booster: Any, learner: Mapping[str, Any], where: str) -> None:  # noqa: ANN401  (no stubs)
+    def __init__(self, booster: Any, learner: Mapping[str, Any], where: str) -> None:
         self.booster = booster
         self.where = where
         self.library = f"xgboost {load('xgboost').__version__}"
@@ -114,6 +114,10 @@ class XGBoostModel:
     def contributions(self, matrix: Matrix) -> Matrix:
         """Path-dependent contributions, shape (n, columns + 1)."""
         return self._predict(matrix, pred_contribs=True)
+
+    def as_compared(self, matrix: Matrix) -> Matrix:
+        """The rows as the trees compare them: rounded to float32."""
+        return matrix.astype("float32").astype("float64")
 
     def _predict(self, matrix: Matrix, **options: bool) -> Matrix:
         import numpy as np  # noqa: PLC0415  (only children load numpy)
@@ -161,15 +165,19 @@ def _columns(learner: Mapping[str, Any], model: Mapping[str, Any], count: int) -
 
 
 def _levels(encoding: Mapping[str, Any]) -> tuple[Level, ...] | None:
-    """The categories of one feature in the order of their codes; text is stored as UTF-8 bytes with offsets."""
+    """The categories of one feature in the order of their codes; text is stored as bytes with offsets.
+
+    Up to 3.2, names with letters beyond ASCII that came from pandas were stored cut off, with offsets that count
+    letters instead of bytes (mended by dmlc/xgboost pull request 12371). Such a list cannot be told from a good one,
+    so it counts as not stored.
+    """
     values = encoding.get("values") or []
-    if not values:
-        return None
     if "offsets" not in encoding:
-        return tuple(values)
+        return tuple(values) or None
     content = bytes(value % 256 for value in values)  # signed in the file
-    offsets = encoding["offsets"]
-    return tuple(content[start:end].decode("utf-8") for start, end in pairwise(offsets))
+    if not content.isascii():
+        return None
+    return tuple(content[start:end].decode("ascii") for start, end in pairwise(encoding["offsets"])) or None
 
 
 ARTEFACT = XGBoostJSON()

@@ -75,7 +75,7 @@ def reproduction(
         half += 0.5 * 10.0**-logged_text_digits
     explained = math.fsum((base, *contributions))
     low, middle, high = (_margin(logged_score + step, half, link, link_scale) for step in (-half, 0.0, half))
-    if not math.isfinite(explained) or math.isnan(low + middle + high) or low == high:
+    if not math.isfinite(explained) or math.isnan(low + middle + high):
         return Reproduction(None, arithmetic.tolerance, equal=False)
     if math.isinf(middle):
         inner = low if middle > 0 else high

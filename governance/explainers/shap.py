@@ -49,9 +49,9 @@ class Shap(Explainer):
             raise SourceError(what, hint="use the method 'native'")
         if model.trees == 0:
             raise SourceError("the model has no trees", hint="use the method 'native'")
-        seen = _as_seen(model, background)
+        compared = model.as_compared(background)
         # A background given as it is would be cut to 100 rows without a word.
-        masker = shap.maskers.Independent(seen, max_samples=len(seen))
+        masker = shap.maskers.Independent(compared, max_samples=len(compared))
         try:
             trees = shap.TreeExplainer(
                 model.booster, data=masker, feature_perturbation="interventional", model_output="raw"
@@ -59,15 +59,10 @@ class Shap(Explainer):
         except (NotImplementedError, ValueError, TypeError, AssertionError, KeyError, IndexError) as error:
             what = f"shap cannot read this model: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
             raise SourceError(what, hint="use the method 'native'") from error
-        parts = [_as_seen(model, rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
+        parts = [model.as_compared(rows[start : start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
         # shap would compare with its own reading of the trees; the caller compares with the model.
         found = np.concatenate([trees.shap_values(part, check_additivity=False) for part in parts])
         return Shares(float(model.margins(background).mean()), found)
-
-
-def _as_seen(model: Model, rows: Matrix) -> Matrix:
-    """The rows as the model's library compares them with its thresholds: XGBoost does so in float32."""
-    return rows.astype("float32").astype("float64") if model.library.startswith("xgboost") else rows
 
 
 EXPLAINER = Shap()
