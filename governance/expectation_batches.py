@@ -125,7 +125,7 @@ class Batch:
         """Lets go of the connection, which stays open."""
         self.runner.close()
 
-    def records(self, domain: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def records(self, domain: Mapping[str, Any]) -> Any:
         """The rows that are left by the row conditions of a domain, to select from."""
         return self.library.selectable(self.runner.get_domain_records(dict(domain)))
 
@@ -134,23 +134,23 @@ class Batch:
         records = self.runner.get_domain_records(dict(domain))
         return ROWS if isinstance(records, self.library.sqlalchemy.Table) else f"({self.text(records)})"
 
-    def own_rows(self, condition: object) -> Any:  # noqa: ANN401
+    def own_rows(self, condition: object) -> Any:
         """The subquery that a condition of the library brings with it, or None: most are over the records."""
         sources = self.library.sqlalchemy.select(self.library.sqlalchemy.literal(1)).where(condition).get_final_froms()
         return sources[0] if sources else None
 
-    def where(self, *columns: object, condition: object, domain: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def where(self, *columns: object, condition: object, domain: Mapping[str, Any]) -> Any:
         """A select of the rows under a condition."""
         select = self.library.sqlalchemy.select(*columns).where(condition)
         return select if self.own_rows(condition) is not None else select.select_from(self.records(domain))
 
-    def text(self, statement: Any) -> str:  # noqa: ANN401
+    def text(self, statement: Any) -> str:
         """A statement of the library in DuckDB's SQL, with its parameters as literals."""
         compiled = statement.compile(dialect=self._database.dialect, compile_kwargs={"render_postcompile": True})
         values = {str(place): compiled.params[name] for place, name in enumerate(compiled.positiontup or (), 1)}
         return inline(str(compiled), values)
 
-    def rows(self, statement: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
+    def rows(self, statement: Any) -> list[tuple[Any, ...]]:
         """The rows of a statement of the library."""
         return [tuple(row) for row in self.runner.execute_query(statement).fetchall()]
 
@@ -224,7 +224,7 @@ class _Inspector(NamedTuple):
         return {"constrained_columns": []}
 
 
-def _types(sqlalchemy: Any, types: Mapping[str, str]) -> tuple[ModuleType, list[dict[str, Any]]]:  # noqa: ANN401
+def _types(sqlalchemy: Any, types: Mapping[str, str]) -> tuple[ModuleType, list[dict[str, Any]]]:
     """The module in which the library looks for types and for how patterns are written, and the typed columns.
 
     A type is found by the name that DuckDB gives it, with or without what follows in brackets. The name of Dremio makes

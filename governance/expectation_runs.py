@@ -79,7 +79,7 @@ class ExpectationOutcome:
 
 
 def evaluate(
-    engine: Engine, relation: str, expectations: Sequence[Expectation], *, id_column: str | None = None
+    engine: Engine, relation: str, expectations: Sequence[Expectation], *, id_columns: Sequence[str] = ()
 ) -> list[ExpectationOutcome]:
     """What each expectation gives on the rows of a relation, in the order of the suite.
 
@@ -87,7 +87,7 @@ def evaluate(
         engine: Sees what the relation reads; a temporary view is made in it and dropped again.
         relation: One SELECT without open parameters.
         expectations: As `expectation_suites.read_suite` gives them.
-        id_column: Column of the relation whose values name the unexpected rows.
+        id_columns: Columns of the relation that name the unexpected rows; the first one that has a value does.
 
     Raises:
         MissingExtraError: Great Expectations or duckdb-engine is not installed.
@@ -98,7 +98,7 @@ def evaluate(
     try:
         with quiet():
             batch = Batch(engine, library)
-            outcomes = _Run(engine, batch, id_column).outcomes(expectations)
+            outcomes = _Run(engine, batch, id_columns).outcomes(expectations)
             batch.close()
     finally:
         engine.execute(f"DROP VIEW IF EXISTS {ROWS}")
@@ -127,11 +127,11 @@ class _Plan(NamedTuple):
 class _Run:
     """One suite on one batch."""
 
-    def __init__(self, engine: Engine, batch: Batch, id_column: str | None) -> None:
+    def __init__(self, engine: Engine, batch: Batch, id_columns: Sequence[str]) -> None:
         self._engine = engine
         self._batch = batch
         self._library = batch.library
-        self._id_column = id_column if id_column in batch.types else None
+        self._id_columns = [name for name in id_columns if name in batch.types]
 
     def outcomes(self, expectations: Sequence[Expectation]) -> list[ExpectationOutcome]:
         plans = [self._plan(expectation) for expectation in expectations]
@@ -158,7 +158,7 @@ class _Run:
         ids |= {name: metric.id for name, metric in needed.items()}
         return _Plan(expectation, judge, graph.edges, ids, needed[_TOTAL].metric_domain_kwargs)
 
-    def _metric(self, name: str, judge: Any) -> Any:  # noqa: ANN401  (the library has no types)
+    def _metric(self, name: str, judge: Any) -> Any:
         kwargs = self._library.metric_kwargs(name, configuration=judge.configuration)
         return self._library.metric(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
 
@@ -230,9 +230,9 @@ class _Run:
     ) -> ExpectationOutcome:
         select, column = self._library.sqlalchemy.select, self._library.sqlalchemy.column
         columns = [column(name) for name in columns_of(plan.expectation.kwargs)]
-        ids = [column(self._id_column)] if self._id_column else []
+        ids = [self._library.sqlalchemy.func.coalesce(*map(column, self._id_columns))] if self._id_columns else []
         own = self._batch.own_rows(condition)
-        if own is not None and ids and self._id_column not in own.c:
+        if own is not None and any(name not in own.c for name in self._id_columns):
             # the library finds repeated values in a subquery of that column alone, which has no ids
             repeated = self._batch.where(*columns, condition=condition, domain=domain)
             found = select(*ids, *columns).select_from(self._batch.records(domain)).where(columns[0].in_(repeated))

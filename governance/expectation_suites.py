@@ -278,10 +278,7 @@ _NUMBER = _Form(_is_number, "a number")
 _BOUND = _Form(lambda value: _is_number(value) or _is_time(value), "a number, or a time such as 2026-07-01T00:00:00Z")
 _LIST = _Form(lambda value: isinstance(value, list) and bool(value), "a list, with at least one value")
 # `x NOT IN ('a', NULL)` is never true, so that a set with a null in it would pass every row
-_VALUES = _Form(
-    lambda value: isinstance(value, list) and bool(value) and None not in value,
-    "a list with at least one value and no null (missing values have an expectation of their own)",
-)
+_VALUES = _Form(lambda value: _LIST.holds(value) and None not in value, "a list with at least one value and no null")
 _FORMS: dict[str, _Form] = {
     **dict.fromkeys(("column", "column_A", "column_B", "type_", "regex", "like_pattern"), _TEXT),
     **dict.fromkeys(("column_list", "column_set", "type_list", "regex_list", "like_pattern_list"), _TEXTS),
@@ -289,9 +286,7 @@ _FORMS: dict[str, _Form] = {
     **dict.fromkeys(("threshold", "multiplier", "sum_total", "value"), _NUMBER),
     **dict.fromkeys(("min_value", "max_value"), _BOUND),
     "value_set": _VALUES,
-    "row_condition": _Form(
-        lambda value: isinstance(value, (str, dict)) and bool(value), 'a condition such as col("a") > 1'
-    ),
+    "row_condition": _Form(lambda value: isinstance(value, (str, dict)), 'a condition such as col("a") > 1'),
     "value_pairs_set": _LIST,
     "condition_parser": _Form(
         lambda value: str(value).startswith("great_expectations"), "great_expectations: pandas and Spark read no SQL"

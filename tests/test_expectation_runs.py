@@ -33,7 +33,7 @@ def run(engine: Engine, *suite: tuple[str, Mapping[str, Any]], relation: str = R
     """The outcomes of expectations, each given as its type and arguments."""
     read = read_suite([{"type": kind, "kwargs": dict(kwargs)} for kind, kwargs in suite])
     assert read.mistakes == ()
-    return evaluate(engine, relation, read.expectations, id_column="request_id")
+    return evaluate(engine, relation, read.expectations, id_columns=("request_id", "name"))
 
 
 def one(engine: Engine, kind: str, /, **kwargs: object) -> ExpectationOutcome:
@@ -184,6 +184,14 @@ def test_repeated_values_are_named_by_the_ids_of_their_rows(engine: Engine) -> N
     assert outcome.shown == ("n'a\"1", "n'a\"1")
 
 
+def test_a_row_without_an_id_is_named_by_the_next_column_that_has_one(engine: Engine) -> None:
+    relation = "SELECT * REPLACE (nullif(request_id, 'r6') AS request_id) FROM requests WHERE digit = 6"
+    outcome = run(
+        engine, ("expect_column_values_to_be_between", {"column": "digit", "max_value": 5}), relation=relation
+    )
+    assert sorted(outcome[0].samples)[:2] == ["n'a\"6", "r104"]
+
+
 def test_what_cannot_be_run_says_why_and_the_others_go_on(engine: Engine) -> None:
     outcomes = run(
         engine,
@@ -284,4 +292,4 @@ def test_nothing_is_left_behind(engine: Engine, tmp_path: Path, monkeypatch: pyt
     assert engine.records("SELECT table_name FROM duckdb_tables()") == []
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(EngineError):
-        evaluate(engine, "SELECT * FROM nothing", (), id_column=None)
+        evaluate(engine, "SELECT * FROM nothing", ())

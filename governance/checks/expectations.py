@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,11 @@ from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_text
 
 _NAMES = frozenset({"column", "column_A", "column_B", "column_list"})  # arguments that say where, not how much
+_IDS = {
+    "requests": ("request_id", "request_uid"),
+    "decisions": ("request_id", "decision_id"),
+    "features": ("decision_id",),
+}
 
 
 class Expectations(Check):
@@ -72,8 +78,10 @@ class Expectations(Check):
     def _suite(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, dict):
             return value
-        if ("suite" in value) == ("file" in value):
-            raise _refused([(("suite",), "either `suite` or `file` says what to expect")])
+        if "suite" in value and "file" in value:
+            raise _refused([(("file",), "either `suite` or `file` says what to expect, not both")])
+        if "suite" not in value and "file" not in value:
+            return value  # so that a misspelt name is found as such, before `_complete` misses it
         if "file" in value:
             folder = Path((info.context or {}).get("folder", ""))
             suite, mistakes = _from_file(folder, str(value["file"]))
@@ -86,7 +94,9 @@ class Expectations(Check):
         return value
 
     @model_validator(mode="after")
-    def _ungrouped(self) -> Expectations:
+    def _complete(self) -> Expectations:
+        if not self.suite:
+            raise ValueError("`suite` or `file` must say what to expect")
         if self.by or self.per:
             raise ValueError("a suite is not measured by group; narrow the records with `where` or a `row_condition`")
         return self
@@ -101,8 +111,7 @@ class Expectations(Check):
         sql_of: dict[tuple[tuple[str, str | None], ...], str] = {}
         relations = list(self._relations(engine, scope))
         for model, relation in relations:
-            own = "decision_id" if self.records == "features" else "request_id"
-            for outcome in evaluate(engine, relation, self.expectations, id_column=own):
+            for outcome in evaluate(engine, relation, self.expectations, id_columns=_IDS[self.records]):
                 observation = _observation(outcome, model)
                 observations.append(observation)
                 if outcome.figure:
@@ -123,6 +132,13 @@ class Expectations(Check):
             relation = f"SELECT * FROM {identifier(view)} WHERE decision_id IN (SELECT decision_id FROM {records})"
             if engine.value(f"SELECT count(*) FROM ({relation})"):
                 yield view.removeprefix("features:"), relation
+
+    @classmethod
+    def method(cls) -> str:
+        try:
+            return f"{super().method()} with great_expectations {version('great_expectations')}"
+        except PackageNotFoundError:
+            return super().method()
 
     def statement(self, scope: Scope) -> str:
         raise NotImplementedError("each expectation has a statement of its own")

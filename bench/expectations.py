@@ -1,0 +1,77 @@
+"""How long 20 expectations take on a million requests in Parquet, and how long the import before them takes."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from governance.engines.duckdb import Engine, literal
+from governance.expectation_batches import load_library
+from governance.expectation_runs import evaluate
+from governance.expectation_suites import read_suite
+
+ROWS = 1_000_000
+RUNS = 5
+REQUESTS = f"""
+    SELECT md5(CAST(i AS VARCHAR)) AS request_id,
+        TIMESTAMPTZ '2026-07-01 00:00:00Z' + INTERVAL (i * 7) SECOND AS start_ts, 'm' || i % 3 AS model, CASE WHEN i % 50 = 0 THEN 'error' ELSE 'ok' END AS status, random() AS score,
+        CAST(random() * 3e6 AS BIGINT) AS latency_us, CAST(random() * 900 AS BIGINT) AS output_tokens,
+        CASE WHEN i % 97 > 0 THEN CAST(random() * 0.01 AS DECIMAL(18,12)) END AS cost, 'bu' || i % 12 AS business_unit
+    FROM range({ROWS}) t(i)"""
+COLUMNS = "request_id start_ts model status score latency_us output_tokens cost business_unit".split()
+QUANTILES = {"quantiles": [0.5, 0.95, 0.99], "value_ranges": [[1e6, 2e6], [2.8e6, 2.9e6], [2.9e6, 3e6]]}
+SUITE: list[tuple[str, dict[str, Any]]] = [
+    ("table_row_count_to_be_between", {"min_value": 1}),
+    ("table_columns_to_match_set", {"column_set": COLUMNS}),
+    ("column_values_to_not_be_null", {"column": "request_id"}),
+    ("column_values_to_not_be_null", {"column": "model"}),
+    ("column_values_to_not_be_null", {"column": "cost", "mostly": 0.98}),
+    ("column_values_to_be_unique", {"column": "request_id"}),
+    ("column_values_to_match_regex", {"column": "request_id", "regex": "^[0-9a-f]{32}$"}),
+    ("column_values_to_be_between", {"column": "start_ts", "min_value": "2026-07-01", "max_value": "2026-10-01"}),
+    ("column_values_to_be_between", {"column": "score", "min_value": 0, "max_value": 1}),
+    ("column_values_to_be_between", {"column": "latency_us", "min_value": 0}),
+    ("column_values_to_be_between", {"column": "output_tokens", "min_value": 10, "mostly": 0.9}),
+    ("column_values_to_be_in_set", {"column": "model", "value_set": ["m0", "m1", "m2"]}),
+    ("column_values_to_be_in_set", {"column": "status", "value_set": ["ok"], "mostly": 0.95}),
+    ("column_values_to_not_be_in_set", {"column": "business_unit", "value_set": ["none"]}),
+    ("column_mean_to_be_between", {"column": "score", "min_value": 0.4, "max_value": 0.6}),
+    ("column_quantile_values_to_be_between", {"column": "latency_us", "quantile_ranges": QUANTILES}),
+    ("column_min_to_be_between", {"column": "output_tokens", "min_value": 0}),
+    ("column_max_to_be_between", {"column": "output_tokens", "max_value": 900}),
+    ("column_unique_value_count_to_be_between", {"column": "business_unit", "max_value": 12}),
+    ("column_stdev_to_be_between", {"column": "latency_us", "max_value": 1e6}),
+]
+
+
+def main() -> None:
+    """Prints the import, then median and range of the runs."""
+    suite = read_suite([{"type": f"expect_{name}", "kwargs": kwargs} for name, kwargs in SUITE])
+    start = time.perf_counter()
+    load_library()
+    print(f"import of great_expectations: {time.perf_counter() - start:.2f} s (1 run)")
+    with tempfile.TemporaryDirectory() as folder, Engine() as engine:
+        path = Path(folder) / "requests.parquet"
+        engine.execute("SELECT setseed(0.5)")
+        engine.write_parquet(REQUESTS, path)
+        engine.execute(f"CREATE VIEW requests AS SELECT * FROM read_parquet({literal(str(path))})")
+        times = []
+        for _ in range(RUNS):
+            start = time.perf_counter()
+            outcomes = evaluate(engine, "SELECT * FROM requests", suite.expectations, id_columns=("request_id",))
+            times.append(time.perf_counter() - start)
+            if not all(outcome.success for outcome in outcomes):
+                raise SystemExit("an expectation that should hold does not")
+    print(
+        f"{len(SUITE)} expectations on {ROWS:,} rows: median {statistics.median(times):.2f} s "
+        f"({min(times):.2f} to {max(times):.2f}, {RUNS} runs)"
+    )
+    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
