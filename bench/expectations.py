@@ -18,7 +18,8 @@ ROWS = 1_000_000
 RUNS = 5
 REQUESTS = f"""
     SELECT md5(CAST(i AS VARCHAR)) AS request_id,
-        TIMESTAMPTZ '2026-07-01 00:00:00Z' + INTERVAL (i * 7) SECOND AS start_ts, 'm' || i % 3 AS model, CASE WHEN i % 50 = 0 THEN 'error' ELSE 'ok' END AS status, random() AS score,
+        TIMESTAMPTZ '2026-07-01 00:00:00Z' + INTERVAL (i * 7) SECOND AS start_ts,
+        'm' || i % 3 AS model, CASE WHEN i % 50 = 0 THEN 'error' ELSE 'ok' END AS status, random() AS score,
         CAST(random() * 3e6 AS BIGINT) AS latency_us, CAST(random() * 900 AS BIGINT) AS output_tokens,
         CASE WHEN i % 97 > 0 THEN CAST(random() * 0.01 AS DECIMAL(18,12)) END AS cost, 'bu' || i % 12 AS business_unit
     FROM range({ROWS}) t(i)"""

@@ -125,10 +125,8 @@ class Expectations(Check):
         if self.records != "features":
             yield None, f"SELECT * FROM {records}"
             return
-        views = engine.records(
-            "SELECT view_name AS name FROM duckdb_views() WHERE view_name LIKE 'features:%' ORDER BY 1"
-        )
-        for view in (str(row["name"]) for row in views):
+        named = "SELECT table_name AS name FROM information_schema.tables WHERE table_name LIKE 'features:%' ORDER BY 1"
+        for view in (str(row["name"]) for row in engine.records(named)):
             relation = f"SELECT * FROM {identifier(view)} WHERE decision_id IN (SELECT decision_id FROM {records})"
             if engine.value(f"SELECT count(*) FROM ({relation})"):
                 yield view.removeprefix("features:"), relation
