@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance import durable
-from governance.entries import Entry, NamedFile, Pending, entry_bytes, may_be_named_again
+from governance.entries import (
+    Entry,
+    NamedFile,
+    Pending,
+    checkpoint_name,
+    entry_bytes,
+    entry_name,
+    may_be_named_again,
+)
 from governance.errors import GovernanceError, LedgerError
 from governance.merkle import Tree
 from governance.notes import PublicKey, SignedCheckpoint, SigningKey
@@ -106,9 +114,9 @@ class Writer:
             )
         self._origin = newest.origin
         self._settle()
-        if os.path.lexists(entry_path(self._store, self._tree.size)):
-            name = entry_path(self._store, self._tree.size).name
-            raise LedgerError("no checkpoint signs the entry", where=f"ledger/{name}", hint=_NOT_SIGNED)
+        for name in (entry_name(self._tree.size), checkpoint_name(self._tree.size + 1)):
+            if os.path.lexists(self._store / name):
+                raise LedgerError("the file lies beyond the newest checkpoint", where=name, hint=_NOT_SIGNED)
         self._is_whole = True
 
     def _settle(self) -> None:
@@ -123,7 +131,7 @@ class Writer:
         elif is_ready(self._store, pending):
             complete(self._store, pending)
             self._append(pending.entry)
-        elif os.path.lexists(entry_path(self._store, pending.entry.number)):
+        elif os.path.lexists(self._store / entry_name(pending.entry.number)):
             raise LedgerError("a file of the newest entry is missing", where="ledger/pending", hint=_NOT_SIGNED)
         else:
             undo(self._store, pending, self._named)
@@ -186,16 +194,6 @@ def follows(pending: Pending, tree: Tree, last: bytes, origin: str, key: PublicK
     )
 
 
-def entry_path(store: Path, number: int) -> Path:
-    """Where an entry lies."""
-    return store / "ledger" / f"{number:010d}.json"
-
-
-def checkpoint_path(store: Path, size: int) -> Path:
-    """Where the checkpoint of the first `size` entries lies."""
-    return store / "ledger" / "checkpoints" / f"{size:010d}"
-
-
 def complete(store: Path, pending: Pending) -> None:
     """Steps 2 to 5: give the files, the entry and the checkpoint their names, and remove what is no longer needed.
 
@@ -207,8 +205,8 @@ def complete(store: Path, pending: Pending) -> None:
     parents = {parent for file in pending.entry.files for parent in Path(file.path).parents}
     for folder in sorted(parents, reverse=True):  # whoever staged the files may have made the folders above them
         durable.sync_folder(store / folder)
-    _publish(entry_path(store, pending.entry.number), pending.entry.raw)
-    _publish(checkpoint_path(store, pending.entry.number + 1), pending.checkpoint)
+    _publish(store / entry_name(pending.entry.number), pending.entry.raw)
+    _publish(store / checkpoint_name(pending.entry.number + 1), pending.checkpoint)
     durable.replace(store / "ledger" / "checkpoint", pending.checkpoint)
     forget(store, pending)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 
+ENTRY_NAME = re.compile(r"ledger/([0-9]{10})\.json")
+CHECKPOINT_NAME = re.compile(r"ledger/checkpoints/([0-9]{10})")
 FORMAT = 1
 NO_ENTRY = "0" * 64  # `prev` of the first entry
 MAX_ENTRY_BYTES = 1 << 28  # chosen here: far more than any entry has, little enough to be read at once
@@ -113,6 +115,16 @@ class Pending:
         """The bytes of `ledger/pending`."""
         staged = list(self.staged)
         return canonical({"checkpoint": self.checkpoint.decode(), "entry": self.entry.raw.decode(), "staged": staged})
+
+
+def entry_name(number: int) -> str:
+    """Path of an entry in the store."""
+    return f"ledger/{number:010d}.json"
+
+
+def checkpoint_name(size: int) -> str:
+    """Path, in the store, of the checkpoint that signs the first `size` entries."""
+    return f"ledger/checkpoints/{size:010d}"
 
 
 def canonical(value: JSON) -> bytes:

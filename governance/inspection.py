@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 from governance.commits import MAX_PENDING_BYTES, follows
 from governance.entries import (
+    CHECKPOINT_NAME,
+    ENTRY_NAME,
     FORMAT,
     MAX_ENTRY_BYTES,
     NO_ENTRY,
     Entry,
     NamedFile,
     Pending,
+    checkpoint_name,
+    entry_name,
     is_canonical,
     may_be_named_again,
 )
@@ -26,10 +30,8 @@ from governance.surveys import MISSING, Survey, UntrustedFolder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_ENTRY_NAME = re.compile(r"ledger/([0-9]{10})\.json")
-_CHECKPOINT_NAME = re.compile(r"ledger/checkpoints/([0-9]{10})")
 _GENESIS_FACTS = {"format", "origin", "public_key_sha256"}
-_NEWEST, _KEY, _PENDING = "ledger/checkpoint", "ledger/key.pub", "ledger/pending"
+NEWEST, KEY, PENDING = "ledger/checkpoint", "ledger/key.pub", "ledger/pending"
 HEALING = "the next governance command that writes completes or removes it"
 
 
@@ -59,7 +61,7 @@ class Inspection:
         """Take steps 1 to 6."""
         self.survey = self.folder.survey(leave="cache")
         self._pending = self._read_pending()
-        self._newest = self._read(_NEWEST, MAX_NOTE_BYTES)
+        self._newest = self._read(NEWEST, MAX_NOTE_BYTES)
         self._inspect_key(own_public_key)
         self._inspect_newest()
         self._inspect_entries()
@@ -82,38 +84,36 @@ class Inspection:
             return
         if signed.size > self.size:
             lost = f"its last {signed.size - self.size} entries are missing: {name} signs {signed.size}"
-            self.report(_NEWEST, f"the ledger ends with entry {self.size - 1}, {lost}")
+            self.report(NEWEST, f"the ledger ends with entry {self.size - 1}, {lost}")
         elif signed.size <= len(self.roots) and self.roots[signed.size - 1] != signed.root:
-            self.report(
-                _NEWEST, f"the first {signed.size} entries are not those that {name} signs: they were rewritten"
-            )
+            self.report(NEWEST, f"the first {signed.size} entries are not those that {name} signs: they were rewritten")
 
     def _read_pending(self) -> Pending | None:
-        raw = self._read(_PENDING, MAX_PENDING_BYTES, may_be_missing=True)
+        raw = self._read(PENDING, MAX_PENDING_BYTES, may_be_missing=True)
         try:
             return Pending.from_bytes(raw) if raw is not None else None
         except ValueError as error:
-            self.report(_PENDING, str(error))
+            self.report(PENDING, str(error))
             return None
 
     def _inspect_key(self, own_public_key: bytes | None) -> None:
         """Step 2."""
         self._genesis = self._genesis_facts()
-        pem = self._read(_KEY, MAX_NOTE_BYTES)
+        pem = self._read(KEY, MAX_NOTE_BYTES)
         if pem is not None:
             try:
                 self.key = PublicKey.from_pem(pem)
             except ValueError as error:
-                self.report(_KEY, str(error))
+                self.report(KEY, str(error))
             if sha256(pem).hexdigest() != self._genesis.get("public_key_sha256"):
-                self.report(_KEY, "is not the key that entry 0 names")
+                self.report(KEY, "is not the key that entry 0 names")
         if own_public_key is not None and own_public_key != pem:
-            self.report(_KEY, "is not the key that the reader knows as this store's")
+            self.report(KEY, "is not the key that the reader knows as this store's")
             with suppress(ValueError):
                 self.key = PublicKey.from_pem(own_public_key)
 
     def _genesis_facts(self) -> dict[str, object]:
-        name = _entry_name(0)
+        name = entry_name(0)
         try:
             genesis = Entry.from_bytes(self._read(name, MAX_ENTRY_BYTES) or b"")
         except ValueError:
@@ -136,28 +136,28 @@ class Inspection:
             return None
         if self.key is None or not signed.is_signed_by(self.key):
             # A key that is not the store's fits no checkpoint; then the key is the problem, and reported.
-            if _KEY not in self.problems:
+            if KEY not in self.problems:
                 self.report(name, "is not signed by the key of this store")
             return None
         return signed
 
     def _inspect_newest(self) -> None:
         """Step 3, for the newest checkpoint: how many entries there should be."""
-        signed = self._signed(_NEWEST, self._newest) if self._newest is not None else None
+        signed = self._signed(NEWEST, self._newest) if self._newest is not None else None
         if signed is not None:
             self.size, self._origin = signed.size, signed.origin
             if self._genesis and self._genesis.get("origin") != signed.origin:
-                self.report(_entry_name(0), f"names another ledger than its checkpoints, which say {signed.origin}")
-        for number in sorted(_numbers(self.survey.files, _CHECKPOINT_NAME), reverse=True):
+                self.report(entry_name(0), f"names another ledger than its checkpoints, which say {signed.origin}")
+        for number in sorted(_numbers(self.survey.files, CHECKPOINT_NAME), reverse=True):
             if number > self.size and self._is_signed_and_not_pending(number):
-                self.report(_NEWEST, f"is older than {_checkpoint_name(number)}")
+                self.report(NEWEST, f"is older than {checkpoint_name(number)}")
                 self.size = number
                 break
         if self.size == 0:
-            self.size = max(_numbers(self.survey.files, _ENTRY_NAME), default=-1) + 1
+            self.size = max(_numbers(self.survey.files, ENTRY_NAME), default=-1) + 1
 
     def _is_signed_and_not_pending(self, number: int) -> bool:
-        note = self._read(_checkpoint_name(number), MAX_NOTE_BYTES)
+        note = self._read(checkpoint_name(number), MAX_NOTE_BYTES)
         if note is None or (self._pending is not None and note == self._pending.checkpoint):
             return False
         try:
@@ -168,13 +168,13 @@ class Inspection:
 
     def _inspect_entries(self) -> None:
         """Step 4."""
-        numbers = [n for n in _numbers(self.folder.files("ledger"), _ENTRY_NAME) if n < self.size]
+        numbers = [n for n in _numbers(self.folder.files("ledger"), ENTRY_NAME) if n < self.size]
         for first, last in _gaps(numbers, 0, self.size):
             self.report(
-                _entry_name(first), "is missing" if first == last else f"is missing, with all up to entry {last}"
+                entry_name(first), "is missing" if first == last else f"is missing, with all up to entry {last}"
             )
         for number in numbers:
-            raw = self._read(_entry_name(number), MAX_ENTRY_BYTES)
+            raw = self._read(entry_name(number), MAX_ENTRY_BYTES)
             if raw is None:
                 continue
             self._digests[number] = sha256(raw).hexdigest()
@@ -185,7 +185,7 @@ class Inspection:
             self._inspect_entry(number, raw)
 
     def _inspect_entry(self, number: int, raw: bytes) -> None:
-        name = _entry_name(number)
+        name = entry_name(number)
         try:
             entry = Entry.from_bytes(raw)
         except ValueError as error:
@@ -208,13 +208,13 @@ class Inspection:
 
     def _inspect_checkpoints(self) -> None:
         """Step 3, for all checkpoints, and step 5."""
-        numbers = [n for n in _numbers(self.folder.files("ledger/checkpoints"), _CHECKPOINT_NAME) if n <= self.size]
+        numbers = [n for n in _numbers(self.folder.files("ledger/checkpoints"), CHECKPOINT_NAME) if n <= self.size]
         for first, last in _gaps(numbers, 1, self.size + 1):
-            what = "is missing" if first == last else f"is missing, with all up to {_checkpoint_name(last)}"
-            self.report(_checkpoint_name(first), what)
+            what = "is missing" if first == last else f"is missing, with all up to {checkpoint_name(last)}"
+            self.report(checkpoint_name(first), what)
         signed_roots: dict[int, bytes] = {}
         for number in numbers:
-            name = _checkpoint_name(number)
+            name = checkpoint_name(number)
             note = self._read(name, MAX_NOTE_BYTES)
             signed = self._signed(name, note) if note is not None else None
             if signed is not None and signed.size != number:
@@ -222,7 +222,7 @@ class Inspection:
             elif signed is not None:
                 signed_roots[number] = signed.root
                 if number == self.size and note != self._newest:
-                    self.report(_NEWEST, f"is not the same as {name}")
+                    self.report(NEWEST, f"is not the same as {name}")
         self._compare_roots(signed_roots)
 
     def _compare_roots(self, signed_roots: dict[int, bytes]) -> None:
@@ -231,12 +231,12 @@ class Inspection:
         for size in sorted(size for size in signed_roots if size <= len(self.roots)):
             if self.roots[size - 1] != signed_roots[size]:
                 of = f"entry {size - 1}" if fitting == size - 1 else f"one of the entries {fitting} to {size - 1}"
-                self.report(_entry_name(size - 1), f"{_checkpoint_name(size)} does not sign this: {of} was changed")
+                self.report(entry_name(size - 1), f"{checkpoint_name(size)} does not sign this: {of} was changed")
                 break
             fitting = size
         for number in self._breaks:
-            if not {_entry_name(number), _entry_name(number - 1)} & self.problems.keys():
-                self.report(_entry_name(number), f"does not continue entry {number - 1}: one of the two was changed")
+            if not {entry_name(number), entry_name(number - 1)} & self.problems.keys():
+                self.report(entry_name(number), f"does not continue entry {number - 1}: one of the two was changed")
 
     def _inspect_pending(self) -> None:
         """Step 6."""
@@ -249,7 +249,7 @@ class Inspection:
         elif number != self.size - 1 or sha256(pending.entry.raw).hexdigest() != self._digests.get(number):
             # A writer at work may have gone on since; a store at rest still holds what was read.
             if self._read_pending() == pending:
-                self.report(_PENDING, "is not the next write of this ledger")
+                self.report(PENDING, "is not the next write of this ledger")
             return
         self.notes.append(f"the write of entry {number} was interrupted; {HEALING}")
 
@@ -263,10 +263,10 @@ class Inspection:
     def _explain(self, pending: Pending) -> None:
         """Take what an interrupted write has brought so far for what it is, if it has the right bytes."""
         number = pending.entry.number
-        is_linked = _entry_name(number) in self.survey.files
+        is_linked = entry_name(number) in self.survey.files
         for name, content in (
-            (_entry_name(number), pending.entry.raw),
-            (_checkpoint_name(number + 1), pending.checkpoint),
+            (entry_name(number), pending.entry.raw),
+            (checkpoint_name(number + 1), pending.checkpoint),
         ):
             self.explained.add(name)
             if name in self.survey.files and self._read(name, len(content)) != content:
@@ -286,29 +286,6 @@ class Inspection:
         except OSError as error:
             self.report(path, f"cannot be read: {error.strerror or error}")
         return None
-
-
-def belongs(path: str, size: int) -> str | None:
-    """What is wrong with the name of a file in `ledger/` that no interrupted write explains, or None.
-
-    Args:
-        path: Relative to the store.
-        size: Entries that the newest checkpoint signs.
-    """
-    entry, checkpoint = _ENTRY_NAME.fullmatch(path), _CHECKPOINT_NAME.fullmatch(path)
-    if entry:
-        return None if int(entry[1]) < size else "no checkpoint signs this entry"
-    if checkpoint:
-        return None if 1 <= int(checkpoint[1]) <= size else "signs entries that are not there"
-    return None if path in {_NEWEST, _KEY, _PENDING} else "is no part of a ledger"
-
-
-def _entry_name(number: int) -> str:
-    return f"ledger/{number:010d}.json"
-
-
-def _checkpoint_name(size: int) -> str:
-    return f"ledger/checkpoints/{size:010d}"
 
 
 def _numbers(paths: Iterable[str], name: re.Pattern[str]) -> list[int]:

@@ -26,9 +26,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from governance import commits, durable
+from governance import durable
 from governance.commits import StagedFile, Writer
-from governance.entries import FORMAT, JSON, MAX_ENTRY_BYTES, NO_ENTRY, Entry, NamedFile, entry_bytes, is_path
+from governance.entries import (
+    FORMAT,
+    JSON,
+    MAX_ENTRY_BYTES,
+    NO_ENTRY,
+    Entry,
+    NamedFile,
+    checkpoint_name,
+    entry_bytes,
+    entry_name,
+    is_path,
+)
 from governance.errors import GovernanceError, LedgerError, NotFoundError
 from governance.merkle import Tree
 from governance.notes import MAX_NOTE_BYTES, SignedCheckpoint, SigningKey, is_origin
@@ -117,7 +128,7 @@ class Ledger:
                     where=str(self.store),
                     hint=f"choose 1 to {signed.size}",
                 )
-            note, signed = self._signed(commits.checkpoint_path(self.store, as_of))
+            note, signed = self._signed(self.store / checkpoint_name(as_of))
         return Checkpoint(signed.size, signed.root.hex(), note.decode())
 
     def entries(self, as_of: int | None = None) -> tuple[Entry, ...]:
@@ -128,8 +139,7 @@ class Ledger:
             LedgerError: An entry is missing or cannot be read.
         """
         size = self.checkpoint(as_of).size
-        prefix = f"{self.store}/ledger/"
-        return tuple([self._entry(f"{prefix}{number:010d}.json", number) for number in range(size)])
+        return tuple([self._entry(f"{self.store}/{entry_name(number)}", number) for number in range(size)])
 
     def public_key(self) -> bytes:
         """The key that signs the ledger, as PEM.

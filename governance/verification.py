@@ -21,8 +21,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from governance.entries import CHECKPOINT_NAME, ENTRY_NAME
 from governance.errors import NotFoundError
-from governance.inspection import Inspection, belongs
+from governance.inspection import KEY, NEWEST, PENDING, Inspection
 from governance.notes import MAX_NOTE_BYTES
 from governance.surveys import UntrustedFolder, shown
 
@@ -99,15 +100,34 @@ def _inspect_other_files(inspection: Inspection) -> None:
             waiting += 1
             what = "its name is not the digest of its bytes" if inspection.folder.mismatch(path, event[1]) else None
         else:
-            what = belongs(path, inspection.size) if path.startswith("ledger/") else _UNNAMED
+            what = _misplaced(path, inspection.size) if path.startswith("ledger/") else _UNNAMED
         if what and inspection.folder.holds(path):  # a writer may seal an event, or undo a write, at any time
             inspection.report(path, what)
     for path, what in inspection.survey.odd.items():
         inspection.report(path, what)
     if waiting:
-        inspection.notes.append(f"{waiting} events in spool/ wait for the next governance command that writes")
+        inspection.notes.append(f"{_count(waiting, 'event')} in spool/ for the next governance command that writes")
     if inspection.survey.temporaries:
-        inspection.notes.append(f"{len(inspection.survey.temporaries)} temporary names were not looked at")
+        inspection.notes.append(f"{_count(len(inspection.survey.temporaries), 'temporary name')} not looked at")
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _misplaced(path: str, size: int) -> str | None:
+    """What is wrong with the name of a file in `ledger/` that no interrupted write explains, or None.
+
+    Args:
+        path: Relative to the store.
+        size: Entries that the newest checkpoint signs.
+    """
+    entry, checkpoint = ENTRY_NAME.fullmatch(path), CHECKPOINT_NAME.fullmatch(path)
+    if entry:
+        return None if int(entry[1]) < size else "no checkpoint signs this entry"
+    if checkpoint:
+        return None if 1 <= int(checkpoint[1]) <= size else "signs entries that are not there"
+    return None if path in {NEWEST, KEY, PENDING} else "is no part of a ledger"
 
 
 def _read_newer(path: Path) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -11,7 +13,10 @@ from governance.ledger import Ledger, NamedFile, StagedFile
 from governance.notes import create_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from governance.verification import Verification
 
 AT = "2026-07-01T12:00:00.000000Z"
 ORIGIN = "example.org/reference"
@@ -78,3 +83,21 @@ def make_reference(folder: Path) -> Reference:
         made.append(content, folder=place)
     made.append(b"policy: x", folder="blobs", kind="policy")
     return made
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Exit code of a forked child that does the work."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with suppress(BaseException):
+            work()
+            code = 0
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def named(found: Verification) -> set[str]:
+    """The files that verify names."""
+    assert found.ok is (not found.problems)
+    return {problem.path for problem in found.problems}

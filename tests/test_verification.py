@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
 import shutil
 import socket
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance import merkle
-from governance.entries import canonical
-from governance.errors import NotFoundError
-from governance.notes import SigningKey, create_key
+from governance import durable
+from governance.entries import checkpoint_name, entry_name
 from governance.verification import verify
-from tests.reference_store import AT, ORIGIN, Reference, make_reference
+from tests.reference_store import AT, Reference, make_reference, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from governance.verification import Verification
 
 SCRIPT = Path(__file__).with_name("independent_verify.sh")
 needs_openssl = pytest.mark.skipif(
@@ -52,19 +48,6 @@ def one_copy_for_many_mutations(original: Reference, tmp_path_factory: pytest.Te
     before = scratch.files()
     yield scratch
     assert scratch.files() == before
-
-
-def named(found: Verification) -> set[str]:
-    assert found.ok is (not found.problems)
-    return {problem.path for problem in found.problems}
-
-
-def entry(number: int) -> str:
-    return f"ledger/{number:010d}.json"
-
-
-def note(size: int) -> str:
-    return f"ledger/checkpoints/{size:010d}"
 
 
 def test_a_whole_store(original: Reference) -> None:
@@ -171,31 +154,31 @@ class TestBytes:
         assert named(verify(reference.store)) == {path}
 
     def test_an_entry_copied_to_the_end(self, reference: Reference, original: Reference) -> None:
-        reference.rewrite(entry(4), original.files()[entry(3)])
-        reference.rewrite(note(5), original.files()[note(4)])
-        assert named(verify(reference.store)) == {entry(4), note(5)}
+        reference.rewrite(entry_name(4), original.files()[entry_name(3)])
+        reference.rewrite(checkpoint_name(5), original.files()[checkpoint_name(4)])
+        assert named(verify(reference.store)) == {entry_name(4), checkpoint_name(5)}
 
     def test_entries_in_another_order(self, reference: Reference, original: Reference) -> None:
         files = original.files()
-        reference.rewrite(entry(1), files[entry(2)])
-        reference.rewrite(entry(2), files[entry(1)])
-        assert named(verify(reference.store)) == {entry(1), entry(2)}
+        reference.rewrite(entry_name(1), files[entry_name(2)])
+        reference.rewrite(entry_name(2), files[entry_name(1)])
+        assert named(verify(reference.store)) == {entry_name(1), entry_name(2)}
 
     def test_only_what_was_changed_is_named(self, reference: Reference, original: Reference) -> None:
         """A changed entry makes every later root another one; still it alone is named."""
         files = original.files()
-        reference.rewrite(entry(1), files[entry(1)].replace(b'"records":1', b'"records":2'))
-        assert named(verify(reference.store)) == {entry(1)}
-        reference.rewrite(entry(3), files[entry(3)].replace(b'"records":1', b'"records":2'))
-        assert named(verify(reference.store)) == {entry(1)}
-        reference.rewrite(entry(2), files[entry(2)].replace(b'"records":1', b'"records":2'))
-        assert named(verify(reference.store)) >= {entry(1), entry(3)}
+        reference.rewrite(entry_name(1), files[entry_name(1)].replace(b'"records":1', b'"records":2'))
+        assert named(verify(reference.store)) == {entry_name(1)}
+        reference.rewrite(entry_name(3), files[entry_name(3)].replace(b'"records":1', b'"records":2'))
+        assert named(verify(reference.store)) == {entry_name(1)}
+        reference.rewrite(entry_name(2), files[entry_name(2)].replace(b'"records":1', b'"records":2'))
+        assert named(verify(reference.store)) >= {entry_name(1), entry_name(3)}
 
     def test_other_spelling_of_an_entry(self, reference: Reference, original: Reference) -> None:
-        spaced = json.dumps(json.loads(original.files()[entry(2)]), sort_keys=True).encode()
-        reference.rewrite(entry(2), spaced)
+        spaced = json.dumps(json.loads(original.files()[entry_name(2)]), sort_keys=True).encode()
+        reference.rewrite(entry_name(2), spaced)
         found = {problem.path: problem.what for problem in verify(reference.store).problems}
-        assert found == {entry(2): "is not spelled canonically"}
+        assert found == {entry_name(2): "is not spelled canonically"}
 
     @pytest.mark.parametrize("name", ["ledger", "requests", "ledger/checkpoints"])
     def test_a_folder_behind_a_link(self, reference: Reference, name: str) -> None:
@@ -204,6 +187,31 @@ class TestBytes:
         (reference.store / name).symlink_to(moved)
         found = verify(reference.store)
         assert name in named(found)
+
+    def test_what_cannot_be_listed_or_read(self, reference: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = reference.ledger.entries()[1].files[0].path
+        scan = os.scandir
+
+        def refuse_one(folder: Path) -> object:
+            if folder.name == "blobs":
+                fail()
+            return scan(folder)
+
+        def fail(*_: object) -> None:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+        monkeypatch.setattr(os, "scandir", refuse_one)
+        assert named(verify(reference.store)) == {"blobs"}
+        monkeypatch.setattr(durable, "digest_regular", fail)
+        assert named(verify(reference.store)) >= {"blobs", path}
+
+    def test_large_files_are_read_side_by_side(self, reference: Reference) -> None:
+        for letter in (b"a", b"b", b"c"):
+            reference.append(letter * 2_000_000)
+        assert verify(reference.store).ok
+        path = reference.ledger.entries()[5].files[0].path
+        reference.rewrite(path, b"b" * 1_999_999 + b"B")
+        assert named(verify(reference.store)) == {path}
 
     def test_a_socket(self, reference: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(reference.store)
@@ -215,246 +223,6 @@ class TestBytes:
         for name in (b"\x1b[2Jclear", b"\xff", "\u202eright".encode()):
             (reference.store / os.fsdecode(name)).write_bytes(b"")
         assert named(verify(reference.store)) == {r"\x1b[2Jclear", r"\udcff", r"\u202eright"}
-
-
-class TestTail:
-    def cut(self, reference: Reference, *, checkpoints: bool) -> None:
-        """Cut the last entry with the file that only it names, and perhaps the checkpoint that signs it."""
-        for file in reference.ledger.entries()[-1].files:
-            (reference.store / file.path).unlink()
-        (reference.store / entry(3)).unlink()
-        if checkpoints:
-            (reference.store / note(4)).unlink()
-            reference.rewrite("ledger/checkpoint", (reference.store / note(3)).read_bytes())
-
-    def test_cut_with_its_checkpoint_in_place(self, reference: Reference) -> None:
-        self.cut(reference, checkpoints=False)
-        assert named(verify(reference.store)) == {entry(3)}
-
-    def test_cut_together_with_its_checkpoint(self, reference: Reference, original: Reference) -> None:
-        """An earlier state is whole in itself; a newer checkpoint tells."""
-        self.cut(reference, checkpoints=True)
-        assert verify(reference.store).ok
-        found = verify(reference.store, newer=original.store / note(4))
-        (problem,) = found.problems
-        assert problem.path == "ledger/checkpoint"
-        assert "the ledger ends with entry 2, its last 1 entries are missing" in problem.what
-
-    def test_older_checkpoint_put_back(self, reference: Reference, original: Reference) -> None:
-        reference.rewrite("ledger/checkpoint", original.files()[note(3)])
-        assert named(verify(reference.store)) == {"ledger/checkpoint"}
-
-    def test_head_cut(self, reference: Reference) -> None:
-        (reference.store / entry(0)).unlink()
-        assert entry(0) in named(verify(reference.store))
-
-    def test_newer_checkpoint_that_fits(self, original: Reference) -> None:
-        for size in range(1, 5):
-            found = verify(original.store, newer=original.store / note(size))
-            assert found.ok
-            assert found.notes[-1].endswith("rewrote entries after the checkpoint given")
-
-    def test_history_rewritten_with_the_key(self, original: Reference, tmp_path: Path) -> None:
-        """Whoever holds the key can make another history; a checkpoint kept elsewhere tells."""
-        other = Reference(tmp_path / "store", original.key)
-        original.ledger.create(other.store, origin=ORIGIN, key_path=original.key, at=AT)
-        for content in (b"1", b"2", b"3"):
-            other.append(content)
-        assert verify(other.store, own_public_key=original.ledger.public_key()).ok
-        found = verify(other.store, newer=original.store / "ledger/checkpoint")
-        assert [problem.path for problem in found.problems] == ["ledger/checkpoint"]
-        assert "were rewritten" in found.problems[0].what
-
-    @pytest.mark.parametrize("content", [b"", b"x" * 10_000, b"\xff\xfe", b"example.org/reference\n4\nAAAA\n"])
-    def test_newer_checkpoint_that_is_none(self, original: Reference, tmp_path: Path, content: bytes) -> None:
-        (tmp_path / "newer").write_bytes(content)
-        assert named(verify(original.store, newer=tmp_path / "newer")) == {str(tmp_path / "newer")}
-
-    def test_newer_checkpoint_of_another_store(self, original: Reference, tmp_path: Path) -> None:
-        other = make_reference(tmp_path)
-        newer = other.store / "ledger/checkpoint"
-        assert named(verify(original.store, newer=newer)) == {str(newer)}
-
-    def test_nothing_there(self, original: Reference, tmp_path: Path) -> None:
-        with pytest.raises(NotFoundError, match="no such folder"):
-            verify(tmp_path / "nowhere")
-        with pytest.raises(NotFoundError, match="the checkpoint cannot be read"):
-            verify(original.store, newer=tmp_path / "nowhere")
-        assert not verify(tmp_path).ok
-
-
-class TestKeys:
-    def resign(self, reference: Reference, key: SigningKey, *, genesis: bool) -> None:
-        """Sign all checkpoints with another key, and perhaps make an entry 0, and a chain, that name it."""
-        reference.rewrite("ledger/key.pub", key.public.pem())
-        raws = [reference.files()[entry(number)] for number in range(4)]
-        if genesis:
-            previous = "0" * 64
-            for number, raw in enumerate(raws):
-                record = json.loads(raw) | {"prev": previous}
-                if number == 0:
-                    record["facts"]["public_key_sha256"] = sha256(key.public.pem()).hexdigest()
-                raws[number] = canonical(record)
-                previous = sha256(raws[number]).hexdigest()
-                reference.rewrite(entry(number), raws[number])
-        for size in range(1, 5):
-            reference.rewrite(note(size), key.sign(ORIGIN, size, merkle.root(raws[:size])).note())
-        reference.rewrite("ledger/checkpoint", reference.files()[note(4)])
-
-    @pytest.fixture(name="other_key")
-    def made_other_key(self, tmp_path: Path) -> SigningKey:
-        create_key(tmp_path / "other.pem")
-        return SigningKey.read(tmp_path / "other.pem")
-
-    def test_signed_with_another_key(self, reference: Reference, other_key: SigningKey) -> None:
-        self.resign(reference, other_key, genesis=False)
-        assert named(verify(reference.store)) == {"ledger/key.pub"}
-
-    def test_made_anew_with_another_key(self, reference: Reference, original: Reference, other_key: SigningKey) -> None:
-        """A store that is whole under a stranger's key is told by the reader's own copy of the key, or a checkpoint."""
-        self.resign(reference, other_key, genesis=True)
-        found = verify(reference.store)
-        assert found.ok
-        assert "made anew with another key" in found.notes[-1]
-        with_key = verify(reference.store, own_public_key=original.ledger.public_key())
-        assert "ledger/key.pub" in named(with_key)
-        newer = original.store / "ledger/checkpoint"
-        assert named(verify(reference.store, newer=newer)) == {str(newer)}
-
-    def test_one_checkpoint_signed_with_another_key(self, reference: Reference, other_key: SigningKey) -> None:
-        root = bytes.fromhex(reference.ledger.checkpoint(2).root)
-        reference.rewrite(note(2), other_key.sign(ORIGIN, 2, root).note())
-        assert named(verify(reference.store)) == {note(2)}
-
-    @pytest.mark.parametrize(("origin", "size"), [("example.org/other", 2), (ORIGIN, 3)])
-    def test_checkpoint_of_something_else(self, reference: Reference, origin: str, size: int) -> None:
-        key = SigningKey.read(reference.key)
-        root = bytes.fromhex(reference.ledger.checkpoint(2).root)
-        reference.rewrite(note(2), key.sign(origin, size, root).note())
-        assert named(verify(reference.store)) == {note(2)}
-
-    def test_own_key_helps_where_the_key_in_the_store_is_lost(self, reference: Reference, original: Reference) -> None:
-        """With the reader's key the checkpoints can still be checked, so a second change is named too."""
-        (reference.store / "ledger/key.pub").unlink()
-        reference.rewrite(entry(2), original.files()[entry(2)].replace(b'"records":1', b'"records":2'))
-        found = verify(reference.store, own_public_key=original.ledger.public_key())
-        assert named(found) == {"ledger/key.pub", entry(2)}
-
-
-class TestSignedNonsense:
-    """What only a holder of the key can do, or a mistake of ours: signed, chained, and still wrong."""
-
-    def append(self, reference: Reference, **changes: object) -> None:
-        raws = [made.raw for made in reference.ledger.entries()]
-        record = (
-            json.loads(raws[-1]) | {"number": len(raws), "prev": sha256(raws[-1]).hexdigest(), "files": []} | changes
-        )
-        raw = canonical(record)
-        reference.rewrite(entry(len(raws)), raw)
-        signed = SigningKey.read(reference.key).sign(ORIGIN, len(raws) + 1, merkle.root([*raws, raw])).note()
-        reference.rewrite(note(len(raws) + 1), signed)
-        reference.rewrite("ledger/checkpoint", signed)
-
-    def test_the_way_it_is_done_here_is_right(self, reference: Reference) -> None:
-        self.append(reference)
-        assert verify(reference.store).ok
-
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"number": 7},
-            {"kind": "genesis"},
-            {"kind": "Ä"},
-            {"at": "now"},
-            {"prev": "0" * 64},
-            {"facts": []},
-            {"files": {}},
-            {"files": [{"bytes": 0, "facts": {}, "path": "../x", "sha256": "0" * 64}]},
-            {"files": [{"bytes": 0, "facts": {}, "path": "a/x", "sha256": "0"}]},
-            {"files": [{"bytes": -1, "facts": {}, "path": "a/x", "sha256": "0" * 64}]},
-            {"files": [{"bytes": True, "facts": {}, "path": "a/x", "sha256": "0" * 64}]},
-            {"files": [{"path": "a/x"}]},
-            {"files": ["a/x"]},
-            {"more": 1},
-        ],
-    )
-    def test_entries_of_no_form(self, reference: Reference, changes: dict[str, object]) -> None:
-        self.append(reference, **changes)
-        assert named(verify(reference.store)) == {entry(4)}
-
-    def test_file_named_twice(self, reference: Reference) -> None:
-        files = json.loads(reference.files()[entry(1)])["files"]
-        self.append(reference, files=files)
-        assert named(verify(reference.store)) == {files[0]["path"]}
-
-    def test_file_named_that_is_not_there(self, reference: Reference) -> None:
-        self.append(reference, files=[{"bytes": 0, "facts": {}, "path": "a/x", "sha256": "0" * 64}])
-        assert named(verify(reference.store)) == {"a/x"}
-
-    def test_huge_size(self, reference: Reference) -> None:
-        """A checkpoint over more entries than anybody has does not keep verify busy."""
-        signed = SigningKey.read(reference.key).sign(ORIGIN, 10**18, b"\0" * 32).note()
-        reference.rewrite("ledger/checkpoint", signed)
-        found = verify(reference.store)
-        assert named(found) >= {entry(4), note(5)}
-
-    @pytest.mark.parametrize("facts", [{"format": 2}, {"origin": "other"}, {"more": 1}])
-    def test_first_entry_of_another_form(self, original: Reference, tmp_path: Path, facts: dict[str, object]) -> None:
-        other = Reference(tmp_path / "store", original.key)
-        original.ledger.create(other.store, origin=ORIGIN, key_path=original.key, at=AT)
-        record = json.loads(other.files()[entry(0)])
-        record["facts"] |= facts
-        raw = canonical(record)
-        signed = SigningKey.read(original.key).sign(ORIGIN, 1, merkle.root([raw])).note()
-        for path, content in ((entry(0), raw), (note(1), signed), ("ledger/checkpoint", signed)):
-            other.rewrite(path, content)
-        assert named(verify(other.store)) == {entry(0)}
-
-
-class TestOthersAtWork:
-    def test_temporary_names_and_unread_events_are_no_problem(self, reference: Reference) -> None:
-        event = b'{"event":"explained"}'
-        reference.rewrite("requests/.tmp-x", b"half")
-        reference.rewrite(f"spool/{sha256(event).hexdigest()}.json", event)
-        found = verify(reference.store)
-        assert found.ok
-        assert found.notes[:-1] == (
-            "1 events in spool/ wait for the next governance command that writes",
-            "1 temporary names were not looked at",
-        )
-
-    def test_a_writer_at_work_never_looks_like_tampering(self, reference: Reference) -> None:
-        def write() -> None:
-            for number in range(40):
-                reference.append(b"%d" % number)
-
-        looks = 0
-        with ThreadPoolExecutor(1) as pool:
-            writing = pool.submit(write)
-            while not writing.done():
-                found = verify(reference.store)
-                assert found.ok, found.problems
-                looks += 1
-            writing.result()
-        assert looks > 3
-        assert verify(reference.store).entries == 44
-
-    def test_an_interrupted_write_does_not_excuse_a_changed_file(
-        self, reference: Reference, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr("governance.commits._publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-            with pytest.raises(KeyboardInterrupt):
-                reference.append(b"new")
-        path = f"requests/date=2026-07-03/{sha256(b'new').hexdigest()}.parquet"
-        found = verify(reference.store)
-        assert found.ok
-        assert found.notes[0].startswith("the write of entry 4 was interrupted; the next governance command")
-        reference.rewrite(path, b"NEW")
-        assert named(verify(reference.store)) == {path}
-        reference.rewrite(path, b"new")
-        reference.rewrite(entry(4), b"{}")
-        assert named(verify(reference.store)) == {entry(4)}
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
