@@ -214,16 +214,18 @@ class _Run:
         if self._batch.types.get(column, "").startswith(("TIMESTAMP", "DATE")):
             figure = moment(kind, column, rows) or figure
         if figure:
-            value = _number(self._engine.value(figure.sql))
+            found = self._engine.value(figure.sql)
         else:
             name = plan.judge.metric_dependencies[0]
             expression, compute, _ = metrics[plan.ids[f"{name}.aggregate_fn"]]
-            value = _number(metrics[plan.ids[name]])
+            found = metrics[plan.ids[name]]
             select = self._library.sqlalchemy.select(expression.label("value"))
             sql = self._batch.text(select.select_from(self._batch.records(compute)))
             figure = Figure(name.split(".", 1)[1].replace(".", "_"), _UNITS.get(name, ""), sql)
         text = _sentence(json.dumps(observed, default=str)) if observed is not None else None
-        return replace(outcome, figure=figure if value is not None else None, value=value, n=n, observed=text)
+        value = _number(found)
+        known = figure if value is not None or found is None else None  # a text or a list is no figure
+        return replace(outcome, figure=known, value=value, n=n, observed=text)
 
     def _with_rows(
         self, plan: _Plan, outcome: ExpectationOutcome, condition: object, domain: Mapping[str, Any]

@@ -109,15 +109,12 @@ class Expectations(Check):
     def measure(self, engine: Engine, scope: Scope) -> Measurement:
         observations: list[Observation] = []
         sql_of: dict[tuple[tuple[str, str | None], ...], str] = {}
-        relations = list(self._relations(engine, scope))
-        for model, relation in relations:
+        for model, relation in self._relations(engine, scope):
             for outcome in evaluate(engine, relation, self.expectations, id_columns=_IDS[self.records]):
                 observation = _observation(outcome, model)
                 observations.append(observation)
-                if outcome.figure:
-                    name = literal(subject_text(observation.subject))
-                    sql_of[observation.subject] = f"SELECT {name} AS subject, value FROM ({outcome.figure.sql})"
-        return Measurement(observations, "; ".join(relation for _, relation in relations), {}, sql_of)
+                sql_of[observation.subject] = _statement(outcome, observation)
+        return Measurement(observations, " UNION ALL ".join(sql_of.values()), {}, sql_of)
 
     def _relations(self, engine: Engine, scope: Scope) -> Iterator[tuple[str | None, str]]:
         """Model (for inputs) and SELECT of what is looked at, with the values of the scope in it."""
@@ -185,6 +182,13 @@ def _observation(outcome: ExpectationOutcome, model: str | None) -> Observation:
             "shown": outcome.shown,
         },
     )
+
+
+def _statement(outcome: ExpectationOutcome, observation: Observation) -> str:
+    """The statement that repeats a figure, with its subject; where nothing could be run it says that there is none."""
+    figure = outcome.figure.sql if outcome.figure else "SELECT NULL AS value"
+    subject = literal(subject_text(observation.subject))
+    return f"SELECT {subject} AS subject, CAST(value AS DOUBLE) AS value FROM ({figure})"
 
 
 def _failure(observation: Observation) -> str:
