@@ -97,6 +97,7 @@ def test_no_rows_give_no_margins(tmp_path: Path) -> None:
     assert margins(path, table(rows()[:0]), sha256=digest) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_categories_are_coded_as_the_model_stores_them(name: str, tmp_path: Path) -> None:
     model = categorical_model(name)
@@ -119,6 +120,7 @@ def test_categories_are_coded_as_the_model_stores_them(name: str, tmp_path: Path
         margins(path, given.set_column(1, "grade", pa.array([0] * 60)), sha256=digest)
 
 
+@pytest.mark.slow
 def test_letters_beyond_ascii_in_categories(tmp_path: Path) -> None:
     """LightGBM stores them well; what XGBoost stores may be wrong, so it is not used."""
     frame = categories("größer")[:20]
@@ -259,6 +261,7 @@ def test_models_that_would_be_misread_are_refused(old: bytes, new: bytes, what: 
     assert what in refusal(path).what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{"objective": "multi:softprob", "num_class": 3}, {"objective": "binary:hinge"}])
 def test_xgboost_models_without_a_known_link_are_refused(parameters: dict[str, str | int], tmp_path: Path) -> None:
     path, _ = MODELS["xgboost-json"](**parameters).save(tmp_path)

@@ -133,6 +133,7 @@ def test_rows_are_split_among_children_and_come_back_in_order(tmp_path: Path, mo
     assert jobs == [4, 4, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_categories_are_explained_by_native_and_refused_by_shap(name: str, tmp_path: Path) -> None:
     model = categorical_model(name)
@@ -148,6 +149,7 @@ def test_categories_are_explained_by_native_and_refused_by_shap(name: str, tmp_p
     assert caught.value.where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "what"),
     [
@@ -162,6 +164,7 @@ def test_what_shap_would_get_wrong_is_refused(parameters: dict[str, str | float]
         explain(xgboost_model(**parameters), "shap", tmp_path, table(EXPLAINED), table(BACKGROUND[:30]))
 
 
+@pytest.mark.slow
 def test_a_linear_effect_goes_to_the_feature_that_has_it(tmp_path: Path, shared_data: Callable[[str], Path]) -> None:
     """The oracle's linear model, as near as steps come to it; the background's first two features move together."""
     import json
