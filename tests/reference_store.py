@@ -45,6 +45,10 @@ class Reference:
         relative = {path.relative_to(self.store).as_posix(): path for path in paths}
         return {name: path.read_bytes() for name, path in sorted(relative.items()) if not name.startswith("cache/")}
 
+    def a_file(self) -> str:
+        """Path of a file that an entry names."""
+        return str(self.ledger.entries()[1].files[0].path)
+
     def rewrite(self, path: str, content: bytes) -> None:
         """Put other bytes in the place of a file, made if missing."""
         target = self.store / path

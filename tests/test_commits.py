@@ -69,7 +69,7 @@ class Interruption:
         return interrupted
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_killed_at_every_step(original: Reference, memory: Path, after: bool) -> None:
     """A writer that dies before, or right after, its Nth system call, for every N until it gets through."""
     died, at = 0, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import stat
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def test_key_hash_is_what_c2sp_says() -> None:
     encoded = base64.b64decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
     assert encoded[0] == 1
     assert PublicKey(encoded[1:]).hash_as("PeterNeumann").hex() == "c74f20a3"
+
+
+def test_example_in_the_manual() -> None:
+    manual = (Path(__file__).parents[1] / "docs" / "ledger.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```\n(example\.org/log\n.*?)^```$", manual, re.DOTALL | re.MULTILINE)
+    checkpoint = SignedCheckpoint.from_note(example.encode())
+    assert (checkpoint.origin, checkpoint.size) == ("example.org/log", 4)
+    assert checkpoint.is_signed_by(PublicKey(PUBLIC))
 
 
 def test_key_of_rfc_8032(tmp_path: Path) -> None:

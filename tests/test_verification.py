@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 
 SCRIPT = Path(__file__).with_name("independent_verify.sh")
+MANUAL = Path(__file__).parents[1] / "docs" / "ledger.md"
 needs_openssl = pytest.mark.skipif(
     not (shutil.which("openssl") and shutil.which("sha256sum")), reason="openssl or sha256sum is not installed"
 )
@@ -294,6 +296,19 @@ class TestWithoutOurCode:
                 assert refused.returncode == 1, path
         assert self.run(scratch.store).returncode == 0
 
+    def test_commands_of_the_manual(self, original: Reference, tmp_path: Path) -> None:
+        """Each block in docs/ledger.md runs as it stands, and each of them fails on some changed store."""
+        blocks = re.findall(r"^```bash\n(.*?)^```$", MANUAL.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        assert len(blocks) == 5
+        changed = ["ledger/key.pub", "ledger/checkpoint", entry_name(2), entry_name(1), original.a_file()]
+        for number, (block, path) in enumerate(zip(blocks, changed, strict=True)):
+            script = f"set -e\n{block}"
+            reference = original.copy(tmp_path / str(number))
+            assert run(script, reference.store).returncode == 0, block
+            content = original.files()[path]
+            reference.rewrite(path, flipped(content, len(content) // 3))
+            assert run(script, reference.store).returncode != 0, block
+
     def test_script_uses_nothing_of_ours(self) -> None:
         assert "governance" not in SCRIPT.read_text(encoding="utf-8")
         assert "python" not in SCRIPT.read_text(encoding="utf-8")
@@ -301,3 +316,7 @@ class TestWithoutOurCode:
 
 def flipped(content: bytes, at: int) -> bytes:
     return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
