@@ -173,7 +173,7 @@ def _observation(outcome: ExpectationOutcome, model: str | None) -> Observation:
         outcome.n,
         {"elements": outcome.elements, "unexpected": outcome.unexpected},
         samples=outcome.samples,
-        reason="no record has a value that the expectation could look at" if outcome.n == 0 else "there is no number",
+        reason=_why_no_figure(outcome),
         facts={
             "success": outcome.success,
             "error": outcome.error,
@@ -182,6 +182,14 @@ def _observation(outcome: ExpectationOutcome, model: str | None) -> Observation:
             "shown": outcome.shown,
         },
     )
+
+
+def _why_no_figure(outcome: ExpectationOutcome) -> str:
+    if outcome.elements == 0:
+        return "there are no records in the window that the policy applies to"
+    if outcome.n == 0:
+        return f"none of {outcome.elements} records has a value that the expectation could look at"
+    return f"{outcome.n} records have values, but there is no figure for them"
 
 
 def _statement(outcome: ExpectationOutcome, observation: Observation) -> str:

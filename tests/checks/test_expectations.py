@@ -59,7 +59,7 @@ def test_each_expectation_is_judged_apart_and_carries_its_own_statement(engine: 
     assert [one.reason for one in judged] == [
         None,
         "142 of 1000 records are not as expected (14.20%): '6', '6', '6'",
-        "no record has a value that the expectation could look at",
+        "none of 1000 records has a value that the expectation could look at",
         f"the expectation could not run: {RE2}",
         "row count is 1000 rows; observed 1000",
     ]
