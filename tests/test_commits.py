@@ -187,6 +187,14 @@ def test_a_name_taken_at_the_last_moment(reference: Reference, monkeypatch: pyte
         reference.append(b"next")
 
 
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(reference: Reference) -> None:
+    folder = reference.store / "requests" / "date=2026-07-03"
+    folder.mkdir()
+    os.mkfifo(folder / f"{sha256(b'new').hexdigest()}.parquet")
+    with pytest.raises(LedgerError, match="the name is taken"):
+        reference.append(b"new")
+
+
 def test_a_disk_that_cannot_be_read_decides_nothing(reference: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pending write is not undone because its files could not be read just now."""
     assert in_child(lambda: leave_pending(reference)) == 9
