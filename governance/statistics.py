@@ -135,7 +135,7 @@ def forecast(sums: tuple[float, float, int], remaining: float) -> tuple[float, t
 def t_quantile(p: float, freedom: float) -> float:
     """Point below which Student's t lies with probability p, 0.5 <= p < 1; degrees of freedom > 0, not only whole ones.
 
-    Found by bisection; its relative error stays below 1e-8 up to ten million degrees of freedom, and 1e-12 below a thousand.
+    Found by bisection; relative error below 1e-8 up to ten million degrees of freedom.
     """
     high = 1.0
     while _t_probability(high, freedom) < p:
@@ -155,7 +155,7 @@ def _t_probability(t: float, freedom: float) -> float:
 
 
 def _beta_share(x: float, a: float, b: float) -> float:
-    """Regularised incomplete beta function I_x(a, b), 0 <= x <= 1. Source: Abramowitz & Stegun (1964), 26.5.2, 26.5.8."""
+    """Regularised incomplete beta function I_x(a, b), 0 <= x <= 1. Source: Abramowitz & Stegun, 26.5.2 and 26.5.8."""
     if x <= 0 or x >= 1:
         return min(1.0, max(0.0, x))
     if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly

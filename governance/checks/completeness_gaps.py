@@ -1,0 +1,193 @@
+"""Stretches of working time in which a stream of requests is silent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from governance.checks import Check, Row, above
+from governance.checks._groups import REQUEST_ID, columns, unattributed
+from governance.engines.duckdb import identifier, literal
+from governance.findings import Judgement, Observation, Verdict
+from governance.scopes import Scope, subject_of, subject_sql
+
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_MINUTES = 1440
+LISTED = 10
+_HOURS = re.compile(r"(\d{2})(?::(\d{2}))?-(\d{2})(?::(\d{2}))?")
+
+
+class CompletenessGaps(Check):
+    """Completeness: the longest silence of a stream of requests within working time.
+
+    What is measured: the longest stretch of working time without a request, in minutes; from the first moment of the
+    window to the first request and from the last request to its end too. Time outside of `hours` and `days` does not
+    count, so that a silence from Friday evening to Monday morning is as long as its working minutes. Silences above the
+    limit are listed, at most ten, the longest first, with the request before each.
+
+    Why it matters: what was not logged cannot be audited; logs must be kept for the whole lifetime of a high-risk
+    system (Regulation (EU) 2024/1689, articles 12(1) and 26(6)), and a quiet hour looks like a good one.
+
+    Example:
+        - id: silent-hours
+          kind: completeness-gaps
+          by: [source]
+          days: mon-fri
+          hours: "08-18"
+          max_gap_minutes: 120
+          severity: high
+
+    Fields:
+        max_gap_minutes: Working minutes of silence above which the check fails; exactly so many pass.
+        hours: Working hours in the workspace's time zone, as "08-18" or "08:30-17:00"; the whole day unless given.
+        days: Working days, as mon-fri, or a list such as [mon, tue, sat]; every day unless given.
+        per: The silence of each part of the calendar by itself; not hours.
+        minimum_n: Requests of the stream in the window below which its silences say nothing.
+
+    A stream without any request in the window is not seen: look at `governance status` for what is late. Public
+    holidays are not known; except them with a waiver, or leave a margin.
+
+    A failure can mean: logging or its transport was down; a file was not ingested; the service itself was down; or
+    fewer people worked than usual.
+    """
+
+    table: ClassVar[str] = "requests"
+    needs: ClassVar[tuple[str, ...]] = ("requests.start_ts",)
+
+    max_gap_minutes: float = Field(gt=0)
+    hours: str | None = None
+    days: tuple[str, ...] = WEEK
+    per: Literal["day", "week", "month", "quarter", "year"] | None = None
+    minimum_n: int = Field(default=2, ge=1)
+
+    @field_validator("hours")
+    @classmethod
+    def _are_hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            opens, closes = _minutes(value)
+            if not 0 <= opens < closes <= DAY_MINUTES:
+                raise ValueError(f"'{value}' ends before it begins, or after 24:00")
+        return value
+
+    @field_validator("days", mode="before")
+    @classmethod
+    def _are_days(cls, value: Any) -> Any:
+        listed = value.split(",") if isinstance(value, str) else value
+        found: list[str] = []
+        for item in map(str.strip, listed) if isinstance(listed, list | tuple) else ():
+            first, _, last = item.lower().partition("-")
+            if first not in WEEK or (last or first) not in WEEK:
+                raise ValueError(f"'{item}' is no day; write mon-fri, or a list of {', '.join(WEEK)}")
+            start, count = WEEK.index(first), (WEEK.index(last or first) - WEEK.index(first)) % 7 + 1
+            found += [WEEK[(start + step) % 7] for step in range(count)]
+        return tuple(day for day in WEEK if day in found) if found else listed
+
+    @property
+    def opening(self) -> tuple[int, int]:
+        """First and last minute of the working hours, counted from midnight."""
+        return (0, DAY_MINUTES) if self.hours is None else _minutes(self.hours)
+
+    def bound(self, scope: Scope) -> dict[str, Any]:
+        opens, closes = self.opening
+        return scope.parameters | {"opens": opens, "closes": closes, "limit_us": self.max_gap_minutes * 60e6}
+
+    def statement(self, scope: Scope) -> str:
+        zone = literal(scope.timezone)
+        part = scope.calendar(self.per, "noon_ts") if self.per else "''"
+        working = ", ".join(str(WEEK.index(day) + 1) for day in self.days)
+        axes = " UNION ALL ".join(self._gaps(place, axis) for place, axis in enumerate(self.axes))
+        return (
+            "WITH days AS (SELECT CAST(midnight AS DATE) AS day, isodow(midnight) IN "
+            f"({working}) AS is_working, timezone({zone}, midnight + to_hours(12)) AS noon_ts, "
+            f"greatest(timezone({zone}, midnight + to_minutes($opens)), CAST($start AS TIMESTAMPTZ)) AS open_ts, "
+            f"least(timezone({zone}, midnight + to_minutes($closes)), CAST($end AS TIMESTAMPTZ)) AS close_ts "
+            "FROM (SELECT unnest(generate_series("
+            f"date_trunc('day', timezone({zone}, CAST($start AS TIMESTAMPTZ))), "
+            f"timezone({zone}, CAST($end AS TIMESTAMPTZ)), INTERVAL 1 DAY)) AS midnight) midnights), "
+            "worked AS (SELECT *, CASE WHEN is_working THEN greatest(date_diff('microsecond', open_ts, close_ts), 0) "
+            f"ELSE 0 END AS working_us, {part} AS part FROM days), "
+            "clock AS (SELECT *, CAST(sum(working_us) OVER (ORDER BY day) AS BIGINT) - working_us AS before_us "
+            "FROM worked), "
+            "parts AS (SELECT part, min(before_us) AS opens_us, max(before_us + working_us) AS closes_us, "
+            "min(open_ts) FILTER (working_us > 0) AS first_ts, max(close_ts) FILTER (working_us > 0) AS last_ts "
+            "FROM clock GROUP BY part), "
+            f"stream AS (SELECT {columns(self, scope)}k.part, r.start_ts AS ts, {REQUEST_ID} AS id, k.before_us + "
+            "least(greatest(date_diff('microsecond', k.open_ts, r.start_ts), 0), k.working_us) AS at_us "
+            f"FROM {scope.requests()} r JOIN clock k ON k.day = CAST(timezone({zone}, r.start_ts) AS DATE)), "
+            f"gaps AS ({axes}) "
+            f"SELECT axis, subject, max(gap_us) / 60e6 AS value, {_FIGURES} FROM gaps GROUP BY axis, subject "
+            "ORDER BY axis, subject"
+        )
+
+    def _gaps(self, place: int, axis: Sequence[str]) -> str:
+        """The time that passed on the clock of working time before each request of a group, and after its last one."""
+        own = [identifier(f"group_{name}") for name in axis]
+        listed = "".join(f"{key}, " for key in own)
+        by = f" GROUP BY {', '.join(own)}" if own else ""
+        named, values = [*axis, *([self.per] if self.per else [])], [*own, *(["p.part"] if self.per else [])]
+        within = f"OVER (PARTITION BY {listed}p.part ORDER BY at_us, s.ts NULLS LAST)"
+        return (
+            f"SELECT {place} AS axis, {subject_sql(named, values)} AS subject, s.n, s.ts, "
+            "p.closes_us - p.opens_us AS working_us, "
+            f"at_us - coalesce(lag(at_us) {within}, p.opens_us) AS gap_us, lag(s.id) {within} AS before_id, "
+            f"coalesce(lag(s.ts) {within}, p.first_ts) AS gap_start, coalesce(s.ts, p.last_ts) AS gap_end FROM "
+            f"(SELECT {listed}part, at_us, ts, id, NULL AS n FROM stream UNION ALL "
+            f"SELECT {listed}q.part, q.closes_us, NULL, NULL, n FROM (SELECT {listed}count(*) AS n FROM stream{by} "
+            "HAVING count(*) > 0) g CROSS JOIN parts q) s JOIN parts p ON p.part = s.part"
+        )
+
+    def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
+        # Weekends by `per: day` are no subjects; a window without any working time is one, with its reason
+        return [self._observation(row) for row in rows if row["working_us"] or not self.per]
+
+    def _observation(self, row: Row) -> Observation:
+        gaps = row["longest"] or []
+        counts = {
+            "requests": row["requests"],
+            "working_minutes": row["working_us"] / 60e6,
+            "silences": row["silences"],
+            "silent_minutes": (row["silent_us"] or 0) / 60e6,
+            "longest": [{name: gap[name] for name in ("start", "end", "minutes")} for gap in gaps],
+        }
+        is_idle = not row["working_us"]
+        reason = "there is no working time in the window" if is_idle else None
+        samples = tuple(dict.fromkeys(gap["before"] for gap in gaps if gap["before"] is not None))
+        value = None if is_idle else row["value"]
+        return Observation(
+            subject_of(row["subject"]), "longest_silence", value, "minutes", row["n"], counts, None, samples, reason
+        )
+
+    def limit(self) -> Mapping[str, Any]:
+        return {"max_gap_minutes": self.max_gap_minutes, "hours": self.hours, "days": list(self.days)}
+
+    def judge(self, observation: Observation) -> Judgement:
+        who, counts = unattributed(observation.subject), observation.counts
+        if above(observation.value or 0.0, self.max_gap_minutes):
+            start, end = counts["longest"][0]["start"], counts["longest"][0]["end"]
+            reason = (
+                f"{who}no request for {observation.value:,.0f} working minutes from {start} to {end}; "
+                f"{counts['silences']} silences above {self.max_gap_minutes:g} minutes"
+            )
+            return Judgement(Verdict.FAILED, reason, self.limit())
+        return Judgement(Verdict.PASSED, who or None, self.limit())
+
+
+def _minutes(hours: str) -> tuple[int, int]:
+    """Minutes from midnight at which working hours begin and end."""
+    match = _HOURS.fullmatch(hours)
+    if match is None:
+        raise ValueError(f"'{hours}' are no hours; write 08-18 or 08:30-17:00")
+    first, first_minute, last, last_minute = (int(part or 0) for part in match.groups())
+    return first * 60 + first_minute, last * 60 + last_minute
+
+
+_FIGURES = (
+    "max(n) AS n, count(ts) AS requests, max(working_us) AS working_us, "
+    "count(*) FILTER (gap_us > $limit_us) AS silences, sum(gap_us) FILTER (gap_us > $limit_us) AS silent_us, "
+    "arg_max({'start': strftime(gap_start, '%Y-%m-%dT%H:%M:%SZ'), 'end': strftime(gap_end, '%Y-%m-%dT%H:%M:%SZ'), "
+    f"'minutes': gap_us / 60e6, 'before': before_id}}, (gap_us, gap_end), {LISTED}) "
+    "FILTER (gap_us > $limit_us) AS longest"
+)
