@@ -121,7 +121,7 @@ class Card(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _direction(cls, fields: Any) -> Any:  # noqa: ANN401  (what pydantic passes)
+    def _direction(cls, fields: Any) -> Any:
         favourable = fields.get("favourable_when") if isinstance(fields, dict) else None
         follows = {"below": "up", "at_most": "up", "above": "down", "at_least": "down"}.get(str(favourable))
         if follows is None:
@@ -244,7 +244,7 @@ def _front_matter(content: bytes, where: str) -> _Form:
     return _Form({"name": name, **fields, "metrics": [*figures, *named]}, document)
 
 
-def _model_index(index: Any) -> tuple[str, list[dict[str, Any]]]:  # noqa: ANN401  (as a stranger wrote it)
+def _model_index(index: Any) -> tuple[str, list[dict[str, Any]]]:
     """Name and figures of a model index, which must be complete (huggingface_hub's card specification)."""
     (model,) = index
     figures = [

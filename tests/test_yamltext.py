@@ -196,11 +196,10 @@ def test_json_style_text_comes_back(value: Value) -> None:
     assert parse(text, "p.yaml").value == value
 
 
-def test_the_control_catalogues_are_read(request: pytest.FixtureRequest) -> None:
-    folder = Path(request.config.rootpath).parent / "shared" / "controls"
-    if not folder.is_dir():
-        pytest.skip("the shared facts are not beside the repository")
-    for path in folder.glob("*.yaml"):
+def test_the_files_of_the_repository_are_read(request: pytest.FixtureRequest) -> None:
+    paths = sorted((Path(request.config.rootpath) / "policies").rglob("*.yaml"))
+    assert paths
+    for path in paths:
         assert parse(path.read_bytes(), path.name).value
 
 
