@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from governance.batches import schema
 from governance.engines.duckdb import Engine, identifier
-from governance.errors import GovernanceError, SourceError
+from governance.errors import GovernanceError, SourceError, nearest
 from governance.explainers import Attributions, explainer, reproduction
 from governance.findings import Window, stamp
 from governance.ingestion import model_folder
@@ -115,7 +115,8 @@ class _Work:
 
     def versions(self) -> list[tuple[str, str, int]]:
         """Model, version and number of decisions, in order of name."""
-        sql = f"SELECT model, model_version, count(*) FROM decisions WHERE {self.where} AND model IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        where = f"{self.where} AND model IS NOT NULL"
+        sql = f"SELECT model, model_version, count(*) FROM decisions WHERE {where} GROUP BY ALL ORDER BY ALL"
         return [(row[0], row[1] or "", row[2]) for row in self.engine.rows(sql, self.parameters)]
 
     def version(self, model: str, version: str, decisions: int) -> tuple[Attributed, list[StagedFile]]:
@@ -153,11 +154,8 @@ class _Work:
 
     def _wanted(self, registered: RegisteredModel, method: str) -> pa.Table:
         """Inputs and logged scores of the decisions that have no attribution by that method yet."""
-        features = ", ".join(f"f.{identifier(name)}" for name in registered.facts["features"])
-        known = set(self.engine.columns(identifier(f"features:{registered.model}")))
-        missing = [name for name in registered.facts["features"] if name not in known]
-        if missing:
-            raise SourceError(f"the log has no input '{missing[0]}'", where=f"{registered.model} {registered.version}")
+        names = logged_names(registered, self.engine.columns(identifier(f"features:{registered.model}")))
+        features = ", ".join(f"f.{identifier(logged)} AS {identifier(name)}" for name, logged in names.items())
         anti = ""
         if registered.model in self.snapshot.models(ATTRIBUTIONS.name):
             stored = identifier(f"{ATTRIBUTIONS.name}:{registered.model}")
@@ -167,7 +165,8 @@ class _Work:
         return self.engine.arrow(
             f"SELECT d.decision_id, d.decision_ts, d.score, d.score_digits, {features} FROM decisions d "
             f"JOIN {identifier(f'features:{registered.model}')} f ON f.decision_id = d.decision_id "
-            f"WHERE {self.where.replace('decision_ts', 'd.decision_ts')} AND d.model = $model AND d.model_version = $version {anti} "
+            f"WHERE {self.where.replace('decision_ts', 'd.decision_ts')} "
+            f"AND d.model = $model AND d.model_version = $version {anti} "
             "ORDER BY d.decision_ts, d.decision_id",
             self.parameters | {"model": registered.model, "version": registered.version, "method": method},
         )
@@ -175,6 +174,21 @@ class _Work:
     def _attributed(self, registered: RegisteredModel, method: str, wanted: pa.Table) -> pa.Table:
         found = compute(self.snapshot, registered, method, wanted)
         return _rows(registered, wanted, found, self.now)
+
+
+def logged_names(registered: RegisteredModel, known: Collection[str]) -> dict[str, str]:
+    """Input of the model -> name under which the log has it: LightGBM writes `a_b` for a column called `a b`.
+
+    Raises:
+        SourceError: The log lacks an input.
+    """
+    by_model_name = {name.replace(" ", "_"): name for name in known} | {name: name for name in known}
+    missing = [name for name in registered.facts["features"] if name not in by_model_name]
+    if missing:
+        hint = nearest(missing[0], known) or "map it under `features:`"
+        where = f"{registered.model} {registered.version}"
+        raise SourceError(f"the log has no input '{missing[0]}'", where=where, hint=hint)
+    return {name: by_model_name[name] for name in registered.facts["features"]}
 
 
 def compute(snapshot: Snapshot, registered: RegisteredModel, method: str, rows: pa.Table) -> Attributions:
@@ -237,5 +251,6 @@ def score_checks(
 
 
 def _unequal(rows: pa.Table) -> int:
+    """Rows whose sum is not the logged score, or whose logged number can be no score of the model's link."""
     pairs = zip(rows.column("score_error").to_pylist(), rows.column("score_tolerance").to_pylist(), strict=True)
-    return sum(1 for error, tolerance in pairs if error is not None and error > tolerance)
+    return sum(1 for error, tolerance in pairs if tolerance is not None and (error is None or error > tolerance))

@@ -128,38 +128,34 @@ class _Explained:
 
     def _decided_by(self) -> dict[str, Any]:
         """The stage that decided, and what says so; a person who overrode comes before what was logged."""
+        stage, evidence = self._logged_stage() or self._inferred_stage()
+        return {"stage": stage, "evidence": evidence}
+
+    def _logged_stage(self) -> tuple[str, str] | None:
         decision = self.decision or {}
         override = next((row for row in self.of["reviews"] if row["outcome"] == "overridden"), None)
         if override:
-            by = override["reviewer"] or "a reviewer"
-            return {"stage": "human", "evidence": f"review {override['review_id']}: overridden by {by}"}
+            return "human", f"review {override['review_id']}: overridden by {override['reviewer'] or 'a reviewer'}"
         if decision.get("deciding_stage"):
             rule = f", rule {decision['rule_id']}" if decision.get("rule_id") else ""
-            return {
-                "stage": decision["deciding_stage"],
-                "evidence": f"logged as decided by the {decision['deciding_stage']}{rule}",
-            }
-        if decision.get("rule_id"):
-            return {"stage": "rule", "evidence": f"rule {decision['rule_id']} is logged with the decision"}
-        if self.request["cache_status"] in ("exact_hit", "semantic_hit"):
-            return {"stage": "cache", "evidence": f"the answer came from a cache ({self.request['cache_status']})"}
-        if self.request["fallbacks"]:
-            instead = f" instead of {self.request['fallback_from']}" if self.request["fallback_from"] else ""
-            return {"stage": "fallback", "evidence": f"{self.request['model_served']} answered{instead}"}
-        if self.request["status"] != "ok":
-            return {
-                "stage": None,
-                "evidence": f"nothing was decided: the request ended with status {self.request['status']}",
-            }
-        return {
-            "stage": "model",
-            "evidence": "no rule, cache, fallback or review is logged, so the model's output stood",
-        }
+            return decision["deciding_stage"], f"logged as decided by the {decision['deciding_stage']}{rule}"
+        return ("rule", f"rule {decision['rule_id']} is logged with the decision") if decision.get("rule_id") else None
+
+    def _inferred_stage(self) -> tuple[str | None, str]:
+        request = self.request
+        if request["cache_status"] in ("exact_hit", "semantic_hit"):
+            return "cache", f"the answer came from a cache ({request['cache_status']})"
+        if request["fallbacks"]:
+            instead = f" instead of {request['fallback_from']}" if request["fallback_from"] else ""
+            return "fallback", f"{request['model_served']} answered{instead}"
+        if request["status"] != "ok":
+            return None, f"nothing was decided: the request ended with status {request['status']}"
+        return "model", "no rule, cache, fallback or review is logged, so the model's output stood"
 
     def _attribution(self) -> dict[str, Any] | None:
         rows = self.of["attributions"]
         if rows:
-            return self._stored(sorted(rows, key=lambda row: (row["method"] != "shap", row["computed_ts"]))[0])
+            return self._stored(min(rows, key=lambda row: (row["method"] != "shap", row["computed_ts"])))
         if not self.compute:
             self.missing.append({"what": "contributions", "why": "none are stored"})
             return None
@@ -177,12 +173,13 @@ class _Explained:
         features = self._wide("features")
         fixed = set(_ATTRIBUTION_FIELDS) | _WIDE
         parts = [
-            {"feature": name, "value": features.get(name), "contribution": value}
+            {"feature": name, "value": features.get(name, features.get(name.replace("_", " "))), "contribution": value}
             for name, value in row.items()
             if name not in fixed and value is not None
         ]
         parts.sort(key=lambda part: -abs(part["contribution"]))
         error, tolerance = row["score_error"], row["score_tolerance"]
+        equal = None if tolerance is None else error is not None and bool(error <= tolerance)
         return {
             "method": row["method"],
             "output_space": row["output_space"],
@@ -191,7 +188,7 @@ class _Explained:
             "additivity_error": row["additivity_error"],
             "score_error": error,
             "score_tolerance": tolerance,
-            "equals_logged_score": None if error is None else bool(error <= tolerance),
+            "equals_logged_score": equal,
             "background_sha256": row["background_sha256"],
             "artefact_sha256": row["artefact_sha256"],
             "library": row["library"],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from governance.attribution import compute, score_checks
+from governance.attribution import compute, logged_names, score_checks
 from governance.errors import NotFoundError, SourceError
 from governance.registration import find_model
 from governance.store import Snapshot
@@ -35,17 +35,17 @@ def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: M
         raise NotFoundError(f"model {model} {version} is not registered", hint=hint)
     if registered.artefact_sha256 is None:
         raise SourceError(f"model {model} {version} is registered without its file")
-    missing = [name for name in registered.facts["features"] if name not in features]
-    if missing:
-        raise SourceError(f"the log has no input '{missing[0]}' for this decision", hint="map it under `features:`")
-    names = list(registered.facts["features"])
-    row = pa.table({name: [features[name]] for name in names} | {"score": pa.array([decision["score"]], pa.float64())})
+    names = logged_names(registered, features)
+    row = pa.table(
+        {name: [features[logged]] for name, logged in names.items()}
+        | {"score": pa.array([decision["score"]], pa.float64())}
+    )
     row = row.append_column("score_digits", pa.array([decision["score_digits"]], pa.int64()))
     method = "shap" if registered.background_sha256 and not registered.facts["categorical"] else "native"
     found = compute(snapshot, registered, method, row)
     error, tolerance = next(score_checks(registered, row, found))
     parts = [
-        {"feature": name, "value": features[name], "contribution": found.contributions.column(name)[0].as_py()}
+        {"feature": name, "value": features[names[name]], "contribution": found.contributions.column(name)[0].as_py()}
         for name in found.features
     ]
     return {
@@ -56,7 +56,7 @@ def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: M
         "additivity_error": found.additivity_errors[0],
         "score_error": error,
         "score_tolerance": tolerance,
-        "equals_logged_score": None if error is None or tolerance is None else error <= tolerance,
+        "equals_logged_score": None if tolerance is None else error is not None and error <= tolerance,
         "background_sha256": found.background_sha256,
         "artefact_sha256": registered.artefact_sha256,
         "library": found.library,
