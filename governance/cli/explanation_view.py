@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SHOWN_INPUTS = 8  # chosen here: what fits a screen beside the rest; --json has all
 BAR = 12
+_LATENCY = {"latency_us": "in all", "ttft_us": "to first token", "queue_us": "in a queue"}
 _GRADES = {
     "reproduced": "the contributions add up to the logged score",
     "attributed": "contributions are known, but no score was logged to compare them with",
@@ -143,7 +144,7 @@ def _reasons(console: Console, reasons: Sequence[Mapping[str, Any]]) -> None:
 def _request(console: Console, document: Mapping[str, Any]) -> None:
     request = document["request"]
     _section(console, "Request")
-    latency = [f"{name.removesuffix('_us')} {value / 1000:,.0f} ms" for name, value in document["latency_us"].items()]
+    latency = [f"{_LATENCY[name]} {value / 1000:,.0f} ms" for name, value in document["latency_us"].items()]
     tokens = [
         f"{request[name]:,} {name.removesuffix('_tokens')}"
         for name in ("input_tokens", "output_tokens")
