@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from itertools import groupby
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from governance.checks import Check, Row
+from governance.checks._groups import DECISION_ID, columns, decided, keys, subject_column
+from governance.checks._ratios import Group, flipping_outcomes, ratio_bounds
+from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of, subject_sql, subject_text
-from governance.statistics import Z95, fisher_exact, two_proportion_z, wilson
+from governance.statistics import fisher_exact, ratio_interval, two_proportion_z, wilson
 
 FISHER_N, FISHER_EXPECTED = 30, 5  # an exact test below these: enforcement manual to 29 CFR 1607.4(D)
+_HIGHEST = ("highest", "highest-included")
 
 
 class ImpactRatio(Check):
     """Impact ratio: the favourable rate of a group divided by the favourable rate of the reference group.
 
-    What is measured: for each axis in `by`, the share of favourable decisions in each group, and its ratio to the
-    reference group. Records whose group is unknown are counted apart; the bounds say how far they could move the
-    ratio. Groups below `smallest_share` of the records are left out, with their counts shown.
+    What is measured: for each axis in `by`, the share of favourable decisions in each group with its Wilson interval,
+    and its ratio to the reference group with the interval of Katz and others. Beside it: a test of the difference (z,
+    or Fisher's exact test where numbers are small), the fewest outcomes that would turn the verdict, and, where the
+    group of some people is not known, how far they could move the ratio. Groups below `smallest_share` are left out,
+    with their counts shown. Decisions that do not say whether they were favourable are counted as undecided.
 
     Why it matters: a rate below four fifths of the highest is generally taken as evidence of adverse impact
     (29 CFR 1607.4(D)), and 6 RCNY 5-301 asks for these ratios by sex, by race and by both together.
@@ -40,180 +46,196 @@ class ImpactRatio(Check):
     Fields:
         min: Ratio below which the check fails; exactly on it passes, decided in whole numbers.
         denominator: `highest` (any group that is not left out), `highest-included` (of those also only groups with
-            `minimum_n` records), or the name of a group, as {sex: male} or, on one axis, male.
-        smallest_share: Groups with a smaller share of the axis' records are left out of the ratios.
+            `minimum_n` records), or the name of a group, as {sex: male} or, on one axis, male. Of two groups with the
+            same rate the larger one is the reference.
+        smallest_share: Groups with a smaller share of the axis' records, those of unknown groups apart, are left out.
+        outcome: `favourable`, or `above-median` for scores: a decision counts as favourable if its score is above the
+            median of all scores in the window (in the part of the calendar, with `per`), those of unknown groups
+            included; a score on the median does not (6 RCNY 5-301, scoring rate). With few distinct scores the rates
+            lie well below one half.
+
+    A ratio needs two groups: where no other group has `minimum_n` records, the reference is not assessed either.
 
     A failure can mean: a rule or model treats the group worse; the group differs in something lawful that should be
     named and conditioned on; or the favourable outcome is mapped the wrong way round.
     """
 
-    needs = ("decisions.favourable",)
+    needs: ClassVar[tuple[str, ...]] = ("decisions.favourable",)
 
     by: tuple[tuple[str, ...], ...] = Field(min_length=1)
     min: float = Field(default=0.8, gt=0, le=1)
-    denominator: Literal["highest", "highest-included"] | str | dict[str, str] = "highest-included"
+    denominator: Literal["highest", "highest-included"] | str | dict[str, str] = "highest-included"  # noqa: PYI051 - for editors
     smallest_share: float = Field(default=0.0, ge=0, lt=1)
+    outcome: Literal["favourable", "above-median"] = "favourable"
 
     def statement(self, scope: Scope) -> str:
-        selected = [f"{scope.dimension(name, 'decisions')} AS \"{name}\"" for name in self.dimensions]
-        if self.per:
-            selected.append(f'{scope.calendar(self.per, "d.decision_ts")} AS "{self.per}"')
         axes = " UNION ALL ".join(self._axis(place, axis) for place, axis in enumerate(self.by))
-        period = self._period
+        refers = "n >= $minimum_n" if self.denominator == "highest-included" else "true"
+        if self.denominator not in _HIGHEST:
+            refers = "list_contains($named, label)"
         return (
-            f"WITH cells AS (SELECT {', '.join(selected)}, count(*) AS n, "
-            "count(*) FILTER (d.favourable) AS favourable, "
-            "arg_min(d.request_id, d.decision_ts, 10) FILTER (NOT d.favourable) AS samples "
-            f"FROM {scope.decisions()} d LEFT JOIN subjects s ON s.decision_id = d.decision_id "
-            "WHERE d.favourable IS NOT NULL GROUP BY ALL), "
-            f"groups AS ({axes}), "
-            "judged AS (SELECT *, NOT known OR n < $smallest_share * sum(n) OVER axis AS left_out, "
-            "favourable / n AS rate FROM groups WINDOW axis AS (PARTITION BY axis_no, period)), "
-            f"referred AS (SELECT *, {self._reference('rate')} OVER axis AS reference_rate, "
-            f"{self._reference('subject')} OVER axis AS reference, "
-            "sum(n) FILTER (NOT known) OVER axis AS unknown, "
-            "sum(favourable) FILTER (NOT known) OVER axis AS unknown_favourable, "
-            "count(*) FILTER (known) OVER axis AS groups_known "
-            "FROM judged WINDOW axis AS (PARTITION BY axis_no, period)) "
-            "SELECT r.*, b.n AS reference_n, b.favourable AS reference_favourable, "
-            "CASE WHEN NOT r.left_out AND r.reference_rate > 0 THEN r.rate / r.reference_rate END AS value "
-            "FROM referred r LEFT JOIN judged b ON b.subject = r.reference AND b.axis_no = r.axis_no "
-            f"ORDER BY r.axis_no, {'r.period, ' if period else ''}r.n DESC, r.subject"
+            f"WITH {self._records(scope)}, cells AS (SELECT {self._columns}count(favourable) AS n, "
+            "count(*) FILTER (favourable) AS favourable, count(*) - count(favourable) AS undecided, "
+            "arg_min({'ts': ts, 'id': id}, (ts, id), 10) FILTER (NOT favourable) AS samples "
+            f"FROM records GROUP BY ALL), groups AS ({axes}), "
+            "judged AS (SELECT *, favourable / nullif(n, 0) AS rate, NOT known OR n = 0 OR "
+            "n < CAST($smallest_share AS DECIMAL(18, 9)) * CAST(sum(n) FILTER (known) OVER part AS BIGINT) AS left_out "
+            "FROM groups WINDOW part AS (PARTITION BY axis, period)), "
+            f"referring AS (SELECT *, NOT left_out AND {refers} AS may_refer FROM judged), "
+            "referred AS (SELECT *, max(rate) FILTER (may_refer) OVER part AS reference_rate, "
+            "arg_max(subject, (rate, n, subject)) FILTER (may_refer) OVER part AS reference "
+            "FROM referring WINDOW part AS (PARTITION BY axis, period)) "
+            "SELECT *, CASE WHEN NOT left_out AND reference_rate > 0 THEN rate / reference_rate END AS value "
+            "FROM referred ORDER BY axis, period, n DESC, subject"
+        )
+
+    def _records(self, scope: Scope) -> str:
+        """One row for each decision in scope: its groups, whether it was favourable, its id."""
+        own = f"{columns(self, scope)}d.decision_ts AS ts, {DECISION_ID} AS id"
+        if self.outcome == "favourable":
+            return f"records AS (SELECT {own}, d.favourable, NULL AS median FROM {decided(self, scope)})"
+        per = identifier(f"group_{self.per}") if self.per else None
+        by, joined = (f" GROUP BY {per}", f"USING ({per})") if per else ("", "ON true")
+        return (
+            f"scored AS (SELECT {own}, d.score FROM {decided(self, scope)}), "
+            f"medians AS (SELECT {f'{per}, ' if per else ''}median(score) AS median FROM scored{by}), "
+            f"records AS (SELECT *, score > median AS favourable FROM scored LEFT JOIN medians {joined})"
         )
 
     @property
-    def _period(self) -> str | None:
-        return self.per
+    def _columns(self) -> str:
+        names = [*self.dimensions, *([self.per] if self.per else [])]
+        return "".join(f"{identifier(f'group_{name}')}, " for name in names) + "max(median) AS median, "
 
     def _axis(self, place: int, axis: tuple[str, ...]) -> str:
-        names = [*axis, *([self.per] if self.per else [])]
-        known = " AND ".join(f'"{name}" IS NOT NULL' for name in axis)
-        period = f'"{self.per}"' if self.per else "''"
-        grouped = ", ".join(f'"{name}"' for name in names)
+        own = [identifier(f"group_{name}") for name in axis]
+        period = identifier(f"group_{self.per}") if self.per else "''"
         return (
-            f"SELECT {place} AS axis_no, {period} AS period, {subject_sql(names)} AS subject, {known} AS known, "
+            f"SELECT {place} AS axis, {period} AS period, {subject_column(self, axis)} AS subject, "
+            f"{subject_sql(axis, own)} AS label, {' AND '.join(f'{key} IS NOT NULL' for key in own)} AS known, "
             "CAST(sum(n) AS BIGINT) AS n, CAST(sum(favourable) AS BIGINT) AS favourable, "
-            f"list_slice(flatten(list(samples)), 1, 10) AS samples FROM cells GROUP BY {grouped}"
+            "CAST(sum(undecided) AS BIGINT) AS undecided, max(median) AS median, flatten(list(samples)) AS samples "
+            f"FROM cells GROUP BY {', '.join(keys(self, axis))}"
         )
 
-    def _reference(self, what: str) -> str:
-        """Aggregate that takes the rate or the name of the reference group."""
-        if self.denominator == "highest":
-            which = "NOT left_out"
-        elif self.denominator == "highest-included":
-            which = "NOT left_out AND n >= $minimum_n"
-        else:
-            which = "NOT left_out AND list_contains($named, subject)" if not self.per else (
-                "NOT left_out AND list_contains($named, json_merge_patch(subject, '{\"' || $per || '\": null}')::VARCHAR)"
-            )
-        return f"max({what}) FILTER ({which})" if what == "rate" else f"arg_max(subject, rate) FILTER ({which})"
-
     def bound(self, scope: Scope) -> dict[str, Any]:
-        bound = scope.parameters | {"smallest_share": self.smallest_share, "minimum_n": self.minimum_n}
+        own: dict[str, Any] = {"smallest_share": f"{self.smallest_share:.9f}"}
+        if self.denominator == "highest-included":
+            own["minimum_n"] = self.minimum_n
+        if self.denominator not in _HIGHEST:
+            own["named"] = [label for axis in self.by if (label := self._named(axis)) is not None]
+        return scope.parameters | own
+
+    def _named(self, axis: Sequence[str]) -> str | None:
+        """The text of the named reference group on an axis, or None if it names other dimensions."""
         if isinstance(self.denominator, dict):
-            bound["named"] = [subject_text(tuple(self.denominator.items()))]
-        elif self.denominator not in ("highest", "highest-included"):
-            bound["named"] = [subject_text(((axis[0], self.denominator),)) for axis in self.by if len(axis) == 1]
-        return bound | ({"per": self.per} if self.per else {})
+            given = self.denominator
+            return subject_text(tuple((name, given[name]) for name in axis)) if set(given) == set(axis) else None
+        return subject_text(((axis[0], self.denominator),)) if len(axis) == 1 else None
 
-    def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:
-        return [self._observation(row) for row in rows if row["known"]]
+    def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
+        return [found for _, part in groupby(rows, key=_part) for found in self._observations(list(part))]
 
-    def _observation(self, row: Row) -> Observation:
+    def _observations(self, rows: Sequence[Row]) -> Iterator[Observation]:
+        """The observations of one axis in one part of the calendar."""
+        unknown = [row for row in rows if not row["known"]]
+        axis = _Axis(
+            [row for row in rows if row["known"]],
+            Group(sum(row["favourable"] for row in unknown), sum(row["n"] for row in unknown)),
+        )
+        for row in axis.groups:
+            yield self._observation(row, axis)
+
+    def _observation(self, row: Row, axis: _Axis) -> Observation:
         n, favourable = row["n"], row["favourable"]
+        reference = next((other for other in axis.groups if other["subject"] == row["reference"]), None)
         counts = {
             "favourable": favourable,
             "rate": row["rate"],
-            "rate_interval": list(wilson(favourable, n)),
+            "rate_interval": list(wilson(favourable, n)) if n else None,
             "reference": row["reference"],
-            "reference_n": row["reference_n"],
-            "reference_favourable": row["reference_favourable"],
-            "unknown": row["unknown"] or 0,
+            "reference_n": reference and reference["n"],
+            "reference_favourable": reference and reference["favourable"],
+            "unknown": axis.unknown.n,
+            "undecided": row["undecided"],
         }
-        reason = self._why_no_ratio(row)
+        counts |= {"median": row["median"]} if self.outcome == "above-median" else {}
+        reason, interval = self._why_no_ratio(row, axis), None
+        if reason is None and reference is not None:
+            counts |= self._comparison(row, reference, axis)
+            if reference is not row:
+                interval = ratio_interval(favourable, n, reference["favourable"], reference["n"])
         value = row["value"] if reason is None else None
-        interval = None
-        if value is not None:
-            counts |= self._comparison(row)
-            interval = ratio_interval(favourable, n, row["reference_favourable"], row["reference_n"])
+        listed = sorted((sample["ts"], sample["id"]) for sample in row["samples"] or ())
+        samples = tuple(name for _, name in listed[:10])
         return Observation(
-            subject_of(row["subject"]),
-            "impact_ratio",
-            value,
-            "ratio",
-            n,
-            counts,
-            interval,
-            tuple(row["samples"] or ())[:10],
-            reason,
+            subject_of(row["subject"]), "impact_ratio", value, "ratio", n, counts, interval, samples, reason
         )
 
-    def _why_no_ratio(self, row: Row) -> str | None:
+    def _why_no_ratio(self, row: Row, axis: _Axis) -> str | None:
+        if row["n"] == 0:
+            return f"none of the {row['undecided']} decisions about the group says whether it was favourable"
         if row["left_out"]:
-            return f"the group holds {row['n']} records, below the smallest share of {self.smallest_share:.1%}; left out"
-        if row["groups_known"] < 2:  # noqa: PLR2004 - a ratio needs two groups
-            return "only one group has records, so there is nothing to compare it with"
-        if row["reference_rate"] is None:
+            return (
+                f"the group holds {row['n']} records, below the smallest share of {self.smallest_share:.1%}; left out"
+            )
+        if row["reference"] is None:
             return "no group can be the reference: none has enough records, or the named one is missing or left out"
         if row["reference_rate"] == 0:
             return "nobody in the reference group was favoured, so the ratio has no denominator"
+        others = [other for other in axis.groups if other is not row and not other["left_out"]]
+        if row["subject"] == row["reference"] and all(other["n"] < self.minimum_n for other in others):
+            return "no other group has enough records to compare it with"
         return None
 
-    def _comparison(self, row: Row) -> dict[str, Any]:
-        n, k, m, j = row["n"], row["favourable"], row["reference_n"], row["reference_favourable"]
-        expected = min((k + j) * n / (n + m), (n + m - k - j) * n / (n + m))
-        small = n < FISHER_N or m < FISHER_N or expected < FISHER_EXPECTED
-        test = {"fisher_p": fisher_exact(k, n, j, m)} if small else two_proportion_z(k, n, j, m)
-        worst, best = _bounds(row)
-        flips = flipping_outcomes(k, n, j, m, Fraction(str(self.min)))
-        return {**test, "ratio_worst": worst, "ratio_best": best, "outcomes_that_flip": flips}
+    def _comparison(self, row: Row, reference: Row, axis: _Axis) -> dict[str, Any]:
+        """Bounds, test and flips of a group against the reference; the reference has only bounds."""
+        own, other = Group(row["favourable"], row["n"]), Group(reference["favourable"], reference["n"])
+        is_highest = self.denominator in _HIGHEST
+        if is_highest:
+            rivals = [g for g in axis.groups if g["may_refer"] and g is not row]
+            references = [Group(rival["favourable"], rival["n"]) for rival in rivals]
+        else:
+            references = [other]
+        bounds: dict[str, Any] = {"ratio_worst": None, "ratio_proportional": None, "ratio_best": None}
+        if is_highest or reference is not row:
+            known = sum(group["n"] for group in axis.groups)
+            found = ratio_bounds(own, references, axis.unknown, known, is_highest=is_highest)
+            bounds = {f"ratio_{name}": value for name, value in found._asdict().items()}
+        if reference is row:
+            return bounds | {"outcomes_that_flip": None}
+        return (
+            bounds | _test(own, other) | {"outcomes_that_flip": flipping_outcomes(own, other, Fraction(str(self.min)))}
+        )
 
     def limit(self) -> Mapping[str, Any]:
-        return {"min": self.min, "denominator": self.denominator}
+        return {"min": self.min, "denominator": self.denominator, "outcome": self.outcome}
 
     def judge(self, observation: Observation) -> Judgement:
         counts = observation.counts
-        ratio = Fraction(counts["favourable"], observation.n) / Fraction(
-            counts["reference_favourable"], counts["reference_n"]
-        )
+        ratio = Group(counts["favourable"], observation.n).rate
+        ratio /= Group(counts["reference_favourable"], counts["reference_n"]).rate
         if ratio < Fraction(str(self.min)):
-            return Judgement(
-                Verdict.FAILED,
-                f"the favourable rate is {float(ratio):.3f} of the reference group's, below {self.min:g}",
-                self.limit(),
-            )
+            reason = f"the favourable rate is {float(ratio):.3f} of the reference group's, below {self.min:g}"
+            return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, None, self.limit())
 
 
-def _bounds(row: Row) -> tuple[float | None, float | None]:
-    """Ratio if every unknown person belonged where it hurts, or helps, the group most."""
-    unknown, favoured = row["unknown"] or 0, row["unknown_favourable"] or 0
-    n, k, m, j = row["n"], row["favourable"], row["reference_n"], row["reference_favourable"]
-    if row["reference"] == row["subject"]:
-        return None, None
-    refused = unknown - favoured
-    worst = (k / (n + refused)) / ((j + favoured) / (m + favoured)) if j + favoured else None
-    best = ((k + favoured) / (n + favoured)) / (j / (m + refused)) if j else None
-    return worst, best
+class _Axis(NamedTuple):
+    """The known groups of one axis in one part of the calendar, and the decisions whose group is not known."""
+
+    groups: Sequence[Row]
+    unknown: Group
 
 
-def ratio_interval(k: int, n: int, j: int, m: int, z: float = Z95) -> tuple[float, float] | None:
-    """95 % interval of the ratio of two shares k/n and j/m; None where a count of zero leaves it undefined.
-
-    Source: Katz, Baptista, Azen & Pike (1978), Biometrics 34, method C.
-    """
-    if k == 0 or j == 0:
-        return None
-    error = math.sqrt(1 / k - 1 / n + 1 / j - 1 / m)
-    ratio = (k / n) / (j / m)
-    return ratio * math.exp(-z * error), ratio * math.exp(z * error)
+def _part(row: Row) -> tuple[int, str]:
+    return row["axis"], row["period"]
 
 
-def flipping_outcomes(k: int, n: int, j: int, m: int, limit: Fraction) -> int | None:
-    """Fewest outcomes of the group that would have to change for the other verdict, or None if none can do it."""
-    needed = limit * Fraction(j, m) * n  # favourable outcomes at which the ratio is exactly on the limit
-    if k >= needed:
-        flips = k - math.ceil(needed) + 1
-        return flips if flips <= k else None
-    flips = math.ceil(needed) - k
-    return flips if k + flips <= n else None
+def _test(own: Group, other: Group) -> dict[str, Any]:
+    """Fisher's exact test where a group or an expected count is small, else the z test of two proportions."""
+    (k, n), (j, m) = own, other
+    expected = min(n, m) * min(k + j, n + m - k - j) / (n + m)
+    if n < FISHER_N or m < FISHER_N or expected < FISHER_EXPECTED:
+        return {"fisher_p": fisher_exact(k, n, j, m)}
+    return dict(two_proportion_z(k, n, j, m))
