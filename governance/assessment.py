@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance.checks import Check, Measurement
-from governance.engines.duckdb import Engine, EngineError
+from governance.engines.duckdb import Engine, EngineError, identifier
 from governance.engines.gate import refusal
 from governance.errors import MissingExtraError, Mistake, NotFoundError, PolicyError
 from governance.findings import Evidence, Finding, Judgement, Observation, Subject, Verdict, Window, stamp
@@ -21,7 +21,7 @@ from governance.ledger import StagedFile
 from governance.policy import Policy, due_date
 from governance.scopes import Scope, UnknownDimensionError
 from governance.store import Snapshot, Store
-from governance.tables import CANONICAL, FINDINGS
+from governance.tables import FINDINGS
 from governance.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def assess(
     snapshot = store.snapshot(as_of)
     with Engine(store.spill) as engine:
         snapshot.attach(engine)
-        columns = {name: tuple(engine.columns(f'"{name}"')) for name in CANONICAL if name in snapshot.views()}
+        columns = {name: tuple(engine.columns(identifier(name))) for name in snapshot.views()}
         run = _Run(engine, snapshot, workspace, columns, window, now)
         findings = tuple(finding for policy in policies for finding in run.policy(policy))
     if not findings:
