@@ -108,15 +108,15 @@ def no_network() -> Iterator[None]:
         if not is_local(address):
             pytest.fail(f"a test reached for the network: {address}")
 
-    def guarded_connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401  (the form of socket.connect)
+    def guarded_connect(self: socket.socket, address: Any) -> None:
         refuse(address)
         connect(self, address)
 
-    def guarded_connect_ex(self: socket.socket, address: Any) -> int:  # noqa: ANN401  (the form of socket.connect_ex)
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
         refuse(address)
         return connect_ex(self, address)
 
-    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> list[Any]:  # noqa: ANN401  (as getaddrinfo)
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> list[Any]:
         refuse((host or "", 0))
         return getaddrinfo(host, *args, **kwargs)
 
