@@ -1,0 +1,288 @@
+"""The board's page: twelve figures beside those of the window before, what failed, and which decisions are asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from governance.blocks import (
+    AnyBlock,
+    Bullets,
+    Cell,
+    Column,
+    Missing,
+    PageBreak,
+    Section,
+    Spark,
+    Strong,
+    Table,
+    Verdicts,
+    paragraph,
+    section,
+)
+from governance.blocks.prose import Piece
+from governance.display import number, share
+from governance.exhibits import policies, trends
+from governance.exhibits.findings import recurrence
+from governance.exhibits.found import Found, counted, worst
+from governance.exhibits.period import Period
+from governance.exhibits.sentences import group, nothing, plural
+from governance.exhibits.verdicts import issues
+
+MOST_ISSUES, MOST_ASKED = 5, 6
+
+# Three groups for a board: what each is made of. A failure that is excepted is still a failure.
+GROUPS = {
+    "met": ("passed", "warned"),
+    "not met": ("failed", "waived"),
+    "cannot be judged": ("not_assessed", "errored"),
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A figure that comes from the findings of some kinds of check."""
+
+    name: str
+    kinds: tuple[str, ...]
+    without: str
+
+
+FIGURES = (
+    Judged("Output quality", ("output-quality",), "no check of output quality"),
+    Judged("Impact ratio", ("fairness-impact-ratio",), "no check of fairness"),
+    Judged("Drift", ("drift-input", "drift-output"), "no check of drift"),
+    Judged("Human oversight", ("escalation",), "no check of reviews"),
+    Judged("Explanations", ("explanation-coverage",), "no check of explanations"),
+    Judged("Degraded operation", ("fallback",), "no check of fallbacks, and no register of incidents"),
+    Judged("Record integrity", ("completeness-gaps",), "no check of gaps"),
+    Judged("Data quality", ("expectations",), "no check of the records"),
+    Judged("Response time", ("latency-slo",), "no check of response times"),
+    Judged("Cost", ("cost-budget",), "no budget"),
+)
+
+
+def page(period: Period) -> Section:
+    """Verdicts in three groups, twelve figures, the five worst findings, and what a board is asked to decide."""
+    if not period.judged:
+        return group(nothing(f"No check has run on {period.span.window.name}."))
+    return group(
+        _lead(period),
+        Verdicts(**counted(period.judged)),
+        _groups(period),
+        _figures(period),
+        _worst(period),
+        _asked(period),
+        PageBreak(),
+    )
+
+
+def _lead(period: Period) -> AnyBlock:
+    """One sentence: how many checks hold, which do not, and what is new."""
+    acute = issues(period.judged)
+    checks = len({one.key for one in period.judged})
+    new = sum(1 for own in acute if recurrence(period, own[0]) == "new")
+    if not acute:
+        return paragraph(f"All {checks} checks of {period.span.window.name} hold or are excepted.", role="lead")
+    fresh = f"; {new} of them did not in {period.span.previous.name}" if new else ""
+    ask = "asks" if len(acute) == 1 else "ask"
+    return paragraph(
+        f"{len(acute)} of {plural(checks, 'check')} {ask} for action in {period.span.window.name}{fresh}.", role="lead"
+    )
+
+
+def _groups(period: Period) -> AnyBlock:
+    """The three groups with what each is made of, beside the window before."""
+    now, before = counted(period.judged), counted(period.judged_before)
+    pieces: list[Piece] = []
+    for name, verdicts in GROUPS.items():
+        own, was = (sum(counts[verdict] for verdict in verdicts) for counts in (now, before))
+        made = " or ".join(verdict.replace("_", " ") for verdict in verdicts)
+        earlier = f" ({was} in {period.span.previous.name})" if period.judged_before else ""
+        pieces += [Strong(f"{name[0].upper()}{name[1:]}: {number(own, 0)}"), f"{earlier}, that is {made}. "]
+    return paragraph(*pieces)
+
+
+def _figures(period: Period) -> Table:
+    columns = (
+        Column("figure"),
+        Column("of what (the worst, where judged)"),
+        Column(period.span.window.name),
+        Column(period.span.previous.name),
+        Column("course", "spark"),
+        Column("limit"),
+        Column("verdict", "verdict"),
+    )
+    rows = (_systems(period), _decisions(period), _registered(period), *(_judged(period, one) for one in FIGURES))
+    note = (
+        f"Limits are those of the policies in force. The course runs from the beginning of {period.span.previous.name} "
+        f"to the end of {period.span.window.name}."
+    )
+    return Table("The figures", columns, rows, note)
+
+
+def _spark(course: trends.Course, limit: float | None = None) -> Cell:
+    known = [value for value in course if value is not None]
+    return Spark(tuple(course[-400:]), limit) if len(known) > 1 else None
+
+
+NO_LIMIT = Missing("no policy sets one")
+
+
+def _systems(period: Period) -> tuple[Cell, ...]:
+    model = "coalesce(r.model_served, r.model_requested)"
+    now, before = period.rows(
+        "board",
+        f"SELECT count(DISTINCT {model}) AS n FROM requests r WHERE {period.during('r.start_ts')} UNION ALL "
+        f"SELECT count(DISTINCT {model}) FROM requests r WHERE {period.during('r.start_ts', previous=True)}",
+    )
+    course = trends.of_count(period, "requests r", "r.start_ts", f"count(DISTINCT {model})")
+    return (
+        "Inventory",
+        "models that answered or decided",
+        number(now["n"]),
+        number(before["n"]),
+        _spark(course),
+        NO_LIMIT,
+        None,
+    )
+
+
+def _decisions(period: Period) -> tuple[Cell, ...]:
+    now = period.is_now("decision_ts")
+    row = period.rows(
+        "board",
+        f"SELECT count(*) FILTER ({now}) AS n, count(*) FILTER (NOT {now}) AS before, "
+        f"avg(CASE WHEN favourable THEN 1.0 ELSE 0.0 END) FILTER ({now} AND favourable IS NOT NULL) AS rate "
+        f"FROM decisions WHERE {period.in_either('decision_ts')}",
+    )[0]
+    of = "decided items" + (f", {share(row['rate'])} favourable" if row["rate"] is not None else "")
+    course = trends.of_count(period, "decisions", "decision_ts", "count(*)")
+    return "Decisions", of, number(row["n"]), number(row["before"]), _spark(course), NO_LIMIT, None
+
+
+REGISTERED = "EXISTS (SELECT 1 FROM (SELECT unnest($models) AS named) m WHERE m.named = d.model || '@' || coalesce(d.model_version, ''))"
+
+
+def _registered(period: Period) -> tuple[Cell, ...]:
+    """Decisions of a version that is registered: only for those is a purpose on record."""
+    known = [f"{entry.facts['model']}@{entry.facts['version']}" for entry in period.snapshot.of_kind("model")]
+    now = period.is_now("d.decision_ts")
+    figure = f"avg(CASE WHEN {REGISTERED} THEN 1.0 ELSE 0.0 END)"
+    row = period.rows(
+        "board",
+        f"SELECT {figure} FILTER ({now}) AS n, {figure} FILTER (NOT {now}) AS before FROM decisions d "
+        f"WHERE {period.in_either('d.decision_ts')}",
+        models=known,
+    )[0]
+    shown = [share(value) if value is not None else None for value in (row["n"], row["before"])]
+    return "Intended use", "decisions by a registered model version", *shown, None, NO_LIMIT, None
+
+
+def _judged(period: Period, figure: Judged) -> tuple[Cell, ...]:
+    first = worst(period.of_kind(*figure.kinds))
+    if first is None:
+        return figure.name, None, None, None, None, Missing(figure.without), None
+    before = [
+        one for one in period.of_kind(*figure.kinds, before=True) if one.key == first.key and one.metric == first.metric
+    ]
+    was = next((one for one in before if dict(one.subject) == dict(first.subject)), None) or worst(before)
+    bound = first.bound.value if first.bound is not None else None
+    course = trends.of_finding(period, first) if first.value is not None else ()
+    of = f"{first.metric.replace('_', ' ')}: {first.about()} ({first.check})"
+    value: Cell = first.figure() if first.value is not None else Missing(first.reason)
+    return figure.name, of, value, was.figure() if was else None, _spark(course, bound), first.limits(), first.verdict
+
+
+def _worst(period: Period) -> AnyBlock:
+    acute = issues(period.judged)
+    if not acute:
+        return nothing("No finding asks for action.")
+    columns = (
+        Column("check"),
+        Column("what was found, at its worst"),
+        Column("severity"),
+        Column("owner"),
+        Column("due", "date"),
+        Column(period.span.previous.name),
+    )
+    rows = tuple(_issue(period, own) for own in acute[:MOST_ISSUES])
+    rest = len(acute) - len(rows)
+    note = f"{plural(rest, 'more check asks', 'more checks ask')} for action: see Findings." if rest else ""
+    return Table(f"The {len(rows)} worst findings", columns, rows, note)
+
+
+def _issue(period: Period, own: list[Found]) -> tuple[Cell, ...]:
+    first = own[0]
+    more = f" ({plural(len(own) - 1, 'more subject')})" if len(own) > 1 else ""
+    said = f"{first.about()}: {first.reason or first.verdict}{more}"
+    due = min((one.due for one in own if one.due is not None), default=None)
+    return f"{first.policy}: {first.check}", said, first.severity, first.owner, due, recurrence(period, first)
+
+
+def _asked(period: Period) -> Section:
+    """What only somebody with authority can decide, each from a fact in the store."""
+    items = [*_answers(period), *_endings(period), *_unapproved(period), *_gaps(period)]
+    if not items:
+        return section("Decisions asked for", nothing("Nothing in this window waits for a decision."), level=2)
+    return section("Decisions asked for", Bullets(tuple(items[:MOST_ASKED]), numbered=True), level=2)
+
+
+def _answers(period: Period) -> list[tuple[Piece, ...]]:
+    """To each owner: mend it by the due date, or have it excepted by somebody else."""
+    owners: dict[str, list[list[Found]]] = {}
+    for own in issues(period.judged):
+        if own[0].severity in ("critical", "high"):
+            owners.setdefault(own[0].owner, []).append(own)
+    asked: list[tuple[Piece, ...]] = []
+    for owner, listed in owners.items():
+        due = min((one.due for own in listed for one in own if one.due is not None), default=None)
+        checks = ", ".join(own[0].check for own in listed)
+        by = f" by {due.isoformat()}" if due else ""
+        asked.append(
+            (Strong(owner), f": confirm the remedy of {checks}{by}, or have the failure excepted with an end date.")
+        )
+    return asked
+
+
+def _endings(period: Period) -> list[tuple[Piece, ...]]:
+    """Waivers that end before the next window does."""
+    asked: list[tuple[Piece, ...]] = []
+    length = period.span.window.end - period.span.window.start
+    for one in policies.versions(period):
+        if not one.is_in_force(period.span.window):
+            continue
+        for waiver in policies.document(period, one.sha256).get("waivers") or []:
+            until = date.fromisoformat(str(waiver["until"]))
+            if until <= (period.span.window.end + length).date():
+                why = f"renew or end the waiver of {waiver['check']} that {waiver['approved_by']} gave until {until.isoformat()}."
+                asked.append((Strong(one.owner), f": {why}"))
+    return asked
+
+
+def _unapproved(period: Period) -> list[tuple[Piece, ...]]:
+    """Policies that nobody approved, though they judge."""
+    names = [
+        f"{one.policy} {one.version}"
+        for one in policies.versions(period)
+        if one.is_in_force(period.span.window) and not one.approved_by
+    ]
+    return (
+        [("Approve or withdraw ", Strong(", ".join(names)), ", which is in force without approval.")] if names else []
+    )
+
+
+def _gaps(period: Period) -> list[tuple[Piece, ...]]:
+    """What could not be judged, by its reason."""
+    missing = [one for one in period.judged if one.verdict in GROUPS["cannot be judged"]]
+    if not missing:
+        return []
+    reason = re.split(r"[;:]", missing[0].reason)[0]
+    return [
+        (
+            "Have the missing records supplied: ",
+            Strong(plural(len(missing), "finding")),
+            f" could not be judged, the first because {reason}.",
+        )
+    ]

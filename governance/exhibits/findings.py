@@ -1,0 +1,85 @@
+"""Findings: what somebody must act on, by when, and since when it is known."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from governance.blocks import AnyBlock, Cell, Column, Section, Table
+from governance.exhibits.found import Found
+from governance.exhibits.period import Period
+from governance.exhibits.sentences import at, group, measured, nothing, plural
+from governance.exhibits.verdicts import issues
+
+
+def open_ones(period: Period) -> Section:
+    """Failed, errored and warned findings with owner and due date, the worst first; repeats are marked."""
+    acute = [one for own in issues(period.judged) for one in own]
+    if not acute:
+        return group(nothing(f"No finding of {period.span.window.name} asks for action."))
+    return group(_table(period, acute), measured(acute))
+
+
+def set_aside(period: Period) -> Section:
+    """What failed and is excepted by a named person, and what could not be judged, each with its reason."""
+    blocks: list[AnyBlock] = []
+    for verdict, caption in (("waived", "Excepted failures"), ("not_assessed", "What could not be judged")):
+        own = [one for one in period.judged if one.verdict == verdict]
+        if own:
+            columns = (
+                Column("policy and check"),
+                Column("subject"),
+                Column("figure"),
+                Column("reason"),
+                Column("owner"),
+            )
+            rows = tuple((f"{o.policy}: {o.check}", o.about(), o.figure(), o.reason, o.owner) for o in own)
+            blocks.append(Table(f"{caption}: {plural(len(own), 'finding')}", columns, rows))
+    return group(*(blocks or [nothing("No finding is waived, and every check could be judged.")]))
+
+
+def _table(period: Period, acute: list[Found]) -> Table:
+    columns = (
+        Column("policy and check"),
+        Column("subject"),
+        Column("what was found"),
+        Column("verdict", "verdict"),
+        Column("severity"),
+        Column("owner"),
+        Column("due", "date"),
+        Column("age", "number", "days", digits=0),
+        Column("last window"),
+        Column("controls", "code"),
+    )
+    today = cut_off(period)
+    rows = tuple(_row(period, one, today) for one in acute)
+    judged = max(one.assessed for one in acute)
+    note = f"Judged at {at(judged)} UTC; age counts from the first run that found it, up to the cut-off of this report."
+    return Table(f"Open findings: {len(acute)}", columns, rows, note)
+
+
+def _row(period: Period, one: Found, today: date) -> tuple[Cell, ...]:
+    return (
+        f"{one.policy}: {one.check}",
+        one.about(),
+        one.reason,
+        one.verdict,
+        one.severity,
+        one.owner,
+        one.due,
+        (today - datetime.fromisoformat(one.assessed).date()).days,
+        recurrence(period, one),
+        ", ".join(one.controls),
+    )
+
+
+def recurrence(period: Period, one: Found) -> str:
+    """Whether the same check was acute in the window before."""
+    was = [other for other in period.judged_before if other.key == one.key]
+    if not was:
+        return "not checked"
+    return "repeated" if any(other.is_acute for other in was) else "new"
+
+
+def cut_off(period: Period) -> date:
+    """The day of the newest ledger entry that is read."""
+    return datetime.fromisoformat(period.snapshot.entries[-1].at).date()

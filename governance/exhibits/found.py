@@ -1,0 +1,221 @@
+"""A stored finding, ready to be shown: its words, its limit, and how bad it is beside others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from governance import display
+from governance.findings import Verdict
+
+ACUTE = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED)  # somebody must act
+WORST_FIRST = ("failed", "errored", "warned", "waived", "not_assessed", "passed")
+SEVERITIES = ("critical", "high", "medium", "low")
+CALENDAR_KEYS = ("hour", "day", "week", "month", "quarter", "year")
+_SIDES = {"min": "at least", "max": "at most", "worse_by": "at most", "share": "at least"}
+_UNITS = {"ms", "usd", "share"}  # a limit that names its unit is about figures in that unit
+_NO_BOUNDS = {"min_value", "max_value", "minimum_n"}  # arguments of expectations, and a count of records
+_MADE_FOR = {"drop": "max_drop", "lost": "worse_by"}  # end of a metric -> the limit that it is judged against
+
+
+class Bound(NamedTuple):
+    """The number that a figure must not cross."""
+
+    side: str  # "at least" or "at most"
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One stored finding.
+
+    Attributes:
+        finding_id: Its digest.
+        policy, version, policy_sha256: The policy that asked.
+        check, kind: The check.
+        subject: What was measured, by name.
+        metric, value, unit, interval, n, counts: The figure.
+        limit: What it was judged against.
+        verdict, reason: The judgement.
+        severity, owner, due, controls: What follows.
+        sql_sha256: Digest of the statement and its parameters.
+        ledger_size: Entries that it was computed from.
+        assessed: When it was judged, ISO text in UTC.
+    """
+
+    finding_id: str
+    policy: str
+    version: str
+    policy_sha256: str
+    check: str
+    kind: str
+    subject: Mapping[str, str | None]
+    metric: str
+    value: float | None
+    unit: str
+    interval: tuple[float, float] | None
+    n: int
+    counts: Mapping[str, Any]
+    limit: Mapping[str, Any]
+    verdict: str
+    reason: str
+    severity: str
+    owner: str
+    due: date | None
+    controls: tuple[str, ...]
+    sql_sha256: str
+    ledger_size: int
+    assessed: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Policy and check: the same in every window and version."""
+        return self.policy, self.check
+
+    @property
+    def is_acute(self) -> bool:
+        """Whether somebody must act."""
+        return self.verdict in ACUTE
+
+    @property
+    def bound(self) -> Bound | None:
+        """The number that the value is held against, where the limit has one."""
+        own = _MADE_FOR.get(self.metric.rpartition("_")[2])
+        for name, value in self.limit.items():
+            side = _SIDES.get(name) or _SIDES.get(name.partition("_")[0])
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if side is not None and is_number and self._is_about(name, own):
+                return Bound(side, float(value))
+        return None
+
+    def _is_about(self, name: str, own: str | None) -> bool:
+        """Whether a field of the limit speaks of this metric, and not of another or of how it is measured."""
+        unit = name.rpartition("_")[2]
+        if name in _NO_BOUNDS or (unit in _UNITS and unit != self.unit):
+            return False
+        return name == own if own is not None else name not in _MADE_FOR.values()
+
+    @property
+    def excess(self) -> float:
+        """How far the value lies beyond the limit, as a share of the limit; below zero it keeps away from it."""
+        if self.value is None or self.bound is None:
+            return 0.0
+        distance = self.value - self.bound.value
+        signed = distance if self.bound.side == "at most" else -distance
+        return signed / abs(self.bound.value) if self.bound.value else signed
+
+    @property
+    def badness(self) -> tuple[int, int, float, str]:
+        """Sorts findings, the worst first: verdict, severity, how far beyond the limit."""
+        return (WORST_FIRST.index(self.verdict), SEVERITIES.index(self.severity), -self.excess, self.finding_id)
+
+    def about(self) -> str:
+        """The subject in words."""
+        return words(self.subject)
+
+    def figure(self) -> str:
+        """The value with its unit."""
+        return measured(self.value, self.unit) if self.value is not None else display.ABSENT
+
+    def chance(self) -> str | None:
+        """The interval, in the unit of the value."""
+        if self.interval is None:
+            return None
+        low, high = (measured(end, self.unit) for end in self.interval)
+        number_low, _, unit_low = low.rpartition(display.THIN)
+        same = bool(number_low) and unit_low == high.rpartition(display.THIN)[2] and not unit_low.isdigit()
+        return f"{number_low if same else low} to {high}"
+
+    def limits(self) -> str:
+        """The limit in words."""
+        if self.bound is not None:
+            return f"{self.bound.side} {measured(self.bound.value, self.unit)}"
+        shown = {
+            name: value
+            for name, value in self.limit.items()
+            if value is not None and name not in {"file", "suite_sha256"}
+        }
+        return ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in shown.items()) or display.ABSENT
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def words(subject: Mapping[str, str | None]) -> str:
+    """A subject as a reader would say it: `sex female, age band 25-`; nothing named means all records."""
+    return ", ".join(_said(name, value) for name, value in subject.items()) or "all"
+
+
+def _said(name: str, value: str | None) -> str:
+    if value is None:
+        return f"{name.replace('_', ' ')} not stated"
+    if name == "expectation":  # as Great Expectations names it, in words: expect_column_values_to_be_unique(id)
+        return value.removeprefix("expect_").replace("_", " ", value.partition("(")[0].count("_")).replace("(", " (", 1)
+    return value if name in CALENDAR_KEYS else f"{name.replace('_', ' ')} {value}"
+
+
+def measured(value: float, unit: str) -> str:
+    """A figure with its unit, as it stands in a sentence or a table of mixed units."""
+    match unit:
+        case "share":
+            return display.share(value)
+        case "usd":
+            return display.money(value, "USD")
+        case "ms" if abs(value) >= 10_000:  # noqa: PLR2004 - ten seconds, where milliseconds stop meaning anything
+            return f"{display.number(value / 1000, 1)}{display.THIN}s"
+        case "ratio" | "score" | "psi":
+            return display.number(value, 3)
+        case _:
+            return f"{display.number(value)}{display.THIN}{unit.replace('_', ' ')}"
+
+
+def found(row: Mapping[str, Any]) -> Found:
+    """A stored row as a finding."""
+    evidence = json.loads(row["evidence"])
+    low, high = row["interval_low"], row["interval_high"]
+    statement = "\n".join(
+        [evidence["sql"], *(f"{name}={value}" for name, value in sorted(evidence["parameters"].items()))]
+    )
+    return Found(
+        row["finding_id"],
+        row["policy"],
+        row["version"],
+        row["policy_sha256"],
+        row["check_id"],
+        row["kind"],
+        json.loads(row["subject"]),
+        row["metric"],
+        None if row["value"] is None else float(row["value"]),
+        row["unit"],
+        None if low is None or high is None else (float(low), float(high)),
+        row["n"],
+        json.loads(row["counts"]),
+        json.loads(row["limits"]),
+        row["verdict"],
+        row["reason"] or "",
+        row["severity"],
+        row["owner"],
+        date.fromisoformat(row["due"]) if row["due"] else None,
+        tuple(row["controls"]),
+        hashlib.sha256(statement.encode()).hexdigest(),
+        int(evidence["ledger"]["size"]),
+        row["assessed_ts"],
+    )
+
+
+def worst(findings: Iterable[Found]) -> Found | None:
+    """The worst of some findings, or None."""
+    return min(findings, key=lambda one: one.badness, default=None)
+
+
+def counted(findings: Iterable[Found]) -> dict[str, int]:
+    """Verdict -> number of findings, each verdict named."""
+    counts = dict.fromkeys(WORST_FIRST, 0)
+    for one in findings:
+        counts[one.verdict] += 1
+    return counts

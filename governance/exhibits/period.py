@@ -1,0 +1,182 @@
+"""What exhibits look at: a store as of some ledger entries, in one window, with the window before it beside.
+
+Exhibits read stored findings and count rows; they never measure what a check measures and never judge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from governance.engines.duckdb import Engine, literal
+from governance.errors import GovernanceError
+from governance.exhibits.found import Found, found
+from governance.findings import Window, parse_window, stamp
+from governance.scopes import CALENDAR
+from governance.store import Snapshot
+
+Row = dict[str, Any]
+FEW_DAYS, MANY_DAYS = 21, 200  # chosen here: up to 21 points by day, 30 by week
+
+
+class Query(NamedTuple):
+    """A statement that an exhibit ran: who ran it, the digest of statement and parameters, the rows it returned."""
+
+    exhibit: str
+    sha256: str
+    rows: int
+    sql: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """The window of a report and the one before it."""
+
+    window: Window
+    previous: Window
+    timezone: str = "UTC"
+
+
+def span_of(window: Window, *, timezone: str, fiscal_start_month: int) -> Span:
+    """A window and the one before it; quarters and months by the calendar of the zone, others of equal length."""
+    before = window.previous()
+    if before.name.startswith("before "):
+        return Span(window, before, timezone)
+    # Windows are kept in UTC, where the quarter of another zone begins in the evening and months have other lengths
+    named = parse_window(before.name, now=window.start, timezone=timezone, fiscal_start_month=fiscal_start_month)
+    return Span(window, named, timezone)
+
+
+class Period:
+    """A store in one window.
+
+    Args:
+        snapshot: The store as of a number of ledger entries.
+        engine: Runs the statements; the views of the store are made in it when the first one runs.
+        span: The windows; a store without them can be explored, but has no exhibits.
+    """
+
+    def __init__(self, snapshot: Snapshot, engine: Engine, span: Span | None = None) -> None:
+        self.snapshot = snapshot
+        self._engine = engine
+        self._span = span
+        self.queries: list[Query] = []
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, with a view for each table of the store."""
+        self.snapshot.attach(self._engine)
+        return self._engine
+
+    @property
+    def span(self) -> Span:
+        """The windows.
+
+        Raises:
+            GovernanceError: None was named.
+        """
+        if self._span is None:
+            raise GovernanceError("an exhibit needs a window", hint='take one first: store.window("2026-Q3")')
+        return self._span
+
+    def rows(self, exhibit: str, sql: str, **parameters: Any) -> list[Row]:
+        """The rows of a statement; `$start`, `$end`, `$previous_start`, `$previous_end` are bound.
+
+        Args:
+            exhibit: Which exhibit asks, for the manifest.
+            sql: One SELECT over the canonical tables.
+            parameters: Further values to bind.
+        """
+        bound = {**self._bounds, **parameters}
+        found_rows = self.engine.records(sql, bound)
+        used = sorted((name, str(value)) for name, value in bound.items() if f"${name}" in sql)
+        self.queries.append(Query(exhibit, digest(sql, used), len(found_rows), sql))
+        return found_rows
+
+    @property
+    def _bounds(self) -> dict[str, str]:
+        own, before = self.span.window, self.span.previous
+        return {
+            "start": stamp(own.start),
+            "end": stamp(own.end),
+            "previous_start": stamp(before.start),
+            "previous_end": stamp(before.end),
+        }
+
+    @staticmethod
+    def during(column: str, *, previous: bool = False) -> str:
+        """SQL predicate: a time lies in the window, or in the one before."""
+        before = "previous_" if previous else ""
+        return f"{column} >= CAST(${before}start AS TIMESTAMPTZ) AND {column} < CAST(${before}end AS TIMESTAMPTZ)"
+
+    @staticmethod
+    def in_either(column: str) -> str:
+        """SQL predicate: a time lies in the window or in the one before (which may not touch)."""
+        return f"(({Period.during(column)}) OR ({Period.during(column, previous=True)}))"
+
+    @staticmethod
+    def is_now(column: str) -> str:
+        """SQL truth: a time lies in the window and not in the one before."""
+        return f"({column} >= CAST($start AS TIMESTAMPTZ))"
+
+    @property
+    def step(self) -> str:
+        """The part of the calendar that charts go by: one that gives a reader some tens of points at most."""
+        length = (self.span.window.end - self.span.window.start).days
+        return "day" if length <= FEW_DAYS else "week" if length <= MANY_DAYS else "month"
+
+    def calendar(self, per: str, column: str) -> str:
+        """SQL text of the part of the calendar (day, week by its Monday, month) that a time lies in."""
+        local = f"timezone({literal(self.span.timezone)}, {column})"
+        if per == "week":
+            return f"strftime(date_trunc('week', {local}), '%Y-%m-%d')"
+        return f"strftime({local}, '{CALENDAR[per]}')"
+
+    @cached_property
+    def judged(self) -> tuple[Found, ...]:
+        """The findings of the window: of each version and check those of the newest run."""
+        return self._findings(self.span.window)
+
+    @cached_property
+    def judged_before(self) -> tuple[Found, ...]:
+        """The findings of the window before."""
+        return self._findings(self.span.previous)
+
+    def _findings(self, window: Window) -> tuple[Found, ...]:
+        bounds = {"start": stamp(window.start), "end": stamp(window.end)}
+        runs = [
+            str(entry.facts["run"])
+            for entry in self.snapshot.of_kind("findings")
+            if {name: entry.facts["window"][name] for name in bounds} == bounds
+        ]
+        if not runs:
+            return ()
+        sql = (
+            f"SELECT *, list_position({_texts(runs)}, run_id) AS run_no FROM findings "
+            f"WHERE run_id IN ({_texts(runs)[1:-1]}) "
+            "QUALIFY run_no = max(run_no) OVER (PARTITION BY policy, version, check_id) "
+            "ORDER BY policy, version, check_id, subject, metric"
+        )
+        return tuple(found(row) for row in self.engine.records(sql))
+
+    def of_kind(self, *kinds: str, before: bool = False) -> list[Found]:
+        """The findings of some kinds of check, in the window or in the one before."""
+        return [one for one in (self.judged_before if before else self.judged) if one.kind in kinds]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of the views that hold rows."""
+        filled = {table for table, segments in self.snapshot.segments.items() if segments}
+        return frozenset(filled | {name for name in self.snapshot.views() if ":" in name})
+
+
+def digest(sql: str, parameters: Sequence[tuple[str, str]] = ()) -> str:
+    """Digest of a statement and the values it binds, hex."""
+    return hashlib.sha256("\n".join([sql, *(f"{name}={value}" for name, value in parameters)]).encode()).hexdigest()
+
+
+def _texts(values: Sequence[str]) -> str:
+    return "[" + ", ".join(literal(value) for value in values) + "]"

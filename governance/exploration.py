@@ -1,0 +1,310 @@
+"""A store in Jupyter: typed tables as DuckDB, Arrow or pandas, one explained decision, and the figures of the report.
+
+Nothing is locked and no database file is opened: an in-memory engine has views over the Parquet files, as of the
+ledger entries that were there when it was opened. A notebook that stays open never keeps an ingest waiting.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from governance.blocks import Column, Facts, Table, facts
+from governance.display import number, visible
+from governance.engines.duckdb import Engine, identifier
+from governance.errors import GovernanceError, NotFoundError, nearest
+from governance.exhibits.period import Period, Span, span_of
+from governance.findings import Window, parse_window, stamp
+from governance.store import Snapshot, Store
+from governance.tables import CANONICAL
+from governance.workspace import SETTINGS_FILE, Workspace, find_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+SHOWN_ROWS, SHOWN_COLUMNS = 5, 10  # chosen here: what fits a notebook without scrolling
+_WITH = re.compile(r"\s*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
+_open: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close() -> None:
+    """Frees the engines: DuckDB 2.0 prints a long complaint about connections that outlive the interpreter."""
+    for engine in list(_open):
+        engine.close()
+
+
+class Rows:
+    """Rows of a store, not yet read: a statement that other statements can stand on.
+
+    Args:
+        engine: Where it runs.
+        statement: One SELECT.
+        what: What a row is called.
+    """
+
+    def __init__(self, engine: Engine, statement: str, what: str = "rows") -> None:
+        self._engine = engine
+        self.statement = statement
+        self._what = what
+
+    def sql(self, query: str) -> Rows:
+        """Rows of a query in which `this` stands for these rows: `d.sql("select count(*) from this")`."""
+        own = f"this AS NOT MATERIALIZED ({self.statement})"
+        begin = _WITH.match(query)
+        if begin is None:
+            return Rows(self._engine, f"WITH {own} {query}")
+        recursive = begin[1] or ""
+        return Rows(self._engine, f"WITH {recursive}{own}, {query[begin.end() :]}")
+
+    def where(self, predicate: str) -> Rows:
+        """The rows for which a SQL predicate holds: `d.where("decision = 'refused'")`."""
+        return Rows(self._engine, f"SELECT * FROM ({self.statement}) WHERE {predicate}", self._what)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column -> SQL type."""
+        return self._engine.columns(f"({self.statement})")
+
+    def arrow(self) -> pa.Table:
+        """All rows as an Arrow table."""
+        return self._engine.arrow(self.statement)
+
+    def df(self) -> pd.DataFrame:
+        """All rows as a pandas frame; times stay in UTC, money stays exact (`Decimal`)."""
+        import pandas as pd  # noqa: F401, PLC0415 - Arrow needs it, and says so less clearly
+
+        return self.arrow().to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """What polars, pyarrow and pandas take a table by."""
+        return self.arrow().__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return int(self._engine.value(f"SELECT count(*) FROM ({self.statement})"))
+
+    def _head(self) -> Table:
+        names = list(self.columns)
+        rows = self._engine.records(f"SELECT * FROM ({self.statement}) LIMIT {SHOWN_ROWS}")
+        filled = [name for name in names if not rows or any(row[name] is not None for row in rows)]
+        drawn = filled[:SHOWN_COLUMNS]
+        rest = len(names) - len(drawn)
+        cells = tuple(tuple(None if row[name] is None else _text(row[name]) for name in drawn) for row in rows)
+        note = f"{rest} more columns: .columns names them" if rest else ""
+        caption = f"{number(len(self), 0)} {self._what}" + (f", the first {len(rows)}" if rows else "")
+        return Table(caption, tuple(Column(name) for name in drawn), cells, note)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """Five rows, escaped, for a notebook."""
+        bundle = dict(self._head()._repr_mimebundle_(include, exclude))
+        return {name: bundle[name] for name in ("text/html", "text/plain")}
+
+    def _repr_html_(self) -> str:
+        return str(self._repr_mimebundle_()["text/html"])
+
+    def __repr__(self) -> str:
+        return self._head().plain()
+
+
+def _text(value: object) -> str:
+    return visible(value if isinstance(value, str) else str(value))[:120]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One or more explained decisions of a request.
+
+    Attributes:
+        documents: The JSON of `explain`, one for each decision.
+    """
+
+    documents: tuple[Mapping[str, Any], ...]
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The first one."""
+        return self.documents[0]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        from governance import explanation_pages  # noqa: PLC0415 - only who shows one needs it
+
+        group = explanation_pages.group(self.documents, "engineer")
+        return dict(group._repr_mimebundle_(include, exclude))
+
+    def _repr_html_(self) -> str:
+        return str(self._repr_mimebundle_()["text/html"])
+
+
+class View(Period):
+    """A store that was opened for reading.
+
+    Every canonical table is an attribute: `store.decisions`, `store.requests`, `store.findings`, ...
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, engine: Engine, workspace: Workspace | None, span: Span | None = None
+    ) -> None:
+        super().__init__(snapshot, engine, span)
+        self._workspace = workspace
+
+    def __getattr__(self, name: str) -> Rows:
+        if name.startswith("_") or name not in CANONICAL:
+            raise AttributeError(nearest(name, CANONICAL) or f"no table is called '{name}'")
+        return self._table(name, name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *CANONICAL]
+
+    def features(self, model: str) -> Rows:
+        """The inputs of the decisions of one model.
+
+        Raises:
+            NotFoundError: The store has none of that model.
+        """
+        return self._of_model("features", model)
+
+    def attributions(self, model: str) -> Rows:
+        """The stored contributions to the scores of one model.
+
+        Raises:
+            NotFoundError: The store has none of that model.
+        """
+        return self._of_model("attributions", model)
+
+    def _of_model(self, table: str, model: str) -> Rows:
+        known = self.snapshot.models(table)
+        if model not in known:
+            hint = nearest(model, known) or (
+                f"there are those of {', '.join(known)}" if known else "there are none at all"
+            )
+            raise NotFoundError(f"there are no {table} of a model '{model}'", hint=hint)
+        return self._table(f"{table}:{model}", table)
+
+    def _table(self, view: str, table: str) -> Rows:
+        where = ""
+        if self._span is not None:
+            time = CANONICAL[table].time
+            start, end = stamp(self._span.window.start), stamp(self._span.window.end)
+            where = f" WHERE {time} >= TIMESTAMPTZ '{start}' AND {time} < TIMESTAMPTZ '{end}'"
+            if table == "findings":
+                where = f" WHERE window_start < TIMESTAMPTZ '{end}' AND window_end > TIMESTAMPTZ '{start}'"
+        return Rows(self.engine, f"SELECT * FROM {identifier(view)}{where}", table)
+
+    def sql(self, query: str) -> Rows:
+        """Rows of any query over the tables of the store."""
+        return Rows(self.engine, query)
+
+    def window(self, name: str) -> View:
+        """The store in one window: `store.window("2026-Q3")`; zone and fiscal year are those of the workspace.
+
+        Raises:
+            GovernanceError: The text names no window.
+        """
+        own = self._workspace
+        zone, month = (own.timezone, own.fiscal_year_start_month) if own else ("UTC", 1)
+        found = parse_window(name, now=datetime.now(UTC), timezone=zone, fiscal_start_month=month)
+        return self._in(span_of(found, timezone=zone, fiscal_start_month=month))
+
+    def between(self, start: str, end: str, *, before: tuple[str, str], name: str = "", timezone: str = "UTC") -> View:
+        """The store in the window that a report was asked for.
+
+        Args:
+            start: First moment, ISO.
+            end: First moment after.
+            before: The same of the window to compare with.
+            name: What the window is called.
+            timezone: Zone in which days, weeks and months begin.
+        """
+        window, previous = _window(start, end, name), _window(*before, "")
+        return self._in(Span(window, previous, timezone))
+
+    def _in(self, span: Span) -> View:
+        found = View(self.snapshot, self._engine, self._workspace, span)
+        found.__dict__.update({"engine": self.engine})  # the views are there already
+        return found
+
+    def explain(self, wanted: str) -> Explained:
+        """Why a request was decided as it was; any request, client, response, trace or decision id will do.
+
+        Raises:
+            NotFoundError: No request has that id.
+            LedgerError: A file is not the one that the ledger names.
+        """
+        from governance.explanation import explain  # noqa: PLC0415 - only who asks for one needs it
+        from governance.spool import note_reading  # noqa: PLC0415
+
+        found = explain(self.snapshot.root, wanted, as_of=self.snapshot.checkpoint.size)
+        documents = tuple(item.document for item in found)
+        # Reading an explanation is an event too; where the store cannot be written it stays unrecorded
+        note_reading(
+            self.snapshot.root, [str(item["request_uid"]) for item in documents], "notebook", datetime.now(UTC)
+        )
+        return Explained(documents)
+
+    def _tables(self) -> Facts:
+        rows = {name: sum(segment.rows for segment in own) for name, own in sorted(self.snapshot.segments.items())}
+        tables = {name: count for name, count in rows.items() if name in CANONICAL}
+        head = {"store": str(self.snapshot.root), "ledger entries": self.snapshot.checkpoint.size}
+        if self._span is not None:
+            head["window"] = self._span.window.name
+        return facts(head | tables, title="Rows by table, as stored")
+
+    def _repr_html_(self) -> str:
+        return str(self._tables()._repr_mimebundle_()["text/html"])
+
+    def __repr__(self) -> str:
+        return self._tables().plain()
+
+
+def _window(start: str, end: str, name: str) -> Window:
+    first, last = (datetime.fromisoformat(text) for text in (start, end))
+    zoned = [moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in (first, last)]
+    if zoned[0] >= zoned[1]:
+        raise GovernanceError("the window is empty", where=f"{start}..{end}", hint="its end must lie after its start")
+    return Window(zoned[0], zoned[1], name or f"{zoned[0]:%Y-%m-%d}..{zoned[1]:%Y-%m-%d}")
+
+
+def open(path: str | Path | None = None, *, as_of: int | None = None) -> View:  # noqa: A001 - read as `gov.open`
+    """A store for reading: a workspace, a store's folder, or without a path the workspace around the current folder.
+
+    Args:
+        path: Folder; none or an empty text looks around.
+        as_of: Number of ledger entries to read; none or 0 reads all.
+
+    Raises:
+        NotFoundError: There is no store, or its ledger has fewer entries.
+        LedgerError: The ledger cannot be read.
+    """
+    workspace, store = _located(Path(path).expanduser() if path else None)
+    engine = Engine(store / "cache" / "spill" if os.access(store / "cache", os.W_OK) else None)
+    _open.add(engine)
+    return View(Store(store).snapshot(as_of or None), engine, workspace)
+
+
+def _located(path: Path | None) -> tuple[Workspace | None, Path]:
+    """The workspace, where there is one, and the store."""
+    if path is None:
+        workspace = find_workspace(None, cwd=Path.cwd(), environment=os.environ)
+        return workspace, workspace.store
+    folder = path.resolve()
+    if (folder / "ledger").is_dir():
+        around = folder.parent
+        named = around / SETTINGS_FILE
+        own = (
+            find_workspace(around, cwd=around, environment=os.environ)
+            if named.is_file() and folder.name == "store"
+            else None
+        )
+        return own, folder
+    if not folder.is_dir():
+        raise NotFoundError("there is no such folder", where=str(path), hint="name a workspace or its store")
+    workspace = find_workspace(folder, cwd=folder, environment=os.environ)
+    return workspace, workspace.store
