@@ -113,9 +113,11 @@ def _compare(path: Path, text: str, request: pytest.FixtureRequest) -> None:
 def _reference_of_checks() -> str:
     fields = "`id`, `kind`, `by`, `where`, `minimum_n`, `severity`, `owner`, `due_days`, `controls`, `per`"
     parts = [
-        "# Kinds of checks\n\n"
-         "Each is one file in `governance/checks/`; `governance policy show KIND` prints the same text.\n"
-         f"Fields that all kinds have: {fields}.\n"
+        (
+            "# Kinds of checks\n\n"
+            "Each is one file in `governance/checks/`; `governance policy show KIND` prints the same text.\n"
+            f"Fields that all kinds have: {fields}.\n"
+        )
     ]
     for kind, check in checks().items():
         manual = re.sub(r"^Example:\n((?: {4}.*\n|\n)+)", _example, check.manual() + "\n", flags=re.MULTILINE)
