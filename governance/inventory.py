@@ -9,6 +9,7 @@ from typing import Any
 
 from governance.engines.duckdb import Engine, identifier
 from governance.extensions import checks, sources
+from governance.findings import Window, stamp
 from governance.store import Snapshot, Store
 from governance.tables import CANONICAL, PER_MODEL
 
@@ -31,7 +32,7 @@ class Coverage:
 
 
 def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
-    """The JSON of `status`: tables with rows and times, ledger, models, quarantine, side rows without a request, findings."""
+    """The JSON of `status`: tables with rows and times, ledger, models, conflicts, what is unmatched, findings."""
     store = Store(store_path)
     snapshot = store.snapshot(as_of)
     with Engine(store.spill) as engine:
@@ -71,8 +72,8 @@ def _unmatched(engine: Engine, snapshot: Snapshot) -> dict[str, int]:
 
 def _open_findings(engine: Engine) -> dict[str, Any]:
     rows = engine.records(
-        "SELECT verdict, count(*) AS n, min(due) AS due FROM (SELECT * FROM findings QUALIFY assessed_ts = max(assessed_ts) "
-        "OVER (PARTITION BY policy, version, check_id, window_start, window_end)) GROUP BY verdict ORDER BY verdict"
+        "SELECT verdict, count(*) AS n, min(due) AS due FROM "
+        "(SELECT * FROM findings QUALIFY assessed_ts = max(assessed_ts) OVER (PARTITION BY policy, version, check_id, window_start, window_end)) GROUP BY verdict ORDER BY verdict"
     )
     return {row["verdict"]: {"n": row["n"], "next_due": row["due"]} for row in rows}
 
@@ -110,3 +111,22 @@ def _coverage(kind: str, needs: Sequence[str], filled: frozenset[str]) -> Covera
 def _filled_by(column: str) -> tuple[str, ...]:
     named = tuple(name for name, source in sources().items() if column in source.fills)
     return (*named, "a mapping")
+
+
+def verdicts_by_control(store_path: Path, window: Window) -> dict[str, set[str]]:
+    """Control id -> verdicts of the stored findings whose window lies in this one, of the newest run of each check."""
+    store = Store(store_path)
+    snapshot = store.snapshot()
+    with Engine(store.spill) as engine:
+        snapshot.attach(engine, ["findings"])
+        rows = engine.records(
+            "SELECT DISTINCT control, verdict FROM "
+            "(SELECT unnest(controls) AS control, verdict FROM (SELECT * FROM findings "
+            "WHERE window_start >= CAST($start AS TIMESTAMPTZ) AND window_end <= CAST($end AS TIMESTAMPTZ) "
+            "QUALIFY assessed_ts = max(assessed_ts) OVER (PARTITION BY policy, version, check_id)))",
+            {"start": stamp(window.start), "end": stamp(window.end)},
+        )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row["control"], set()).add(row["verdict"])
+    return found

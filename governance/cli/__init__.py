@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from governance import __version__
-from governance.cli import explanations, ledgers, logs, models, policies, reports, workspaces
+from governance.cli import controls, explanations, ledgers, logs, models, policies, reports, workspaces
 from governance.cli.session import Session, hoist
 from governance.errors import GovernanceError
 
@@ -42,7 +42,7 @@ def options(
     """Take the options that all commands share; `hoist` has read them already."""
 
 
-for group in (workspaces, logs, models, policies, explanations, reports, ledgers):
+for group in (workspaces, logs, models, policies, controls, explanations, reports, ledgers):
     group.add_to(app)
 
 
