@@ -59,7 +59,7 @@ class CompletenessGaps(Check):
 
     max_gap_minutes: float = Field(gt=0)
     hours: str | None = None
-    days: tuple[str, ...] = WEEK
+    days: tuple[str, ...] = Field(default=WEEK, min_length=1)
     per: Literal["day", "week", "month", "quarter", "year"] | None = None
     minimum_n: int = Field(default=2, ge=1)
 
@@ -78,10 +78,11 @@ class CompletenessGaps(Check):
         listed = value.split(",") if isinstance(value, str) else value
         found: list[str] = []
         for item in map(str.strip, listed) if isinstance(listed, list | tuple) else ():
-            first, _, last = item.lower().partition("-")
-            if first not in WEEK or (last or first) not in WEEK:
+            first, dash, last = item.lower().partition("-")
+            last = last if dash else first
+            if first not in WEEK or last not in WEEK:
                 raise ValueError(f"'{item}' is no day; write mon-fri, or a list of {', '.join(WEEK)}")
-            start, count = WEEK.index(first), (WEEK.index(last or first) - WEEK.index(first)) % 7 + 1
+            start, count = WEEK.index(first), (WEEK.index(last) - WEEK.index(first)) % 7 + 1
             found += [WEEK[(start + step) % 7] for step in range(count)]
         return tuple(day for day in WEEK if day in found) if found else listed
 
