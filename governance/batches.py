@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,7 +16,8 @@ from governance.tables import BYTES, CANONICAL, FLAG, MONEY, REAL, TAGS, TEXT, T
 if TYPE_CHECKING:
     from governance.records import Record
 
-BATCH_RECORDS = 100_000  # chosen here: some 200 MB of Python objects at most, and few enough files per day
+BATCH_RECORDS = 100_000  # chosen here: few enough files per day
+BATCH_BYTES = 64 << 20  # chosen here: as Python objects these are some 500 MB at most
 
 _ARROW = {
     TEXT: pa.string(),
@@ -43,6 +43,19 @@ class Rejection:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of decisions of one model, typed.
+
+    Attributes:
+        model: Its name, empty where the log does not say it.
+        rows: One row for each decision, with a `row_no`.
+    """
+
+    model: str
+    rows: pa.Table
+
+
 @dataclass(slots=True)
 class Batch:
     """What a stretch of a file becomes.
@@ -50,14 +63,16 @@ class Batch:
     Attributes:
         records: How many records it holds, readable or not.
         tables: Canonical table -> rows with a `row_no`; wide tables carry their extra columns.
-        features: Model -> its inputs, typed.
+        features: Inputs, once for each model and set of types.
+        types: Model -> version -> input -> type, as far as this batch was the first to tell.
         rejected: Records for quarantine.
         ignored: Reason -> count of records that the format defines as something else.
     """
 
     records: int = 0
     tables: dict[str, pa.Table] = field(default_factory=dict)
-    features: dict[str, pa.Table] = field(default_factory=dict)
+    features: list[Inputs] = field(default_factory=list)
+    types: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
@@ -67,10 +82,20 @@ def schema(table: Table) -> pa.Schema:
     return pa.schema([pa.field(column.name, _ARROW[column.type]) for column in table.columns])
 
 
-def chunks(records: Iterable[Record], size: int = BATCH_RECORDS) -> Iterator[list[Record]]:
-    """The records in lists of at most `size`."""
-    iterator = iter(records)
-    while chunk := list(islice(iterator, size)):
+def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in lists of at most BATCH_RECORDS, each ended by the record that fills BATCH_BYTES.
+
+    The same file is always cut in the same places, so that an interrupted run is taken up where it ended.
+    """
+    chunk: list[Record] = []
+    size = 0
+    for record in records:
+        chunk.append(record)
+        size += len(record.raw)
+        if len(chunk) == BATCH_RECORDS or size >= BATCH_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
         yield chunk
 
 

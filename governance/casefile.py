@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import Engine, file_list, literal
 from governance.errors import GovernanceError, LedgerError, NotFoundError
-from governance.store import INDEX, Lookup, Segment, Snapshot, find
+from governance.segments import Segment, read
+from governance.store import INDEX, Snapshot
 from governance.tables import CANONICAL, SIDE_TABLES
 
 Row = dict[str, Any]
 _BY_REQUEST = ("requests", "decisions", "attempts", "payloads", "guardrails")
 _BY_DECISION = ("subjects", "features", "attributions")
+_LISTED = 10  # ids in the error of an ambiguous one
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,28 @@ class Casefile:
         request: Its row.
         decisions: Its decided items, in order.
         rows: Table -> rows that belong to it, for the other tables; the rows of wide tables hold their extra columns.
-        files: The files that were read, with the number of the ledger entry that names each.
+        files: Path in the store -> file that was read.
+        conflicts: How many deliveries with other content are kept beside it.
     """
 
     request: Row
     decisions: list[Row]
     rows: dict[str, list[Row]]
     files: dict[str, Segment] = field(default_factory=dict)
+    conflicts: int = 0
 
     def of_decision(self, table: str, decision_id: str) -> list[Row]:
         """The rows of a table that belong to one decision, or to its request as a whole."""
         return [row for row in self.rows.get(table, []) if row.get("decision_id") in (decision_id, None)]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Where a request lies, and the first and last day of what belongs to it."""
+
+    request_uid: str
+    day: str
+    last_day: str
 
 
 def open_casefile(snapshot: Snapshot, engine: Engine, wanted: str) -> Casefile:
@@ -52,30 +65,67 @@ def open_casefile(snapshot: Snapshot, engine: Engine, wanted: str) -> Casefile:
         LedgerError: A file that was read is not the one that the ledger names.
     """
     found = _one(snapshot, engine, wanted)
+    ids = _own_ids(snapshot, engine, found.request_uid)
     files: dict[str, Segment] = {}
     rows: dict[str, list[Row]] = {}
     for table in (*_BY_REQUEST, *SIDE_TABLES, *_BY_DECISION):
-        rows[table] = _rows(snapshot, engine, table, found, files)
+        rows[table] = _rows(snapshot, engine, table, found, ids, files)
     _check_digests(snapshot, files.values())
-    own = [row for row in rows.pop("requests") if not row["is_conflict"]]
+    conflicts = sum(1 for row in rows["requests"] if row["is_conflict"])
+    rows = {table: [row for row in own if not row.get("is_conflict")] for table, own in rows.items()}
+    own = rows.pop("requests")
     if not own:
         raise LedgerError(
             "the index names a request that its file does not hold", where=wanted, hint="run `governance verify`"
         )
-    decisions = sorted(
-        (row for row in rows.pop("decisions") if not row["is_conflict"]), key=lambda row: row["item_index"]
-    )
-    return Casefile(own[0], decisions, rows, files)
+    decisions = sorted(rows.pop("decisions"), key=lambda row: row["item_index"])
+    return Casefile(own[0], decisions, rows, files, conflicts)
 
 
 def _one(snapshot: Snapshot, engine: Engine, wanted: str) -> Lookup:
-    found = {lookup.request_uid: lookup for lookup in find(snapshot, engine, wanted)}
+    found = find(snapshot, engine, wanted)
     if not found:
         raise NotFoundError("no request has this id", where=wanted, hint=_nearest(snapshot, engine, wanted))
     if len(found) > 1:
-        listed = ", ".join(sorted(found)[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")  # noqa: PLR2004
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        listed = ", ".join(lookup.request_uid for lookup in found[:_LISTED]) + more
         raise GovernanceError(f"the id names {len(found)} requests: {listed}", where=wanted, hint="give one of these")
-    return next(iter(found.values()))
+    return found[0]
+
+
+def find(snapshot: Snapshot, engine: Engine, wanted: str) -> list[Lookup]:
+    """The requests that an id names: a request, client, response or trace id, or a `request_uid` with or without item.
+
+    What the whole text names comes before what it names without `#` and a number at its end.
+    """
+    segments = snapshot.segments.get(INDEX, [])
+    if not segments:
+        return []
+    index = read(segments, f"{snapshot.root}{os.sep}")
+    bare, mark, item = wanted.rpartition("#")
+    for text in (wanted, bare) if mark and item.isascii() and item.isdigit() else (wanted,):
+        # The index is sorted by id, so that the native id, which it holds, leads to a `request_uid` at once
+        native = text.partition(":")[2]
+        rows = engine.records(
+            f"SELECT request_uid, min(day) AS day, max(last_day) AS last_day FROM {index} "
+            "WHERE id = $text OR (id = $native AND request_uid = $text) GROUP BY request_uid ORDER BY request_uid",
+            {"text": text, "native": native},
+        )
+        if rows:
+            return [Lookup(row["request_uid"], row["day"], row["last_day"]) for row in rows]
+    return []
+
+
+def _own_ids(snapshot: Snapshot, engine: Engine, request_uid: str) -> list[str]:
+    """The ids that name this request and no other."""
+    segments = snapshot.segments.get(INDEX, [])
+    index = read(segments, f"{snapshot.root}{os.sep}")
+    rows = engine.rows(
+        f"SELECT id FROM {index} WHERE id IN (SELECT id FROM {index} WHERE request_uid = $uid) "
+        "GROUP BY id HAVING min(request_uid) = max(request_uid)",
+        {"uid": request_uid},
+    )
+    return [request_uid, *(row[0] for row in rows)]
 
 
 def _nearest(snapshot: Snapshot, engine: Engine, wanted: str) -> str:
@@ -90,25 +140,25 @@ def _nearest(snapshot: Snapshot, engine: Engine, wanted: str) -> str:
     return f"did you mean '{rows[0][0]}'?" if rows else "any request, client, response, trace or decision id will do"
 
 
-def _rows(snapshot: Snapshot, engine: Engine, table: str, found: Lookup, files: dict[str, Segment]) -> list[Row]:
+def _rows(
+    snapshot: Snapshot, engine: Engine, table: str, found: Lookup, ids: Sequence[str], files: dict[str, Segment]
+) -> list[Row]:
     segments = [segment for segment in snapshot.segments.get(table, []) if _may_hold(table, segment, found)]
     if not segments:
         return []
     by_path = {f"{snapshot.root}{os.sep}{segment.path}": segment for segment in segments}
-    read = f"read_parquet({file_list(list(by_path))}, union_by_name = true, hive_partitioning = false, filename = true)"
-    where, selected = _condition(table), "*"
-    if table in SIDE_TABLES:
-        selected = "* REPLACE ($uid AS request_uid)"
+    options = "union_by_name = true, hive_partitioning = false, filename = true"
+    selected = f"* REPLACE ({_DECISION_OF_LATE} AS decision_id, $uid AS request_uid)" if table in SIDE_TABLES else "*"
     rows = engine.records(
-        f"SELECT {selected} FROM {read} WHERE {where} ORDER BY {CANONICAL[table].time}", _bound(found)
+        f"SELECT {selected} FROM read_parquet({file_list(list(by_path))}, {options}) "
+        f"WHERE {_condition(table)} ORDER BY {CANONICAL[table].time}",
+        {"uid": found.request_uid, "ids": list(ids)},
     )
     for row in rows:
         path = row.pop("filename")
-        files[path] = by_path[path]
-        if table in SIDE_TABLES and row["decision_id"] is None and "#" not in row["target_id"]:
-            row["decision_id"] = f"{found.request_uid}#0"
-    if table in _BY_REQUEST[:2]:
-        files |= by_path  # the day's file is proof also where it holds no decision
+        files[by_path[path].path] = by_path[path]
+    if table in _BY_REQUEST[:2]:  # the day's file is proof also where it holds no decision
+        files |= {segment.path: segment for segment in segments}
     return rows
 
 
@@ -118,16 +168,23 @@ def _may_hold(table: str, segment: Segment, found: Lookup) -> bool:
     return found.day <= segment.day <= found.last_day
 
 
+# A row that came before its request names it by one of its ids, or by such an id, `#` and the position of the decision
+_DECISION_OF_LATE = (
+    "coalesce(decision_id, CASE WHEN list_contains($ids, target_id) THEN $uid || '#0' "
+    "ELSE $uid || regexp_extract(target_id, '#[0-9]+$') END)"
+)
+
+
 def _condition(table: str) -> str:
-    if table in SIDE_TABLES:  # a row that came before its request names it by one of its ids
-        return "request_uid = $uid OR (request_uid IS NULL AND target_id IN ($uid, $native))"
+    if table in SIDE_TABLES:
+        bare = "regexp_replace(target_id, '#[0-9]+$', '')"
+        is_own = f"list_contains($ids, target_id) OR list_contains($ids, {bare})"
+        return f"request_uid = $uid OR (request_uid IS NULL AND ({is_own}))"
     if table in _BY_REQUEST:
         return "request_uid = $uid"
-    return "starts_with(decision_id, $uid || '#')"
-
-
-def _bound(found: Lookup) -> dict[str, Any]:
-    return {"uid": found.request_uid, "native": found.request_uid.split(":", 1)[1]}
+    return (
+        "starts_with(decision_id, $uid || '#') AND regexp_full_match(substr(decision_id, length($uid) + 1), '#[0-9]+')"
+    )
 
 
 def _check_digests(snapshot: Snapshot, segments: Iterable[Segment]) -> None:

@@ -11,13 +11,31 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from governance.engines.duckdb import Engine, identifier
-from governance.tables import CANONICAL, DECISIONS, REQUESTS, SIDE_TABLES, SUBJECTS
+from governance.tables import (
+    ATTEMPTS,
+    CANONICAL,
+    DECISIONS,
+    FEATURES,
+    GUARDRAILS,
+    PAYLOADS,
+    PROVENANCE,
+    REQUESTS,
+    SIDE_TABLES,
+    SUBJECTS,
+)
 
 if TYPE_CHECKING:
     from governance.batches import Batch
     from governance.store import Snapshot
 
-_PROVENANCE = "file_sha256, row_no, is_conflict"
+_BY_REQUEST = (REQUESTS, ATTEMPTS, PAYLOADS, GUARDRAILS)
+_BY_DECISION = (DECISIONS, SUBJECTS)
+
+# Not part of what a record says: where it was read, what we made of it, and bodies, which a workspace may leave out
+_LEFT_OUT = {*(column.name for column in PROVENANCE), "is_conflict", "quality_flags", "body"}
+
+# Names that no column of a log has by chance: they stand beside the columns of strangers
+_UID, _ORIGIN, _NUMBER, _ROW = (identifier(f"\x1f{name}") for name in ("uid", "origin", "number", "row"))
 
 
 class Fate(StrEnum):
@@ -51,24 +69,24 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
     found = Fates()
     for table, rows in batch.tables.items():
         engine.register(f"new_{table}", rows)
-    for model, rows in batch.features.items():
-        engine.register(f"new_features:{model}", rows)
+    for place, inputs in enumerate(batch.features):
+        engine.register(f"new_features_{place}", inputs.rows)
     if REQUESTS.name in batch.tables:
         found.requests.update(_requests(engine, snapshot, batch))
     for table in SIDE_TABLES:
         if table in batch.tables:
-            found.side[table] = _known(engine, table)
+            found.side[table] = _known(engine, table, found.requests)
     return found
 
 
-def _known(engine: Engine, table: str) -> set[int]:
+def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
     """Numbers of side records that the store or an earlier line of the batch holds: their identity is their content."""
     identity = CANONICAL[table].identity
     rows = engine.rows(
-        f"SELECT row_no FROM (SELECT row_no, {identity}, row_number() OVER (PARTITION BY {identity} ORDER BY row_no) AS nth "
-        f"FROM new_{table}) WHERE nth > 1 OR {identity} IN (SELECT {identity} FROM {table})"
+        f"SELECT row_no FROM (SELECT row_no, {identity}, row_number() OVER (PARTITION BY {identity} ORDER BY row_no) "
+        f"AS nth FROM new_{table}) WHERE nth > 1 OR {identity} IN (SELECT {identity} FROM {table})"
     )
-    return {row[0] for row in rows}
+    return {row[0] for row in rows} | {number for number, fate in requests.items() if fate is Fate.DUPLICATE}
 
 
 def _requests(engine: Engine, snapshot: Snapshot, batch: Batch) -> dict[int, Fate]:
@@ -79,9 +97,11 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch) -> dict[int, Fat
     )
     if not engine.value("SELECT count(*) FROM met"):
         return {}
-    new = _fingerprints(engine, "new_", [f"new_features:{model}" for model in batch.features], "row_no")
-    old = _fingerprints(engine, "", [f"features:{model}" for model in snapshot.models()], "0::BIGINT")
-    rows = engine.rows(f"SELECT request_uid, row_no, print FROM ({new} UNION ALL {old}) ORDER BY request_uid, row_no")
+    prints = " UNION ALL ".join([*_new(batch), *_stored(snapshot)])
+    rows = engine.rows(
+        f"SELECT {_UID}, {_NUMBER}, md5(string_agg(line, chr(31) ORDER BY line)) FROM ({prints}) "
+        f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} ORDER BY {_UID}, {_NUMBER}"
+    )
     found: dict[int, Fate] = {}
     seen: dict[str, set[str]] = {}
     for uid, number, fingerprint in rows:
@@ -92,34 +112,41 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch) -> dict[int, Fat
     return found
 
 
-def _fingerprints(engine: Engine, prefix: str, features: list[str], number: str) -> str:
-    """SELECT of request_uid, record number and digest of content for every request that was met before.
+def _new(batch: Batch) -> list[str]:
+    """Lines of the records of the batch, numbered from 1."""
+    found = []
+    for table in (*_BY_REQUEST, *_BY_DECISION):
+        if table.name in batch.tables:
+            names = batch.tables[table.name].column_names
+            found.append(_lines(f"new_{table.name}", names, of_decision=table in _BY_DECISION, is_new=True))
+    for place, inputs in enumerate(batch.features):
+        found.append(_lines(f"new_features_{place}", inputs.rows.column_names, of_decision=True, is_new=True))
+    return found
 
-    Rows are compared as JSON without nulls, so that a column which only another file has does not tell them apart.
+
+def _stored(snapshot: Snapshot) -> list[str]:
+    """Lines of the records of the store, conflicts among them; their number is 0."""
+    tables = [(table, snapshot.every_row(table)) for table in (*_BY_REQUEST, *_BY_DECISION)]
+    tables += [(FEATURES, snapshot.every_row(FEATURES, model)) for model in snapshot.models()]
+    return [
+        _lines(f"({stored})", table.names, of_decision=table not in _BY_REQUEST, is_new=False)
+        for table, stored in tables
+        if stored
+    ]
+
+
+def _lines(relation: str, names: tuple[str, ...] | list[str], *, of_decision: bool, is_new: bool) -> str:
+    """SELECT of one line for each row of a request that was met: its content as JSON.
+
+    Nulls are left out, so that a column which only another file has does not tell two rows apart.
     """
-    parts = []
-    uid_of_decision = "regexp_replace(decision_id, '#\\d+$', '')"
-    if prefix == "" or _exists(engine, "new_requests"):
-        parts.append(_prints(f"{prefix}requests", "request_uid", f"{_PROVENANCE}, quality_flags", number))
-    for table in (DECISIONS.name, SUBJECTS.name):
-        if prefix == "" or _exists(engine, f"new_{table}"):
-            parts.append(_prints(f"{prefix}{table}", uid_of_decision, _PROVENANCE, number))
-    parts += [_prints(identifier(name), uid_of_decision, _PROVENANCE, number) for name in features]
-    lines = " UNION ALL ".join(parts)
-    return (
-        f"SELECT request_uid, row_no, md5(string_agg(line, chr(31) ORDER BY line)) AS print FROM ({lines}) "
-        "GROUP BY request_uid, row_no"
+    uid = "regexp_replace(decision_id, '#\\d+$', '')" if of_decision else "request_uid"
+    origin, number = ("''", "row_no") if is_new else ("file_sha256 || ':' || row_no", "CAST(0 AS BIGINT)")
+    left_out = ", ".join(name for name in names if name in _LEFT_OUT)
+    inner = (
+        f"SELECT {uid} AS {_UID}, {origin} AS {_ORIGIN}, {number} AS {_NUMBER}, * EXCLUDE ({left_out}) FROM {relation} "
+        f"WHERE {uid} IN (SELECT request_uid FROM met)"
     )
-
-
-def _prints(relation: str, uid: str, left_out: str, number: str) -> str:
-    line = "regexp_replace(to_json(t)::VARCHAR, '\"[^\"]*\":null,?', '', 'g')"
-    return (
-        f"SELECT r.uid AS request_uid, r.n AS row_no, {line} AS line FROM "
-        f"(SELECT {uid} AS uid, {number} AS n, * EXCLUDE ({left_out}) FROM {relation}) r, "
-        f"LATERAL (SELECT r.* EXCLUDE (uid, n)) t SEMI JOIN met ON met.request_uid = r.uid"
-    )
-
-
-def _exists(engine: Engine, relation: str) -> bool:
-    return bool(engine.value("SELECT count(*) FROM duckdb_views() WHERE view_name = $name", {"name": relation}))
+    own = f"* EXCLUDE ({_UID}, {_ORIGIN}, {_NUMBER})"
+    line = f"regexp_replace(to_json({_ROW})::VARCHAR, '\"[^\"]*\":null,?', '', 'g')"
+    return f"SELECT {_UID}, {_ORIGIN}, {_NUMBER}, {line} AS line FROM ({inner}) r, LATERAL (SELECT r.{own}) AS {_ROW}"

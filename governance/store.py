@@ -10,17 +10,19 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from governance.engines.duckdb import Engine, file_list, identifier
+from governance import durable
+from governance.engines.duckdb import Engine, identifier
 from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
+from governance.segments import Segment, identities, read, resolving, segment_of, select
 from governance.tables import CANONICAL, PER_MODEL, SIDE_TABLES, Table
 
 if TYPE_CHECKING:
@@ -29,19 +31,8 @@ if TYPE_CHECKING:
 INDEX = "index"
 BLOBS = "blobs"
 SPOOL = "spool"
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One Parquet file of a table."""
-
-    path: str
-    sha256: str
-    table: str
-    rows: int
-    day: str | None
-    model: str | None
-    unresolved: int
+READINGS = 1_000  # in one entry
+MAX_READING_BYTES = 1 << 20  # chosen here: a reading names a few requests
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,7 @@ class Snapshot:
             for file in entry.files:
                 table = file.facts.get("table")
                 if table is not None:
-                    found.setdefault(str(table), []).append(_segment(file, str(table)))
+                    found.setdefault(str(table), []).append(segment_of(file, str(table)))
         return found
 
     def of_kind(self, kind: str) -> list[Entry]:
@@ -91,12 +82,21 @@ class Snapshot:
             if table.name in PER_MODEL:
                 for model in self.models(table.name):
                     own = [segment for segment in segments if segment.model == model]
-                    found[f"{table.name}:{model}"] = _select(table, own, prefix)
+                    found[f"{table.name}:{model}"] = select(table, own, prefix)
             elif table.name in SIDE_TABLES and any(segment.unresolved for segment in segments):
-                found[table.name] = _resolving(table, segments, prefix)
+                found[table.name] = resolving(segments, prefix)
             else:
-                found[table.name] = _select(table, segments, prefix)
-        return {"identities": _identities(self.segments.get(INDEX, []), prefix), **found}
+                found[table.name] = select(table, segments, prefix)
+        return {"identities": identities(self.segments.get(INDEX, []), prefix), **found}
+
+    def every_row(self, table: Table, model: str | None = None) -> str | None:
+        """SELECT of all rows of a table (of one model), conflicts among them; None if there are none."""
+        own = [found for found in self.segments.get(table.name, []) if model is None or found.model == model]
+        return f"SELECT * FROM {read(own, f'{self.root}{os.sep}')}" if own else None
+
+    def grown(self, entry: Entry, checkpoint: Checkpoint) -> Snapshot:
+        """The store with one more entry, for a writer that need not read the others again."""
+        return Snapshot(self.root, (*self.entries, entry), checkpoint)
 
     def attach(self, engine: Engine, names: Iterable[str] | None = None) -> None:
         """Creates the views (all, or the named ones) in an engine."""
@@ -113,63 +113,18 @@ class Snapshot:
         return head + "".join(body)
 
 
-def _is_event(content: bytes) -> bool:
-    """Whether a file of the spool is one of ours: an object without floats, which a ledger entry cannot hold."""
+def _event(file: Path) -> dict[str, Any] | None:
+    """What a file of the spool says, if it is one of ours: a small object without floats, as entries hold them."""
     try:
-        return isinstance(json.loads(content, parse_float=_refuse), dict)
-    except (ValueError, RecursionError):
-        return False
+        value = json.loads(durable.read_regular(file, MAX_READING_BYTES), parse_float=_refuse, parse_constant=_refuse)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _refuse(text: str) -> None:
     raise ValueError(text)
-
-
-def _segment(file: NamedFile, table: str) -> Segment:
-    facts = file.facts
-    return Segment(
-        file.path,
-        file.sha256,
-        table,
-        int(facts["rows"]),
-        facts.get("day"),
-        facts.get("model"),
-        int(facts.get("unresolved", 0)),
-    )
-
-
-def _select(table: Table, segments: Sequence[Segment], prefix: str) -> str:
-    if not segments:
-        nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in table.columns)
-        return f"SELECT {nulls} WHERE false"
-    where = " WHERE NOT is_conflict" if table.column("is_conflict") else ""
-    return f"SELECT * FROM {_read(segments, prefix)}{where}"
-
-
-def _read(segments: Sequence[Segment], prefix: str) -> str:
-    files = file_list([prefix + segment.path for segment in segments])
-    return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
-
-
-def _identities(segments: Sequence[Segment], prefix: str) -> str:
-    """Ids that name exactly one request; an id that several requests share resolves to none of them."""
-    if not segments:
-        return "SELECT CAST(NULL AS VARCHAR) AS id, CAST(NULL AS VARCHAR) AS request_uid WHERE false"
-    read = _read(segments, prefix)
-    return (
-        f"SELECT id, min(request_uid) AS request_uid FROM {read} GROUP BY id HAVING min(request_uid) = max(request_uid)"
-    )
-
-
-def _resolving(table: Table, segments: Sequence[Segment], prefix: str) -> str:
-    """Rows that came before their request find it in the index, each time they are read."""
-    late = (
-        f"SELECT r.* REPLACE (i.request_uid AS request_uid, i.request_uid || '#0' AS decision_id) "
-        f"FROM (SELECT * FROM {_read(segments, prefix)} WHERE request_uid IS NULL) r "
-        "LEFT JOIN identities i ON i.id = r.target_id"
-    )
-    known = f"SELECT * FROM {_read(segments, prefix)} WHERE request_uid IS NOT NULL"
-    return f"{known} UNION ALL BY NAME {late}"
 
 
 class Store:
@@ -202,14 +157,13 @@ class Store:
 
     def _seal_readings(self, writer: Writer, now: datetime) -> None:
         waiting = sorted((self.root / SPOOL).glob("*.json"))
-        if not waiting:
-            return
-        read = [file.read_bytes() for file in waiting]
-        events = [json.loads(content) for content in read if _is_event(content)]
-        if events:
-            writer.commit("readings", {"events": events}, at=stamp(now))
-        for file in waiting:
-            file.unlink()
+        for start in range(0, len(waiting), READINGS):
+            files = waiting[start : start + READINGS]
+            events = [event for file in files if (event := _event(file)) is not None]
+            if events:
+                writer.commit("readings", {"events": events}, at=stamp(now))
+            for file in files:
+                file.unlink()
 
     @property
     def spill(self) -> Path:
@@ -222,7 +176,7 @@ class Store:
 
         temporary = self._temporary(folder)
         pq.write_table(rows, temporary, compression="zstd", row_group_size=122_880, write_page_index=False)
-        return _staged(self.root, temporary, folder, ".parquet", {"table": table, "rows": rows.num_rows} | facts)
+        return _staged(temporary, folder, ".parquet", {"table": table, "rows": rows.num_rows} | facts)
 
     def stage_days(
         self, table: Table, rows: pa.Table, *, folder: str | None = None, facts: dict[str, Any] | None = None
@@ -241,7 +195,7 @@ class Store:
         """Writes bytes that are kept as they are: a model file, a policy, a card."""
         temporary = self._temporary(BLOBS)
         temporary.write_bytes(content)
-        return _staged(self.root, temporary, BLOBS, "", facts)
+        return _staged(temporary, BLOBS, "", facts)
 
     def _temporary(self, folder: str) -> Path:
         place = self.root / folder
@@ -249,7 +203,7 @@ class Store:
         return place / f".tmp-{uuid.uuid4().hex}"
 
 
-def _staged(root: Path, temporary: Path, folder: str, suffix: str, facts: dict[str, Any]) -> StagedFile:
+def _staged(temporary: Path, folder: str, suffix: str, facts: dict[str, Any]) -> StagedFile:
     content = temporary.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     with temporary.open("rb") as file:
@@ -267,29 +221,3 @@ def _days(table: Table, rows: pa.Table) -> Iterable[tuple[str, pa.Table]]:
     for run in pc.run_end_encode(pa.chunked_array(days.chunks).combine_chunks()).run_ends.to_pylist():
         yield days[start].as_py(), ordered.slice(start, run - start)
         start = run
-
-
-@dataclass(slots=True)
-class Lookup:
-    """Where a request lies."""
-
-    request_uid: str
-    day: str
-    last_day: str
-    ids: set[str] = field(default_factory=set)
-
-
-def find(snapshot: Snapshot, engine: Engine, wanted: str) -> list[Lookup]:
-    """The requests that an id names: a request, client, response or trace id, or a `request_uid` with or without item."""
-    segments = snapshot.segments.get(INDEX, [])
-    if not segments:
-        return []
-    bare = wanted.rsplit("#", 1)[0] if "#" in wanted and wanted.rsplit("#", 1)[1].isdigit() else wanted
-    native = bare.split(":", 1)[1] if ":" in bare else bare
-    read = _read(segments, f"{snapshot.root}{os.sep}")
-    rows = engine.records(
-        f"SELECT DISTINCT request_uid, day, last_day FROM {read} "
-        "WHERE id IN ($wanted, $bare) OR (id = $native AND request_uid = $bare)",
-        {"wanted": wanted, "bare": bare, "native": native},
-    )
-    return [Lookup(row["request_uid"], row["day"], row["last_day"]) for row in rows]

@@ -193,6 +193,7 @@ ATTEMPTS = Table(
         Column("input_tokens", WHOLE, "tokens in"),
         Column("output_tokens", WHOLE, "tokens out"),
         Column("cost_reported", MONEY, "cost as logged"),
+        CONFLICT,
         *PROVENANCE,
     ),
 )
@@ -265,6 +266,7 @@ PAYLOADS = Table(
         _needed("sha256", TEXT, "digest of the body"),
         _needed("state", TEXT, "complete, truncated or redacted"),
         Column("key_id", TEXT, "key that the body is encrypted under"),
+        CONFLICT,
         *PROVENANCE,
     ),
 )
@@ -284,6 +286,7 @@ GUARDRAILS = Table(
         Column("action", TEXT, "what was enforced"),
         Column("score", REAL, "risk or confidence score"),
         Column("latency_us", WHOLE, "microseconds"),
+        CONFLICT,
         *PROVENANCE,
     ),
 )

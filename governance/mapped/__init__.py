@@ -1,0 +1,108 @@
+"""Mapped tables -> batches: the rules of a mapping as SQL over the texts of the cells.
+
+Every cell is text first and is cast strictly: what does not fit its canonical type sends the record to quarantine,
+naming the column. Nothing is guessed or turned into null in silence; money is rounded to its 12 decimals, and a number
+that is not finite becomes null with a flag.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from governance.batches import Batch, Rejection
+from governance.engines.duckdb import Engine
+from governance.errors import SourceError, nearest
+from governance.mapped.cells import CELLS, MISFIT, cell_rules, cells_sql
+from governance.mapped.chunks import Chunk, chunks_of
+from governance.mapped.inputs import Inputs, Types
+from governance.mapped.outputs import Outputs
+from governance.mapping import Mapping
+from governance.records import LogFile
+
+__all__ = ["Types", "mapped_batches", "refuse_missing"]
+
+
+def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types) -> Iterator[Batch]:
+    """The batches that a mapping makes of one file.
+
+    Args:
+        log: The file.
+        mapping: What it means.
+        engine: Where the projection runs.
+        known: Types of the models' inputs in the store; batches add what they are the first to tell.
+
+    Raises:
+        SourceError: The file cannot be read as a table, or the mapping takes ids for models.
+    """
+    seen: Counter[str] = Counter()
+    for chunk in chunks_of(log):
+        batch = Batch(records=chunk.records, rejected=list(chunk.rejected))
+        if chunk.readable:
+            _map(chunk, mapping, engine, known, seen, batch)
+        yield batch
+
+
+def _map(chunk: Chunk, mapping: Mapping, engine: Engine, known: Types, seen: Counter[str], batch: Batch) -> None:
+    names = _feature_names(mapping, chunk.names)
+    cells = {name: f"t{place}" for place, name in enumerate(sorted({*_named(mapping), *names}))}
+    rules = cell_rules(mapping, cells)
+    try:
+        chunk.load(engine, cells, mapping.null_values, seen if "request_id" not in mapping.columns else None)
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} AS {cells_sql(rules)}")
+        inputs = Inputs(mapping, engine, {name: cells[name] for name in names}, known) if mapping.decides else None
+        if inputs:
+            inputs.settle(batch)
+        _reject(chunk, engine, batch)
+        Outputs(mapping, engine, cells, rules).fill(batch)
+        if inputs:
+            inputs.fill(batch)
+    finally:
+        chunk.unload(engine)
+        engine.execute(f"DROP TABLE IF EXISTS {CELLS}")
+
+
+def _reject(chunk: Chunk, engine: Engine, batch: Batch) -> None:
+    misfits = engine.rows(f"SELECT row_no, {MISFIT} FROM {CELLS} WHERE {MISFIT} != '' ORDER BY row_no")
+    if not misfits:
+        return
+    sources = chunk.sources(engine, [row[0] for row in misfits])
+    for row_no, misfit in misfits:
+        number, offset, raw = sources[row_no]
+        reason, _, detail = misfit.partition(": ")
+        batch.rejected.append(Rejection(number, offset, raw, reason, detail))
+    batch.rejected.sort(key=lambda rejection: rejection.number)
+    engine.execute(f"DELETE FROM {CELLS} WHERE {MISFIT} != ''")
+
+
+def _named(mapping: Mapping) -> list[str]:
+    """Columns of the table that the mapping names, its listed inputs left out."""
+    rules = [*mapping.columns.values(), *mapping.subjects.values()]
+    for outcome in mapping.outcomes:
+        rules += [outcome.known, *([outcome.occurred] if outcome.occurred else ())]
+    return [*(rule.column for rule in rules if rule.column), *(outcome.column for outcome in mapping.outcomes)]
+
+
+def _feature_names(mapping: Mapping, names: list[str]) -> list[str]:
+    if mapping.features != "*":
+        return list(mapping.features)
+    used = set(_named(mapping))
+    return [name for name in names if name not in used and name.split(".")[0] not in used]
+
+
+def refuse_missing(mapping: Mapping, known: list[str], where: str) -> None:
+    """Refuses a mapping that names a column which the table does not have.
+
+    Args:
+        mapping: What the table means.
+        known: Columns of a table in which every record has every column.
+        where: Name of the file.
+
+    Raises:
+        SourceError: A column is missing.
+    """
+    listed = () if isinstance(mapping.features, str) else mapping.features
+    missing = [name for name in (*_named(mapping), *listed) if name not in known and name.split(".")[0] not in known]
+    if missing:
+        hint = nearest(missing[0], known) or f"it has {', '.join(known[:20])}"
+        raise SourceError(f"the table has no column '{missing[0]}', which the mapping names", where=where, hint=hint)

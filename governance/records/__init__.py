@@ -1,0 +1,175 @@
+"""Forms of log files, one file each: lines, elements or rows -> records, with the bytes that each came from.
+
+What cannot be read is a record too, with the reason: nothing is dropped and nothing is guessed. Blank lines are none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from governance.errors import NotFoundError, SourceError
+from governance.records.csv_rows import csv_columns, csv_records
+from governance.records.json_texts import json_records, json_sequence, parse_json, text_of
+from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
+from governance.records.record import Record
+from governance.records.streams import BROKEN, blocks, lines, open_stream
+
+__all__ = ["LogFile", "Record", "columns_of", "open_log", "parquet_tables", "parse_json", "records", "text_of"]
+
+CHUNK = 1 << 20
+HEAD = 1 << 16
+_MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bz2"))
+_COMPRESSED_NAMES = (".gz", ".zst", ".zstd", ".bz2")
+_JSON_NAMES = (".json", ".jsonl", ".ndjson")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file that was found, not yet read.
+
+    Attributes:
+        path: Where it lies.
+        name: How it is shown: as the user wrote it.
+        form: csv, jsonl, json or parquet.
+        compression: gzip, zstd, bz2 or None.
+        sha256: Digest of the bytes on disk.
+        bytes: How many there are.
+    """
+
+    path: Path
+    name: str
+    form: str
+    compression: str | None
+    sha256: str
+    bytes: int
+
+
+def open_log(path: Path, name: str | None = None) -> LogFile:
+    """Looks at a file: its digest, compression and form, told from its first bytes.
+
+    Raises:
+        NotFoundError: There is no such file.
+        SourceError: The file is empty, or its content is not what its name says.
+    """
+    shown = name or printable(str(path))
+    try:
+        digest, size = _digest(path)
+        with path.open("rb") as raw:
+            compression = _compression(raw.read(4))
+    except FileNotFoundError as error:
+        raise NotFoundError("there is no such file", where=shown, hint="check the path") from error
+    except OSError as error:
+        raise SourceError(f"the file cannot be read ({error.strerror})", where=shown) from error
+    if size == 0:
+        raise SourceError("the file is empty", where=shown, hint="give a file with at least one record")
+    head = _head(path, compression, shown)
+    if compression and head.startswith(b"PAR1"):
+        raise SourceError(
+            "a Parquet file cannot be read while it is compressed as a whole",
+            where=shown,
+            hint="decompress it; Parquet compresses its own pages",
+        )
+    return LogFile(path, shown, _form(head, path, shown), compression, digest, size)
+
+
+def printable(name: str) -> str:
+    """A file name as the ledger and JSON can hold it: bytes that are no UTF-8 become escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    size = 0
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(CHUNK):
+            sha.update(block)
+            size += len(block)
+    return sha.hexdigest(), size
+
+
+def _compression(magic: bytes) -> str | None:
+    return next((name for start, name in _MAGIC if magic.startswith(start)), None)
+
+
+def _head(path: Path, compression: str | None, shown: str) -> bytes:
+    try:
+        with open_stream(path, compression) as stream:
+            return bytes(stream.read1(HEAD))
+    except BROKEN as error:
+        raise SourceError(f"the compressed file cannot be opened ({error})", where=shown) from error
+
+
+def _form(head: bytes, path: Path, shown: str) -> str:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    text = head.removeprefix(_BOM).lstrip()
+    suffixes = [suffix for suffix in map(str.lower, path.suffixes) if suffix not in _COMPRESSED_NAMES]
+    is_named_json = bool(suffixes) and suffixes[-1] in _JSON_NAMES
+    if not text:
+        raise SourceError("the file holds nothing but blank lines", where=shown, hint="give a file with records")
+    if text[:1] in b"{[":
+        return _json_form(text)
+    if is_named_json:
+        if any(line.lstrip().startswith(b"{") for line in text.splitlines()[1:]):
+            return "jsonl"  # a log that was cut while it was rotated begins in the middle of a record
+        raise SourceError(
+            "the file is named as JSON, but its first line is not JSON",
+            where=shown,
+            hint="a CSV file must be named .csv; a JSON Lines file holds one object per line",
+        )
+    if b"\0" in head:
+        hint = "CSV, JSON Lines and JSON in UTF-8, and Parquet can be read"
+        raise SourceError("the file is neither text in UTF-8 nor Parquet", where=shown, hint=hint)
+    return "csv"
+
+
+def _json_form(text: bytes) -> str:
+    """`json` for an array, or objects that go on over lines; else `jsonl`.
+
+    An object goes on over lines if its first line ends between two tokens, and no other begins on the next line.
+    """
+    if text[:1] == b"[":
+        return "json"
+    first, newline, rest = text.partition(b"\n")
+    if not newline:
+        return "jsonl"
+    try:
+        json.loads(first)
+    except json.JSONDecodeError as error:
+        goes_on = error.pos >= len(first.decode("utf-8", "replace").rstrip())
+        return "json" if goes_on and rest.lstrip()[:1] != b"{" else "jsonl"
+    except (ValueError, RecursionError):
+        return "jsonl"
+    return "jsonl"
+
+
+def records(log: LogFile) -> Iterator[Record]:
+    """The records of a file, in its order.
+
+    Raises:
+        SourceError: The header of a CSV file, or the footer of a Parquet file, cannot be used.
+    """
+    if log.form == "parquet":
+        return parquet_records(log.path, log.name, log.bytes)
+    if log.form == "json":
+        return json_sequence(blocks(log.path, log.compression, log.bytes))
+    found = lines(blocks(log.path, log.compression, log.bytes))
+    return csv_records(found, log.name) if log.form == "csv" else json_records(found)
+
+
+def columns_of(log: LogFile) -> list[str] | None:
+    """The columns of a table in which every record has every column (CSV, Parquet), else None.
+
+    Raises:
+        SourceError: The header or the footer cannot be used.
+    """
+    if log.form == "parquet":
+        return parquet_columns(log.path, log.name)
+    if log.form == "csv":
+        return csv_columns(lines(blocks(log.path, log.compression, log.bytes)), log.name)
+    return None

@@ -1,0 +1,94 @@
+"""Segments: the Parquet files of a store, and the SELECT statements that make views of them.
+
+Plain SQL over the files, so that whoever holds the store can run any stored statement in a bare DuckDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from governance.engines.duckdb import file_list
+from governance.entries import NamedFile
+from governance.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One Parquet file of a table."""
+
+    path: str
+    sha256: str
+    table: str
+    rows: int
+    day: str | None
+    model: str | None
+    unresolved: int
+
+
+def segment_of(file: NamedFile, table: str) -> Segment:
+    """The segment that a ledger entry names."""
+    facts = file.facts
+    return Segment(
+        file.path,
+        file.sha256,
+        table,
+        int(facts["rows"]),
+        facts.get("day"),
+        facts.get("model"),
+        int(facts.get("unresolved", 0)),
+    )
+
+
+def select(table: Table, segments: Sequence[Segment], prefix: str) -> str:
+    """SELECT of the rows of a table that count: conflicts are left out.
+
+    Args:
+        table: The table.
+        segments: Its files.
+        prefix: Put before each path.
+    """
+    if not segments:
+        nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in table.columns)
+        return f"SELECT {nulls} WHERE false"
+    where = " WHERE NOT is_conflict" if table.column("is_conflict") else ""
+    return f"SELECT * FROM {read(segments, prefix)}{where}"
+
+
+def read(segments: Sequence[Segment], prefix: str) -> str:
+    """The table function that reads files; `prefix` is put before each path."""
+    files = file_list([prefix + segment.path for segment in segments])
+    return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+
+
+def identities(segments: Sequence[Segment], prefix: str) -> str:
+    """Ids that name exactly one request; an id that several requests share resolves to none of them."""
+    if not segments:
+        return "SELECT CAST(NULL AS VARCHAR) AS id, CAST(NULL AS VARCHAR) AS request_uid WHERE false"
+    files = read(segments, prefix)
+    return (
+        f"SELECT id, min(request_uid) AS request_uid FROM (SELECT id, request_uid FROM {files} "
+        f"UNION ALL SELECT request_uid AS id, request_uid FROM {files}) GROUP BY id "
+        "HAVING min(request_uid) = max(request_uid)"
+    )
+
+
+def resolved(relation: str) -> str:
+    """SELECT of side rows with the request and decision that their `target_id` names, where `identities` knows it.
+
+    A target is any id of a request, or such an id with `#` and the position of the decision.
+    """
+    item = "regexp_extract(r.target_id, '#[0-9]+$')"
+    return (
+        "SELECT r.* REPLACE (coalesce(r.request_uid, i.request_uid, b.request_uid) AS request_uid, "
+        f"coalesce(r.decision_id, i.request_uid || '#0', b.request_uid || {item}) AS decision_id) FROM {relation} r "
+        "LEFT JOIN identities i ON i.id = r.target_id "
+        f"LEFT JOIN identities b ON {item} != '' AND b.id = regexp_replace(r.target_id, '#[0-9]+$', '')"
+    )
+
+
+def resolving(segments: Sequence[Segment], prefix: str) -> str:
+    """Rows that came before their request find it in the index, each time they are read."""
+    late = resolved(f"(SELECT * FROM {read(segments, prefix)} WHERE request_uid IS NULL)")
+    known = f"SELECT * FROM {read(segments, prefix)} WHERE request_uid IS NOT NULL"
+    return f"{known} UNION ALL BY NAME {late}"

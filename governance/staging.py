@@ -1,0 +1,185 @@
+"""A batch -> files that wait for the ledger: what is kept, where it lies, and how it is found again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance.batches import Batch, schema
+from governance.deduplication import Fate, Fates
+from governance.engines.duckdb import Engine
+from governance.ledger import StagedFile
+from governance.segments import resolved
+from governance.store import INDEX, Store
+from governance.tables import CANONICAL, FEATURES, PER_MODEL, QUARANTINE, REQUESTS, SIDE_TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that a batch was read from.
+
+    Attributes:
+        sha256: Digest of its bytes.
+        name: How it is shown.
+        source: Log format or mapping.
+        number: Number of the batch in the file, from 0.
+        now: When it is read.
+    """
+
+    sha256: str
+    name: str
+    source: str
+    number: int
+    now: datetime
+
+
+@dataclass(slots=True)
+class Staging:
+    """One batch while its files are written.
+
+    Attributes:
+        store: Where to.
+        engine: With the views of the store.
+        batch: What was read.
+        met: What was stored before.
+        origin: Where it was read.
+        keep_payloads: Whether bodies are stored.
+        stored: Numbers of the records of which something was stored.
+        first: Earliest time of what was stored.
+        last: Latest time.
+    """
+
+    store: Store
+    engine: Engine
+    batch: Batch
+    met: Fates
+    origin: Origin
+    keep_payloads: bool
+    stored: set[int] = field(default_factory=set)
+    first: datetime | None = None
+    last: datetime | None = None
+    _kept: dict[str, pa.Table] = field(default_factory=dict)
+
+    def files(self) -> list[StagedFile]:
+        """Every file of the batch, written under a temporary name."""
+        return [*self._tables(), *self._features(), *self._index(), *self._quarantine()]
+
+    @property
+    def conflicts(self) -> int:
+        """How many records came again with other content."""
+        return sum(1 for fate in self.met.requests.values() if fate is Fate.CONFLICT)
+
+    def _tables(self) -> Iterator[StagedFile]:
+        for name, rows in self.batch.tables.items():
+            kept = self._finished(self._new(name, rows))
+            if kept.num_rows == 0:
+                continue
+            if name in SIDE_TABLES:
+                kept = self._resolved(kept)
+            self._kept[name] = kept
+            self.stored.update(kept.column("row_no").to_pylist())
+            self._widen(kept.column(CANONICAL[name].time))
+            yield from self.store.stage_days(CANONICAL[name], kept)
+
+    def _new(self, name: str, rows: pa.Table) -> pa.Table:
+        """The rows that are not duplicates; bodies only where the workspace keeps them."""
+        if name in SIDE_TABLES:
+            known = self.met.side.get(name)
+            return _without(rows, known) if known else rows
+        if name == "payloads" and not self.keep_payloads:
+            rows = rows.set_column(rows.column_names.index("body"), "body", pa.nulls(rows.num_rows, pa.string()))
+        return self._by_request(rows)
+
+    def _by_request(self, rows: pa.Table) -> pa.Table:
+        """The rows whose request is no duplicate, those of a conflict marked."""
+        fates = self.met.requests
+        if not fates:
+            return rows
+        conflicts = pa.array([number for number, fate in fates.items() if fate is Fate.CONFLICT], pa.int64())
+        marks = pc.is_in(rows.column("row_no"), value_set=conflicts)
+        rows = rows.set_column(rows.column_names.index("is_conflict"), "is_conflict", marks)
+        return _without(rows, {number for number, fate in fates.items() if fate is Fate.DUPLICATE})
+
+    def _finished(self, rows: pa.Table) -> pa.Table:
+        digest = pa.repeat(pa.scalar(self.origin.sha256, pa.string()), rows.num_rows)
+        return rows.set_column(rows.column_names.index("file_sha256"), "file_sha256", digest)
+
+    def _resolved(self, rows: pa.Table) -> pa.Table:
+        """Side rows with the request that they belong to, where it has arrived."""
+        if rows.column("request_uid").null_count == 0:
+            return rows
+        self.engine.register("side_rows", rows)
+        found = self.engine.arrow(resolved("side_rows"))
+        self.engine.unregister("side_rows")
+        return found.cast(rows.schema)
+
+    def _widen(self, times: pa.ChunkedArray) -> None:
+        bounds = pc.min_max(times).as_py()
+        self.first = min(self.first or bounds["min"], bounds["min"])
+        self.last = max(self.last or bounds["max"], bounds["max"])
+
+    def _features(self) -> Iterator[StagedFile]:
+        """A folder for each model and set of typed columns."""
+        for inputs in self.batch.features:
+            kept = self._finished(self._by_request(inputs.rows))
+            if kept.num_rows:
+                folder = model_folder(FEATURES.name, inputs.model, kept)
+                yield from self.store.stage_days(FEATURES, kept, folder=folder, facts={"model": inputs.model})
+
+    def _index(self) -> Iterator[StagedFile]:
+        """One file that finds each id of the requests: id, request, first and last day of what belongs to it."""
+        if REQUESTS.name not in self._kept:
+            return
+        days = []
+        for name, rows in self._kept.items():
+            if CANONICAL[name].column("request_uid") is not None and name not in (*SIDE_TABLES, *PER_MODEL):
+                self.engine.register(f"stored_{name}", rows)
+                days.append(f"SELECT request_uid, {CANONICAL[name].time} AS moment FROM stored_{name}")
+        rows = self.engine.arrow(
+            "SELECT DISTINCT u.id, r.request_uid, strftime(d.earliest, '%Y-%m-%d') AS day, "
+            "strftime(d.latest, '%Y-%m-%d') AS last_day FROM stored_requests r, "
+            "unnest([request_id, client_request_id, response_id, trace_id]) u(id) JOIN "
+            "(SELECT request_uid, min(moment) AS earliest, max(moment) AS latest "
+            f"FROM ({' UNION ALL '.join(days)}) GROUP BY ALL) d ON d.request_uid = r.request_uid "
+            "WHERE u.id IS NOT NULL ORDER BY 1, 2, 3, 4"
+        )
+        yield self.store.stage_table(INDEX, rows, folder=INDEX, facts={})
+
+    def _quarantine(self) -> Iterator[StagedFile]:
+        """The file of what could not be read."""
+        origin = self.origin
+        rows: list[Mapping[str, Any]] = [
+            {
+                "quarantine_id": f"{origin.sha256}:{origin.number}:{place}",
+                "ingested_ts": origin.now,
+                "source": origin.source,
+                "file": origin.name,
+                "line": rejection.number,
+                "byte_offset": rejection.offset,
+                "reason": rejection.reason,
+                "detail": rejection.detail,
+                "raw": rejection.raw,
+                "file_sha256": origin.sha256,
+                "row_no": rejection.number,
+            }
+            for place, rejection in enumerate(self.batch.rejected, 1)
+        ]
+        if rows:
+            yield from self.store.stage_days(QUARANTINE, pa.Table.from_pylist(rows, schema=schema(QUARANTINE)))
+
+
+def _without(rows: pa.Table, numbers: set[int]) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows.column("row_no"), value_set=pa.array(sorted(numbers), pa.int64()))))
+
+
+def model_folder(table: str, model: str, rows: pa.Table) -> str:
+    """Folder of a model's wide rows; names from logs are hashed, they are never paths."""
+    shape = ",".join(f"{field.name}:{field.type}" for field in rows.schema)
+    model_hash = hashlib.sha256(model.encode()).hexdigest()[:16]
+    return f"{table}/model={model_hash}/schema={hashlib.sha256(shape.encode()).hexdigest()[:16]}"
