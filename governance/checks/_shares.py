@@ -1,0 +1,118 @@
+"""Shares against a limit: their figures in SQL, what was observed, and the comparison in whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from governance.checks import Check, Row
+from governance.checks._groups import grouped
+from governance.findings import Observation
+from governance.scopes import subject_of
+from governance.statistics import wilson
+
+LISTED = 10  # values or ids that a finding shows
+
+
+class Measure(NamedTuple):
+    """One figure of a kind that may have several.
+
+    Attributes:
+        name: Goes into the subject where a check has several measures.
+        marked: SQL condition of the records that are counted.
+        known: SQL condition of the records of which it can be said.
+        also: Further aggregates, as a select list.
+    """
+
+    name: str
+    marked: str
+    known: str = "true"
+    also: str = ""
+
+
+def shares(
+    check: Check, measures: Sequence[Measure], source: str, *, several: bool | None = None, key: str | None = None
+) -> str:
+    """SELECT of the share of each measure in each group: `measure`, `value`, `n`, `records`, `marked`, `samples`.
+
+    Args:
+        check: Names the axes.
+        measures: At least one; all have the same columns in `also`.
+        source: Relation with the columns `group_...`, `id` and `ts`.
+        several: Whether the subject names the measure; by default where there are several.
+        key: Further column `group_<key>` that is part of every subject.
+    """
+    named = len(measures) > 1 if several is None else several
+    own = check if key is None else check.model_copy(update={"by": tuple((key, *axis) for axis in check.axes)})
+    return " UNION ALL ".join(
+        grouped(own, f"'{found.name}' AS measure, {_figures(found)}", source, measure=found.name if named else None)
+        for found in measures
+    )
+
+
+def _figures(measure: Measure) -> str:
+    both = f"({measure.known}) AND ({measure.marked})"
+    also = f", {measure.also}" if measure.also else ""
+    return (
+        f"count(*) FILTER ({both}) / nullif(count(*) FILTER ({measure.known}), 0) AS value, "
+        f"count(*) FILTER ({measure.known}) AS n, count(*) AS records, count(*) FILTER ({both}) AS marked, "
+        f"arg_min(id, (ts, id), {LISTED}) FILTER ({both}) AS samples{also}"
+    )
+
+
+def observed(
+    row: Row, metric: str, counts: Mapping[str, Any], reason: str | None = None, *, unit: str = "share"
+) -> Observation:
+    """The observation in a row of `shares`, with its Wilson interval."""
+    n = row["n"]
+    why = reason or (f"none of the {row['records']} records says it" if n == 0 else None)
+    interval = None if why else wilson(row["marked"], n)
+    value = None if why else row["value"]
+    samples = tuple(row["samples"] or ())
+    return Observation(subject_of(row["subject"]), metric, value, unit, n, counts, interval, samples, why)
+
+
+def exceeds(marked: int, n: int, limit: float) -> bool:
+    """Whether a share is above a limit, in whole numbers: 7 of 100 are not above 0.07."""
+    return Fraction(marked, n) > Fraction(str(limit))
+
+
+def falls_short(marked: int, n: int, limit: float) -> bool:
+    """Whether a share is below a limit, in whole numbers."""
+    return Fraction(marked, n) < Fraction(str(limit))
+
+
+def distinct(value: str, marked: str) -> str:
+    """SQL of the values, as text, of the marked records: a list of {n, value}, the most frequent first."""
+    # 200 characters: chosen here, so that a finding stays small whatever a log says
+    numbers = f"map_entries(histogram(left(CAST({value} AS VARCHAR), 200)) FILTER ({marked}))"
+    named = f"list_transform({numbers}, lambda e: {{'n': e.value, 'value': e.key}})"
+    return f"list_slice(list_reverse_sort({named}), 1, {LISTED})"
+
+
+def counted(listed: Sequence[Mapping[str, Any]] | None) -> dict[str, int]:
+    """Value -> number of records, of a list of `distinct`."""
+    return {str(item["value"]): item["n"] for item in listed or ()}
+
+
+def told(found: Mapping[str, int], limit: int = 3) -> str:
+    """The first few values with their numbers: `gpt-x (12), gpt-y (3)`."""
+    shown = [f"{_short(name)} ({number})" for name, number in list(found.items())[:limit]]
+    return ", ".join(shown) + (", ..." if len(found) > limit else "")
+
+
+def _short(text: str) -> str:
+    # what a log says goes into a sentence: one line, no flood
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:57]}..."  # noqa: PLR2004 - chosen here: a line of a report
+
+
+def globs(column: str, name: str, patterns: Sequence[str]) -> str:
+    """SQL condition that a column matches one of the bound patterns `$name_0`, `$name_1`, ..."""
+    return "(" + " OR ".join(f"{column} GLOB ${name}_{place}" for place in range(len(patterns))) + ")"
+
+
+def bound_globs(name: str, patterns: Sequence[str]) -> dict[str, str]:
+    """The parameters of `globs`."""
+    return {f"{name}_{place}": pattern for place, pattern in enumerate(patterns)}
