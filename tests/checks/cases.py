@@ -168,7 +168,8 @@ class _Layout:
             rows = self.rows.get(table.name, [])
             if table.name in PER_MODEL:
                 for model in sorted({str(row["model"]) for row in rows}):
-                    own = [row for row in rows if row["model"] == model]
+                    kept = {name for row in rows for name in row if name != "model" or table.column("model")}
+                    own = [{key: row[key] for key in row if key in kept} for row in rows if row["model"] == model]
                     found[f"{table.name}:{model}"] = self._create(f"{table.name}:{model}", table, own)
             else:
                 found[table.name] = self._create(table.name, table, rows)
