@@ -83,6 +83,33 @@ def falls_short(marked: int, n: int, limit: float) -> bool:
     return Fraction(marked, n) < Fraction(str(limit))
 
 
+class Breach(NamedTuple):
+    """A share beyond a bound.
+
+    Attributes:
+        side: `below` or `above`.
+        bound: The bound.
+        is_certain: Whether the whole interval lies beyond it, so that chance does not explain it.
+    """
+
+    side: str
+    bound: float
+    is_certain: bool
+
+
+def breach(observation: Observation, marked: int, least: float | None, most: float | None) -> Breach | None:
+    """The bound that a share with an interval is beyond, or None; exactly on a bound is none.
+
+    For shares of people's choices, where a few records say little: 30 of 30 are no proof of more than 0.98.
+    """
+    low, high = observation.interval or (0.0, 1.0)
+    if least is not None and falls_short(marked, observation.n, least):
+        return Breach("below", least, high < least)
+    if most is not None and exceeds(marked, observation.n, most):
+        return Breach("above", most, low > most)
+    return None
+
+
 def distinct(value: str, marked: str) -> str:
     """SQL of the values, as text, of the marked records: a list of {n, value}, the most frequent first."""
     # 200 characters: chosen here, so that a finding stays small whatever a log says
