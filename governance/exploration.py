@@ -213,26 +213,37 @@ class View(Period):
         found = parse_window(name, now=datetime.now(UTC), timezone=zone, fiscal_start_month=month)
         return self._in(span_of(found, timezone=zone, fiscal_start_month=month))
 
-    def between(self, start: str, end: str, *, before: tuple[str, str], name: str = "", timezone: str = "UTC") -> View:
+    def between(
+        self,
+        start: str,
+        end: str,
+        *,
+        before: tuple[str, str],
+        names: tuple[str, str] = ("", ""),
+        timezone: str = "UTC",
+    ) -> View:
         """The store in the window that a report was asked for.
 
         Args:
             start: First moment, ISO.
             end: First moment after.
             before: The same of the window to compare with.
-            name: What the window is called.
+            names: What the two windows are called; their days unless named.
             timezone: Zone in which days, weeks and months begin.
         """
-        window, previous = _window(start, end, name), _window(*before, "")
-        return self._in(Span(window, previous, timezone))
+        own, other = names
+        return self._in(Span(_window(start, end, own), _window(*before, other), timezone))
 
     def _in(self, span: Span) -> View:
         found = View(self.snapshot, self._engine, self._workspace, span)
         found.__dict__.update({"engine": self.engine})  # the views are there already
         return found
 
-    def explain(self, wanted: str) -> Explained:
-        """Why a request was decided as it was; any request, client, response, trace or decision id will do.
+    def explain(self, wanted: str = "") -> Explained:
+        """Why a request was decided as it was.
+
+        Args:
+            wanted: Any request, client, response, trace or decision id; without one, some decision against a person.
 
         Raises:
             NotFoundError: No request has that id.
@@ -241,13 +252,24 @@ class View(Period):
         from governance.explanation import explain  # noqa: PLC0415 - only who asks for one needs it
         from governance.spool import note_reading  # noqa: PLC0415
 
-        found = explain(self.snapshot.root, wanted, as_of=self.snapshot.checkpoint.size)
+        found = explain(self.snapshot.root, wanted or self._example(), as_of=self.snapshot.checkpoint.size)
         documents = tuple(item.document for item in found)
         # Reading an explanation is an event too; where the store cannot be written it stays unrecorded
         note_reading(
             self.snapshot.root, [str(item["request_uid"]) for item in documents], "notebook", datetime.now(UTC)
         )
         return Explained(documents)
+
+    def _example(self) -> str:
+        """The id of the first decision that is not favourable, else of the first request."""
+        for table, column, order in (
+            ("decisions", "decision_id", "favourable, rule_id IS NOT NULL, decision_ts"),
+            ("requests", "request_uid", "start_ts"),
+        ):
+            rows = self._table(table, table).sql(f"SELECT {column} AS id FROM this ORDER BY {order} LIMIT 1").arrow()
+            if rows.num_rows:
+                return str(rows.column("id")[0].as_py())
+        raise NotFoundError("there are no requests here", hint="`governance ingest` reads logs into the store")
 
     def _tables(self) -> Facts:
         rows = {name: sum(segment.rows for segment in own) for name, own in sorted(self.snapshot.segments.items())}
