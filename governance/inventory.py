@@ -11,7 +11,7 @@ from governance.engines.duckdb import Engine, identifier
 from governance.extensions import checks, sources
 from governance.findings import Window, stamp
 from governance.store import Snapshot, Store
-from governance.tables import CANONICAL, PER_MODEL
+from governance.tables import CANONICAL, MODELS, PER_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def filled_columns(engine: Engine, snapshot: Snapshot) -> frozenset[str]:
     """`table.column` of every canonical column that holds a value somewhere, and `table.*` of every table with rows."""
     found: set[str] = set()
     for name, table in CANONICAL.items():
-        if not snapshot.segments.get(name):
+        if not snapshot.segments.get(name) and not (name == MODELS.name and snapshot.of_kind("model")):
             continue
         found.add(f"{name}.*")
         if name in PER_MODEL:

@@ -22,8 +22,9 @@ from governance import durable
 from governance.engines.duckdb import Engine, identifier
 from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
+from governance.registry import models_view
 from governance.segments import Segment, identities, read, resolving, segment_of, select
-from governance.tables import CANONICAL, PER_MODEL, SIDE_TABLES, Table
+from governance.tables import CANONICAL, MODELS, PER_MODEL, SIDE_TABLES, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +88,7 @@ class Snapshot:
                 found[table.name] = resolving(segments, prefix)
             else:
                 found[table.name] = select(table, segments, prefix)
+        found[MODELS.name] = models_view(self.entries) or found[MODELS.name]
         return {"identities": identities(self.segments.get(INDEX, []), prefix), **found}
 
     def every_row(self, table: Table, model: str | None = None) -> str | None:
