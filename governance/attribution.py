@@ -61,7 +61,7 @@ def attribute(
         window: When.
         now: When they are computed.
         adverse: Only decisions that are not favourable.
-        method: Explainer; by default shap where a background is registered, else native.
+        method: Explainer; by default interventional where a background is registered, else native.
 
     Raises:
         GovernanceError: There are no decisions in the window.
@@ -125,9 +125,7 @@ class _Work:
         reason = self._why_not(registered, model)
         if reason is not None or registered is None:
             return Attributed(model, version, None, decisions, 0, 0, 0, None, reason), []
-        method = self.method or (
-            "shap" if registered.background_sha256 and not registered.facts["categorical"] else "native"
-        )
+        method = self.method or best_method(registered)
         wanted = self._wanted(registered, method)
         already = decisions - wanted.num_rows
         tables = [
@@ -174,6 +172,11 @@ class _Work:
     def _attributed(self, registered: RegisteredModel, method: str, wanted: pa.Table) -> pa.Table:
         found = compute(self.snapshot, registered, method, wanted)
         return _rows(registered, wanted, found, self.now)
+
+
+def best_method(registered: RegisteredModel) -> str:
+    """The explainer for a model: against its registered background where it has one and its splits allow it."""
+    return "interventional" if registered.background_sha256 and not registered.facts["categorical"] else "native"
 
 
 def logged_names(registered: RegisteredModel, known: Collection[str]) -> dict[str, str]:

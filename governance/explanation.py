@@ -155,7 +155,7 @@ class _Explained:
     def _attribution(self) -> dict[str, Any] | None:
         rows = self.of["attributions"]
         if rows:
-            return self._stored(min(rows, key=lambda row: (row["method"] != "shap", row["computed_ts"])))
+            return self._stored(min(rows, key=lambda row: (row["method"] == "native", row["computed_ts"])))
         if not self.compute:
             self.missing.append({"what": "contributions", "why": "none are stored"})
             return None

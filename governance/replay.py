@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from governance.attribution import compute, logged_names, score_checks
+from governance.attribution import best_method, compute, logged_names, score_checks
 from governance.errors import NotFoundError, SourceError
 from governance.registration import find_model
 from governance.store import Snapshot
@@ -41,8 +41,7 @@ def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: M
         | {"score": pa.array([decision["score"]], pa.float64())}
     )
     row = row.append_column("score_digits", pa.array([decision["score_digits"]], pa.int64()))
-    method = "shap" if registered.background_sha256 and not registered.facts["categorical"] else "native"
-    found = compute(snapshot, registered, method, row)
+    found = compute(snapshot, registered, best_method(registered), row)
     error, tolerance = next(score_checks(registered, row, found))
     parts = [
         {"feature": name, "value": features[names[name]], "contribution": found.contributions.column(name)[0].as_py()}

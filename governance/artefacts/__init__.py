@@ -19,11 +19,13 @@ from governance.errors import MissingExtraError, NotFoundError, SourceError
 from governance.extensions import modules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
 
     from governance.artefacts._columns import Column, Matrix
+    from governance.artefacts._trees import Tree
 
 __all__ = [
     "Artefact",
@@ -97,6 +99,13 @@ class Model(Protocol):
 
     def as_compared(self, matrix: Matrix) -> Matrix:
         """The rows as the trees compare them with thresholds, for an explainer that reads the trees itself."""
+
+    def grown(self) -> Iterator[Tree]:
+        """The trees, for an explainer that reads them itself.
+
+        Raises:
+            SourceError: They do not simply add up to the margin.
+        """
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """Path-dependent contributions by the library itself, shape (n, columns + 1); the last column is the base."""

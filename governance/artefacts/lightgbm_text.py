@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from governance.artefacts import Artefact, Link, Model
 from governance.artefacts._columns import Column, Level
 from governance.artefacts._libraries import load
+from governance.artefacts._trees import Split, Tree
 from governance.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from governance.artefacts._columns import Matrix
 
@@ -36,6 +37,7 @@ LINKS: Mapping[str, Link] = {
 }
 # include/LightGBM/tree.h and meta.h: bits 2 and 3 of a split's decision_type, and what counts as zero.
 MISSING_IS_ZERO, ZERO_IS_MISSING = 0, 1
+MISSING_LEFT = 2  # bit 1 of decision_type: where a missing value goes
 ZERO_THRESHOLD = 1e-35
 ROWS_AT_ONCE = 20_000  # a matrix of contributions of 100 columns is then 16 MB
 
@@ -92,6 +94,7 @@ class LightGBMModel:
         self.columns = _columns(booster.feature_name(), text)
         self.has_categorical_splits = re.search(r"^num_cat=[1-9]", text, re.MULTILINE) is not None
         self.missing = _missing(text)
+        self._text = text
 
     def margins(self, matrix: Matrix) -> Matrix:
         """Raw margins, shape (n,)."""
@@ -124,6 +127,11 @@ class LightGBMModel:
             elif kinds == {ZERO_IS_MISSING}:
                 column[abs(column) <= ZERO_THRESHOLD] = np.nan
         return found
+
+    def grown(self) -> Iterator[Tree]:
+        """The trees of the text; its leaves hold the learning rate and, in the first tree, the base."""
+        for block in re.split(r"^Tree=\d+$", self._text, flags=re.MULTILINE)[1:]:
+            yield _tree(dict(line.split("=", 1) for line in block.partition("\n\n\n")[0].splitlines() if "=" in line))
 
     def _predict(self, matrix: Matrix, **options: bool) -> Matrix:
         import numpy as np  # noqa: PLC0415  (only children load numpy)
@@ -186,6 +194,27 @@ def _missing(text: str) -> dict[int, set[int]]:
         for feature, decision in zip(features_of_tree.split(), decisions_of_tree.split(), strict=True):
             found.setdefault(int(feature), set()).add(int(decision) >> 2 & 3)
     return found
+
+
+def _tree(fields: Mapping[str, str]) -> Tree:
+    """One tree of the text; a child below zero is ~place of a leaf, as in `Split`."""
+    leaves = [float(value) for value in fields["leaf_value"].split()]
+    if "split_feature" not in fields or not fields["split_feature"]:
+        return Tree((), leaves)
+    columns = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
+    rows = zip(*(fields[name].split() for name in columns), strict=True)
+    splits = [
+        Split(
+            int(feature),
+            float(threshold),
+            is_strict=False,
+            missing_left=bool(int(decision) & MISSING_LEFT),
+            left=int(left),
+            right=int(right),
+        )
+        for feature, threshold, decision, left, right in rows
+    ]
+    return Tree(splits, leaves)
 
 
 ARTEFACT = LightGBMText()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from governance.artefacts import Artefact, Link, Model, margin
 from governance.artefacts._columns import Column, Level
 from governance.artefacts._libraries import load
+from governance.artefacts._trees import Split, Tree
 from governance.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from governance.artefacts._columns import Matrix
 
@@ -35,6 +36,7 @@ LINKS: Mapping[str, Link] = {
     "reg:tweedie": "log",
     "survival:cox": "log",
 }
+NO_CHILD = -1
 ROWS_AT_ONCE = 20_000  # a matrix of contributions of 100 columns is then 16 MB
 
 
@@ -99,6 +101,7 @@ class XGBoostModel:
         best = learner.get("attributes", {}).get("best_iteration")
         self.iterations = (0, int(best) + 1 if best is not None and rounds else 0)  # (0, 0) means all
         self.trees = rounds[self.iterations[1]] if self.iterations[1] else len(model.get("trees", []))
+        self._trees = model.get("trees") if inner.get("name") == "gbtree" else None
         self.has_categorical_splits = any(tree.get("categories") for tree in model.get("trees", []))
         self.columns = _columns(learner, model, int(booster.num_features()))
         self.booster.feature_names = [column.name for column in self.columns]
@@ -118,6 +121,14 @@ class XGBoostModel:
     def as_compared(self, matrix: Matrix) -> Matrix:
         """The rows as the trees compare them: rounded to float32."""
         return matrix.astype("float32").astype("float64")
+
+    def grown(self) -> Iterator[Tree]:
+        """The trees up to the best iteration; dropped-out and linear boosters do not add up to the margin."""
+        if self._trees is None:
+            what = "the booster is not a plain sum of trees (dart, gblinear)"
+            raise SourceError(what, where=self.where, hint="use the method 'native'")
+        for tree in self._trees[: self.trees]:
+            yield _tree(tree)
 
     def _predict(self, matrix: Matrix, **options: bool) -> Matrix:
         import numpy as np  # noqa: PLC0415  (only children load numpy)
@@ -178,6 +189,35 @@ def _levels(encoding: Mapping[str, Any]) -> tuple[Level, ...] | None:
     if not content.isascii():
         return None
     return tuple(content[start:end].decode("ascii") for start, end in pairwise(encoding["offsets"])) or None
+
+
+def _tree(tree: Mapping[str, Any]) -> Tree:
+    """One tree of the file, its nodes parted into splits and leaves; a leaf's value stands in `split_conditions`."""
+    import numpy as np  # noqa: PLC0415  (only children load numpy)
+
+    left, right = tree["left_children"], tree["right_children"]
+    # Written as decimals of float32: read as float64, a row on the threshold would fall on its other side.
+    conditions = np.asarray(tree["split_conditions"], np.float32)
+    place_of: dict[int, int] = {}
+    leaves: list[float] = []
+    for node, child in enumerate(left):
+        if child == NO_CHILD:
+            place_of[node] = ~len(leaves)
+            leaves.append(float(conditions[node]))
+    inner = [node for node, child in enumerate(left) if child != NO_CHILD]
+    place_of |= {node: place for place, node in enumerate(inner)}
+    splits = [
+        Split(
+            int(tree["split_indices"][node]),
+            float(conditions[node]),
+            is_strict=True,
+            missing_left=bool(tree["default_left"][node]),
+            left=place_of[left[node]],
+            right=place_of[right[node]],
+        )
+        for node in inner
+    ]
+    return Tree(splits, leaves)
 
 
 ARTEFACT = XGBoostJSON()

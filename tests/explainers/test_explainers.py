@@ -72,12 +72,15 @@ def explain(
     return explainer(method).explain(path, explained, background, sha256=digest, background_sha256="b" * 64)
 
 
+@pytest.mark.parametrize("method", ["shap", "interventional"])
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_shap_equals_the_definition_with_every_row_of_the_background(name: str, tmp_path: Path) -> None:
+def test_contributions_equal_the_definition_with_every_row_of_the_background(
+    name: str, method: str, tmp_path: Path
+) -> None:
     """1,000 background rows (shap alone would take 100 of them), missing values among them, columns turned round."""
     model = MODELS[name]()
     order = tuple(reversed(FEATURES))
-    found = explain(model, "shap", tmp_path, table(EXPLAINED).select(order), table(BACKGROUND))
+    found = explain(model, method, tmp_path, table(EXPLAINED).select(order), table(BACKGROUND))
     assert np.abs(matrix(found) - interventional(model, EXPLAINED, BACKGROUND)).max() < 1e-6
     assert found.base_value == pytest.approx(model.margins(BACKGROUND).mean(), abs=1e-9)
     assert found.output_values == model.margins(EXPLAINED).tolist()
@@ -85,8 +88,8 @@ def test_shap_equals_the_definition_with_every_row_of_the_background(name: str, 
     assert np.abs(sums - model.margins(EXPLAINED)).max() < TOLERANCES[name]
     assert found.additivity_errors == pytest.approx(np.abs(sums - model.margins(EXPLAINED)), abs=1e-15)
     assert found.contributions.column("unused").to_pylist() == [0.0] * len(EXPLAINED)
-    assert (found.method, found.output_space, found.background_sha256) == ("shap", "margin", "b" * 64)
-    assert found.library.startswith("shap ")
+    assert (found.method, found.output_space, found.background_sha256) == (method, "margin", "b" * 64)
+    assert found.library.startswith("shap ") is (method == "shap")
     for row, logged in enumerate(model.scores(EXPLAINED)):
         assert reproduction(logged, None, found.base_value, matrix(found)[row], "logit", format=name).equal
 
@@ -108,11 +111,14 @@ def test_native_is_the_librarys_own(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["shap", "interventional"])
 @pytest.mark.parametrize("parameters", [{"whole": True}, {"zero_as_missing": True}, {"boosting": "dart"}])
-def test_shap_equals_the_definition_for_other_boosters(parameters: dict[str, str | bool], tmp_path: Path) -> None:
+def test_contributions_equal_the_definition_for_other_boosters(
+    parameters: dict[str, str | bool], method: str, tmp_path: Path
+) -> None:
     """Zeros and missing values mean other things to them than to shap."""
     model = lightgbm_model(**parameters)
-    found = explain(model, "shap", tmp_path, table(EXPLAINED), table(BACKGROUND[:50]))
+    found = explain(model, method, tmp_path, table(EXPLAINED), table(BACKGROUND[:50]))
     assert np.abs(matrix(found) - interventional(model, EXPLAINED, BACKGROUND[:50])).max() < 1e-6
 
 
@@ -165,6 +171,20 @@ def test_what_shap_would_get_wrong_is_refused(parameters: dict[str, str | float]
 
 
 @pytest.mark.slow
+def test_parallel_trees_simply_add_up(tmp_path: Path) -> None:
+    model = xgboost_model(num_parallel_tree=3, subsample=0.5)
+    found = explain(model, "interventional", tmp_path, table(EXPLAINED), table(BACKGROUND[:30]))
+    assert np.abs(matrix(found) - interventional(model, EXPLAINED, BACKGROUND[:30])).max() < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("booster", ["dart", "gblinear"])
+def test_boosters_that_are_no_sum_of_trees_are_not_counted_leaf_by_leaf(booster: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="plain sum of trees"):
+        explain(xgboost_model(booster=booster), "interventional", tmp_path, table(EXPLAINED), table(BACKGROUND[:30]))
+
+
+@pytest.mark.slow
 def test_a_linear_effect_goes_to_the_feature_that_has_it(tmp_path: Path, shared_data: Callable[[str], Path]) -> None:
     """The oracle's linear model, as near as steps come to it; the background's first two features move together."""
     import json
@@ -210,7 +230,7 @@ def test_a_changed_model_is_not_explained(tmp_path: Path) -> None:
 
 
 def test_methods_are_named_after_their_files() -> None:
-    assert set(methods()) == {"native", "shap"}
+    assert set(methods()) == {"interventional", "native", "shap"}
     assert all(found.method == name for name, found in methods().items())
     with pytest.raises(NotFoundError) as caught:
         explainer("shapp")
