@@ -1,0 +1,134 @@
+"""What holds for every source: it knows its own records and no other's, fills what it says, and nothing crashes it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from governance.batches import source_batches
+from governance.extensions import sources
+from governance.records import Record
+from governance.sources import REASONS
+from governance.tables import CANONICAL
+from tests.sources import (
+    test_bedrock,
+    test_databricks,
+    test_envoy_ai_gateway,
+    test_kong,
+    test_langfuse,
+    test_litellm,
+    test_litellm_spend,
+    test_mlflow,
+    test_opa,
+    test_openai_batch,
+    test_otlp,
+    test_portkey,
+)
+from tests.sources.reading import exact_of, filled, values_in
+from tests.sources.test_hostile_records import NUMBERS, SHAPES, TEXTS, fate_of, paths, replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# source -> records of it, recorded (beside this file) or made
+VALUES: dict[str, list[dict[str, Any]]] = {
+    "bedrock": test_bedrock.VALUES,
+    "databricks": test_databricks.VALUES,
+    "envoy-ai-gateway": test_envoy_ai_gateway.VALUES,
+    "kong": test_kong.VALUES,
+    "langfuse": [*test_langfuse.VALUES, test_langfuse.TRACE],
+    "litellm": [json.loads(test_litellm.RECORDED), test_litellm.MADE, test_litellm.MADE | test_litellm.FAILED],
+    "litellm-spend": [*map(test_litellm_spend.recorded, test_litellm_spend.VERSIONS), test_litellm_spend.MADE],
+    "mlflow": test_mlflow.VALUES,
+    "opa": test_opa.VALUES,
+    "openai-batch": [*test_openai_batch.VALUES, test_openai_batch.EXPIRED],
+    "otlp": [test_otlp.export_of(), test_otlp.evaluation_of()],
+    "portkey": test_portkey.VALUES,
+}
+# records that may not be copied here
+SHARED = [
+    ("bedrock", "bedrock/invocation_log_converse_pair.json"),
+    ("bedrock", "bedrock/invocation_log_stream_and_metadata_only.jsonl"),
+    ("databricks", "databricks/inference_table_payload.jsonl"),
+    ("mlflow", "mlflow/trace_schema_v2_response.json"),
+    ("opa", "opa/decision_log_console_llm_gateway.jsonl"),
+    ("openai-batch", "openai_batch/batch_output_docs_out_of_order.jsonl"),
+]
+# what no source reads: metadata of models and runs, evaluations, other trails
+FOREIGN = [
+    "agent_governance_toolkit/aml_audit_trail.json",
+    "agent_governance_toolkit/soc2_audit_trail.json",
+    "cyclonedx/valid-machine-learning-1.5.json",
+    "google_model_card/full.json",
+    "inspect_ai/log_formats.json",
+    "openlineage/example_full_event.json",
+    "openlineage/dbt_bigquery_successful_run.json",
+]
+# the sources whose tests of their own compare what they fill, and throw hostile values at them
+TESTED_ELSEWHERE = {"otlp", "litellm", "litellm-spend"}
+NEWER = sorted(sources().keys() - TESTED_ELSEWHERE)
+
+
+def known_as(value: dict[str, Any]) -> list[str]:
+    return [name for name, source in sources().items() if source.recognises(value)]
+
+
+def test_every_source_has_records_here() -> None:
+    assert VALUES.keys() == sources().keys()
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_each_record_is_recognised_by_its_own_source_only(name: str) -> None:
+    assert [known_as(exact_of(value)) for value in VALUES[name]] == [[name]] * len(VALUES[name])
+
+
+@pytest.mark.parametrize(("name", "path"), SHARED)
+def test_each_shared_record_is_recognised_by_its_own_source_only(
+    name: str, path: str, shared_data: Callable[[str], Path]
+) -> None:
+    found = [known_as(value) for value in values_in(shared_data(f"samples/{path}"))]
+    assert found == [[name]] * len(found) != []
+
+
+@pytest.mark.parametrize("path", FOREIGN)
+def test_what_is_no_request_log_is_recognised_by_none(path: str, shared_data: Callable[[str], Path]) -> None:
+    first = values_in(shared_data(f"samples/{path}"))[0]
+    assert known_as(first) == []
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_what_it_fills_is_what_it_says(name: str) -> None:
+    source = sources()[name]
+    assert filled(source, VALUES[name]) == set(source.fills)
+    assert len(source.fills) == len(set(source.fills))
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_its_rows_become_tables(name: str) -> None:
+    """Canonical columns only, the required ones all there, each value of its column's type."""
+    values = [exact_of(value) for value in VALUES[name]]
+    records = [Record(number, None, b"", value) for number, value in enumerate(values, 1)]
+    (batch,) = source_batches(records, sources()[name])
+    readable = sum(len(list(sources()[name].split(value))) for value in values)
+    assert batch.records == readable
+    assert batch.tables
+    assert batch.tables.keys() <= CANONICAL.keys()
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_no_value_crashes_it(name: str) -> None:
+    source = sources()[name]
+    fates: Counter[str] = Counter()
+    for value in map(exact_of, VALUES[name]):
+        for path in paths(value):
+            for hostile in (*NUMBERS, *TEXTS, *SHAPES):
+                changed = replaced(value, path, hostile)
+                source.recognises(changed)
+                for record in source.split(changed):
+                    fates[fate_of(source, record)] += 1
+    assert set(fates) <= {"read", *REASONS}
+    assert fates.total() > fates["read"] > fates.total() / 2
