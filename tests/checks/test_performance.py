@@ -23,7 +23,7 @@ from governance.checks._intervals import (
 from governance.checks.performance_classification import PerformanceClassification
 from governance.engines.duckdb import Engine
 from governance.statistics import newcombe, wilson
-from tests.checks.real_decisions import People, acs, compas
+from tests.checks.real_decisions import People, acs, compas, lay_out
 
 SharedData = Callable[[str], Path]
 
@@ -190,3 +190,86 @@ def test_fields_without_effect_are_mistakes(fields: dict[str, Any], message: str
         PerformanceClassification.model_validate(
             {"id": "a", "kind": "performance-classification", "outcome": "x"} | fields
         )
+
+
+class TestCalibration:
+    def test_bands_are_those_of_scikit_learn(self, employment: People) -> None:
+        """The curve itself, and the error as the mean distance weighted by records."""
+        import numpy as np
+        from sklearn.calibration import calibration_curve
+
+        one, _ = employment.found("performance-calibration", outcome="employed", max_ece=0.5)[()]
+        positive, score = employment.arrays("positive", "score")
+        observed, expected = calibration_curve(positive, score, n_bins=10)
+        sizes = np.histogram(score, bins=np.linspace(0, 1, 11))[0]
+        listed = one.counts["bands"]
+        assert [band["n"] for band in listed] == list(sizes)
+        assert [band["observed"] for band in listed] == pytest.approx(list(observed), rel=1e-10)
+        assert [band["expected"] for band in listed] == pytest.approx(list(expected), rel=1e-10)
+        assert one.value == pytest.approx(float(np.average(np.abs(observed - expected), weights=sizes)), rel=1e-9)
+
+    def test_floor_holds_for_a_perfectly_calibrated_score(self) -> None:
+        import numpy as np
+
+        from governance.checks._calibration import Band, ece_floor
+
+        generator = np.random.default_rng(3)
+        for sizes, means in (
+            ((40,), (0.3,)),
+            ((30, 30, 60), (0.1, 0.5, 0.8)),
+            ((50,) * 10, np.linspace(0.05, 0.95, 10)),
+        ):
+            bands = [Band(n, 0, p, n * p * (1 - p)) for n, p in zip(sizes, means, strict=True)]
+            hits = generator.binomial(sizes, means, (4000, len(sizes)))
+            errors = np.abs(hits - np.multiply(sizes, means)).sum(axis=1) / sum(sizes)
+            assert 0.01 <= float((errors > ece_floor(bands)).mean()) <= 0.06
+
+    def test_interval_covers_the_error_of_the_population(self) -> None:
+        import numpy as np
+
+        from governance.checks._calibration import Band, ece_interval
+
+        generator = np.random.default_rng(5)
+        sizes, means = np.array([60, 120, 90, 30]), np.array([0.1, 0.35, 0.6, 0.9])
+        for off in (0.0, 0.03, 0.1):
+            truth, covered = off, 0
+            for hits in generator.binomial(sizes, means + np.array([off, -off, off, -off]), (2000, 4)):
+                error = float(np.abs(hits - sizes * means).sum() / sizes.sum())
+                rows = zip(sizes, hits, means, strict=True)
+                low, high = ece_interval(
+                    error, [Band(int(n), int(k), float(p), float(n * p * (1 - p))) for n, k, p in rows]
+                )
+                assert low <= error <= high
+                covered += low <= truth <= high
+            assert covered / 2000 >= 0.93, off
+
+
+class TestRegression:
+    def test_errors_are_those_of_scikit_learn(self, shared_data: SharedData) -> None:
+        """The decile of a score as if it foretold the number of prior offences: any two numbers will do."""
+        from scipy import stats
+        from sklearn import metrics
+
+        with Engine() as engine:
+            people = lay_out(
+                engine,
+                "SELECT CAST(id AS VARCHAR) AS id, decile_score AS score, priors_count AS value_num, sex "
+                f"FROM read_csv('{shared_data('decisions/compas_two_years.csv.gz')}')",
+                ["sex"],
+                "priors",
+            )
+            for where, subject in (("true", ()), ("sex = 'Male'", ("Male",)), ("sex = 'Female'", ("Female",))):
+                score, truth = people.arrays("CAST(score AS DOUBLE)", "CAST(value_num AS DOUBLE)", where=where)
+                errors = {
+                    "mae": metrics.mean_absolute_error(truth, score),
+                    "rmse": metrics.root_mean_squared_error(truth, score),
+                    "bias": float((score - truth).mean()),
+                }
+                seen = {}
+                for metric, expected in errors.items():
+                    seen = people.found(
+                        "performance-regression", outcome="priors", metric=metric, max=9, by=[[], "sex"]
+                    )
+                    assert seen[subject][0].value == pytest.approx(expected, rel=1e-11)
+                ends = stats.t.interval(0.95, len(score) - 1, errors["bias"], stats.sem(score - truth))
+                assert seen[subject][0].interval == pytest.approx(ends, rel=1e-6)
