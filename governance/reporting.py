@@ -103,7 +103,8 @@ def report(
     snapshot = store.snapshot(as_of)
     span = span_of(window, timezone=workspace.timezone, fiscal_start_month=workspace.fiscal_year_start_month)
     _require_findings(snapshot, window)
-    given = _window_parameters(snapshot, span) | {"notebook": name, "template_sha256": hashlib.sha256(raw).hexdigest()}
+    digest = hashlib.sha256(raw).hexdigest()
+    given = _window_parameters(snapshot, span) | {"notebook": name, "template_sha256": digest}
     run = _run(template, given)
     failed = failures(run)
     files = _rendered(run, snapshot, span, now, pdf=pdf)
@@ -113,10 +114,8 @@ def report(
     with store.writing(workspace.key, now) as writer:
         for ending, content in files.items():
             _write(paths[ending], content)
-        staged = (
-            [] if snapshot.blob(given["template_sha256"]).exists() else [store.stage_blob(raw, {"blob": "notebook"})]
-        )
-        facts = _facts(name, window, snapshot, files, given["template_sha256"], complete=not failed)
+        staged = [] if snapshot.blob(digest).exists() else [store.stage_blob(raw, {"blob": "notebook"})]
+        facts = _facts(name, window, snapshot, files, digest, complete=not failed)
         entry = writer.commit("report", facts, staged, at=stamp(now))
     made = Report(paths["html"], paths.get("pdf"), paths["ipynb"], entry.number, snapshot.checkpoint.size, failed)
     if failed:
@@ -183,7 +182,7 @@ def _window_parameters(snapshot: Snapshot, span: Span) -> dict[str, str | int]:
 def _run(template: Path, given: Parameters) -> dict[str, Any]:
     """The executed notebook as plain JSON, without what differs from run to run."""
     try:
-        notebook = nbformat.read(template, as_version=4)
+        notebook = nbformat.read(template, as_version=4)  # type: ignore[no-untyped-call]
     except (ValueError, OSError) as error:
         raise GovernanceError(f"the notebook cannot be read ({error})", where=str(template)) from error
     parameters = chosen(declared(notebook, str(template)), given, str(template))

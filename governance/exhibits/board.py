@@ -1,4 +1,4 @@
-"""The board's page: twelve figures beside those of the window before, what failed, and which decisions are asked for."""
+"""The board's page: figures beside those of the window before, what failed, and which decisions are asked for."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FIGURES = (
 
 
 def page(period: Period) -> Section:
-    """Verdicts in three groups, twelve figures, the five worst findings, and what a board is asked to decide."""
+    """Verdicts in three groups, the figures, the five worst findings, and what a board is asked to decide."""
     if not period.judged:
         return group(nothing(f"No check has run on {period.span.window.name}."))
     return group(
@@ -127,7 +127,7 @@ def _spark(course: trends.Course, limit: float | None = None) -> Cell:
     return Spark(tuple(course[-400:]), limit) if len(known) > 1 else None
 
 
-NO_LIMIT = Missing("no policy sets one")
+NO_LIMIT = Missing("none set")
 
 
 def _systems(period: Period) -> tuple[Cell, ...]:
@@ -162,7 +162,7 @@ def _decisions(period: Period) -> tuple[Cell, ...]:
     return "Decisions", of, number(row["n"]), number(row["before"]), _spark(course), NO_LIMIT, None
 
 
-REGISTERED = "EXISTS (SELECT 1 FROM (SELECT unnest($models) AS named) m WHERE m.named = d.model || '@' || coalesce(d.model_version, ''))"
+REGISTERED = "list_contains($models, d.model || '@' || coalesce(d.model_version, ''))"
 
 
 def _registered(period: Period) -> tuple[Cell, ...]:
@@ -202,7 +202,6 @@ def _worst(period: Period) -> AnyBlock:
     columns = (
         Column("check"),
         Column("what was found, at its worst"),
-        Column("severity"),
         Column("owner"),
         Column("due", "date"),
         Column(period.span.previous.name),
@@ -218,7 +217,7 @@ def _issue(period: Period, own: list[Found]) -> tuple[Cell, ...]:
     more = f" ({plural(len(own) - 1, 'more subject')})" if len(own) > 1 else ""
     said = f"{first.about()}: {first.reason or first.verdict}{more}"
     due = min((one.due for one in own if one.due is not None), default=None)
-    return f"{first.policy}: {first.check}", said, first.severity, first.owner, due, recurrence(period, first)
+    return f"{first.policy}: {first.check}", said, first.owner, due, recurrence(period, first)
 
 
 def _asked(period: Period) -> Section:
@@ -238,11 +237,9 @@ def _answers(period: Period) -> list[tuple[Piece, ...]]:
     asked: list[tuple[Piece, ...]] = []
     for owner, listed in owners.items():
         due = min((one.due for own in listed for one in own if one.due is not None), default=None)
-        checks = ", ".join(own[0].check for own in listed)
+        checks = " and ".join(own[0].check for own in listed)
         by = f" by {due.isoformat()}" if due else ""
-        asked.append(
-            (Strong(owner), f": confirm the remedy of {checks}{by}, or have the failure excepted with an end date.")
-        )
+        asked.append((Strong(owner), f": the remedy of {checks}{by}, or an exception with an end date."))
     return asked
 
 
@@ -256,7 +253,8 @@ def _endings(period: Period) -> list[tuple[Piece, ...]]:
         for waiver in policies.document(period, one.sha256).get("waivers") or []:
             until = date.fromisoformat(str(waiver["until"]))
             if until <= (period.span.window.end + length).date():
-                why = f"renew or end the waiver of {waiver['check']} that {waiver['approved_by']} gave until {until.isoformat()}."
+                given = f"that {waiver['approved_by']} gave until {until.isoformat()}"
+                why = f"renew or end the waiver of {waiver['check']} {given}."
                 asked.append((Strong(one.owner), f": {why}"))
     return asked
 

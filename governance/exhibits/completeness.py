@@ -22,8 +22,8 @@ GAPS = "completeness-gaps"
 COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
 MOST_SOURCES = 6
 REQUEST_FIELDS = (
-    "model_served model_version prompt_version latency_us ttft_us input_tokens output_tokens cost_reported business_unit "
-    "user_id end_user_id trace_id cache_status fallbacks"
+    "model_served model_version prompt_version latency_us ttft_us input_tokens output_tokens cost_reported "
+    "business_unit user_id end_user_id trace_id cache_status fallbacks"
 ).split()
 DECISION_FIELDS = (
     "entity_id model_version favourable score threshold confidence deciding_stage rule_id business_unit".split()
@@ -84,8 +84,8 @@ def _sources(period: Period, files: Sequence[Entry]) -> Table:
     )
     rows = tuple(_source(name, own, reasons.get(name, {})) for name, own in sums.items())
     note = (
-        "Balance: records = stored + duplicates + quarantined + ignored; conflicts are among the stored. Files that reach "
-        "into this window are counted as a whole."
+        "Balance: records = stored + duplicates + quarantined + ignored; conflicts are among the stored. Files that "
+        "reach into this window are counted as a whole."
     )
     return Table("Records received by source", columns, rows, note)
 
@@ -144,7 +144,7 @@ def _flags(period: Period) -> Table | None:
 
 def fields(period: Period) -> Section:
     """Which fields the records carry: what is missing here cannot be judged further on."""
-    shown = [
+    shown: list[AnyBlock] = [
         block
         for block in (
             _presence(period, "requests", "start_ts", REQUEST_FIELDS),
@@ -160,8 +160,8 @@ def fields(period: Period) -> Section:
 
 def _presence(period: Period, table: str, time: str, names: Sequence[str]) -> Table | None:
     counts = ", ".join(f"count({name}) AS {name}" for name in names)
-    sql = f"SELECT source, count(*) AS n, {counts} FROM {table} WHERE {period.during(time)} GROUP BY 1 ORDER BY n DESC, source"
-    rows = period.rows("fields", sql)[:MOST_SOURCES]
+    where = f"WHERE {period.during(time)} GROUP BY source ORDER BY n DESC, source"
+    rows = period.rows("fields", f"SELECT source, count(*) AS n, {counts} FROM {table} {where}")[:MOST_SOURCES]
     if not rows:
         return None
     columns = (Column(f"field of {table}", "code"), *(Column(row["source"], "share") for row in rows))
@@ -215,7 +215,7 @@ def _timeline(period: Period, found: Iterable[Found]) -> Chart | None:
         own += [Span(max(start, window.start), min(end, window.end), "gap") for start, end, _ in _gaps(one)]
     if not lanes or not any(len(own) > 1 for own in lanes.values()):
         return None
-    note = "A gap is a silence longer than the policy allows; it is drawn wider than it lasted where that would not be seen."
+    note = "A gap is a silence longer than the policy allows, drawn wider than it lasted where it would not be seen."
     return charts.timeline(
         "When requests were logged", window.start, window.end, dict(list(lanes.items())[:20]), note=note
     )

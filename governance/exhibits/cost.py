@@ -101,8 +101,10 @@ def _models(period: Period) -> Table:
         f"SELECT coalesce(r.model_served, r.model_requested, 'not stated') AS model, {CURRENCY} AS currency, "
         f"count(*) FILTER ({now}) AS n, CAST(sum({COST}) FILTER ({now}) AS VARCHAR) AS spent, "
         f"sum(r.input_tokens) FILTER ({now}) AS tokens_in, sum(r.output_tokens) FILTER ({now}) AS tokens_out, "
-        f"CAST(avg({COST}) FILTER ({now}) AS DOUBLE) AS each, CAST(avg({COST}) FILTER (NOT {now}) AS DOUBLE) AS each_before "
-        f"FROM requests r WHERE {period.in_either('r.start_ts')} AND {COST} IS NOT NULL GROUP BY ALL ORDER BY model, currency",
+        f"CAST(avg({COST}) FILTER ({now}) AS DOUBLE) AS each, "
+        f"CAST(avg({COST}) FILTER (NOT {now}) AS DOUBLE) AS each_before "
+        f"FROM requests r WHERE {period.in_either('r.start_ts')} AND {COST} IS NOT NULL "
+        "GROUP BY ALL ORDER BY model, currency",
     )
     columns = (
         Column("model"),

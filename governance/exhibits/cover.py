@@ -9,6 +9,7 @@ from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, days, group
 
 TITLE = "AI governance report"
+LINE = "." * 24  # where a hand writes
 ROLES = ("Prepared by", "Reviewed by", "Approved by")
 
 
@@ -49,5 +50,5 @@ def _policies(period: Period) -> str:
 
 def _attestation() -> Table:
     columns = (Column("attestation"), Column("name"), Column("date"), Column("signature"))
-    rows = tuple((role, "", "", "") for role in ROLES)
+    rows = tuple((role, LINE, LINE, LINE) for role in ROLES)
     return Table("Attestation", columns, rows, "To be filled in by hand or by an electronic signature on the PDF.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from governance import charts
-from governance.blocks import Chart, Column, Section, Table
+from governance.blocks import Cell, Chart, Column, Section, Table
 from governance.exhibits.period import Period, Row
 from governance.exhibits.sentences import counted, group, nothing
 
@@ -22,7 +22,8 @@ def by_stage(period: Period) -> Section:
         f"SELECT model, model_version AS version, {STAGE} AS stage, coalesce(final_decision, decision) AS decision, "
         f"count(*) FILTER ({period.is_now('decision_ts')}) AS n, "
         f"count(*) FILTER (NOT {period.is_now('decision_ts')}) AS before "
-        f"FROM decisions d WHERE {period.in_either('decision_ts')} GROUP BY ALL ORDER BY model, version, stage, decision",
+        f"FROM decisions d WHERE {period.in_either('decision_ts')} "
+        "GROUP BY ALL ORDER BY model, version, stage, decision",
     )
     if not any(row["n"] for row in rows):
         return group(
@@ -101,5 +102,5 @@ def _weeks(mix: list[Row], step: str) -> Table:
         *(Column(name, "number", digits=0) for name in stages),
         Column("all", "number", digits=0),
     )
-    rows = tuple((week, *counts, sum(counts)) for week, counts in _by_week(mix).items())
-    return Table(f"Decisions by {step}", columns, rows)
+    rows: list[tuple[Cell, ...]] = [(week, *counts, sum(counts)) for week, counts in _by_week(mix).items()]
+    return Table(f"Decisions by {step}", columns, tuple(rows))

@@ -49,16 +49,17 @@ def _group(one: Found) -> str:
 
 
 def _chart(axis: Sequence[str], own: Sequence[Found]) -> Chart | None:
-    rows = [
-        Interval(_group(one), one.value, *(one.interval or (None, None)), "reference" if _is_reference(one) else "")
-        for one in own
-        if one.value is not None
-    ]
+    rows = [_interval(one) for one in own if one.value is not None]
     if not rows:
         return None
     bound = next((one.bound.value for one in own if one.bound is not None), None)
-    note = "Ratio of the favourable rates, with its 95 % interval (Katz and others, 1978). The reference group is 1 by definition."
+    note = "Ratio of the favourable rates, with its 95 % interval (Katz and others, 1978); the reference group is 1."
     return charts.intervals(f"Impact ratio by {_title(axis)}", rows[:40], limit=bound, note=note)
+
+
+def _interval(one: Found) -> Interval:
+    low, high = one.interval or (None, None)
+    return Interval(_group(one), one.value, low, high, "reference" if _is_reference(one) else "")
 
 
 def _is_reference(one: Found) -> bool:

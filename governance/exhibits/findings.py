@@ -46,14 +46,14 @@ def _table(period: Period, acute: list[Found]) -> Table:
         Column("severity"),
         Column("owner"),
         Column("due", "date"),
-        Column("age", "number", "days", digits=0),
-        Column("last window"),
+        Column("open for", "number", "days", digits=0),
+        Column(period.span.previous.name),
         Column("controls", "code"),
     )
     today = cut_off(period)
     rows = tuple(_row(period, one, today) for one in acute)
     judged = max(one.assessed for one in acute)
-    note = f"Judged at {at(judged)} UTC; age counts from the first run that found it, up to the cut-off of this report."
+    note = f"Judged at {at(judged)} UTC; the days count from then to the cut-off of this report."
     return Table(f"Open findings: {len(acute)}", columns, rows, note)
 
 

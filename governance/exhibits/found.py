@@ -16,7 +16,7 @@ ACUTE = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED)  # somebody must act
 WORST_FIRST = ("failed", "errored", "warned", "waived", "not_assessed", "passed")
 SEVERITIES = ("critical", "high", "medium", "low")
 CALENDAR_KEYS = ("hour", "day", "week", "month", "quarter", "year")
-_SIDES = {"min": "at least", "max": "at most", "worse_by": "at most", "share": "at least"}
+_SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥"}
 _UNITS = {"ms", "usd", "share"}  # a limit that names its unit is about figures in that unit
 _NO_BOUNDS = {"min_value", "max_value", "minimum_n"}  # arguments of expectations, and a count of records
 _MADE_FOR = {"drop": "max_drop", "lost": "worse_by"}  # end of a metric -> the limit that it is judged against
@@ -25,7 +25,7 @@ _MADE_FOR = {"drop": "max_drop", "lost": "worse_by"}  # end of a metric -> the l
 class Bound(NamedTuple):
     """The number that a figure must not cross."""
 
-    side: str  # "at least" or "at most"
+    side: str  # "≥" or "≤": exactly on the limit holds
     value: float
 
 
@@ -105,7 +105,7 @@ class Found:
         if self.value is None or self.bound is None:
             return 0.0
         distance = self.value - self.bound.value
-        signed = distance if self.bound.side == "at most" else -distance
+        signed = distance if self.bound.side == "≤" else -distance
         return signed / abs(self.bound.value) if self.bound.value else signed
 
     @property
@@ -133,7 +133,7 @@ class Found:
     def limits(self) -> str:
         """The limit in words."""
         if self.bound is not None:
-            return f"{self.bound.side} {measured(self.bound.value, self.unit)}"
+            return f"{self.bound.side}{display.THIN}{measured(self.bound.value, self.unit)}"
         shown = {
             name: value
             for name, value in self.limit.items()
@@ -168,6 +168,8 @@ def measured(value: float, unit: str) -> str:
             return display.money(value, "USD")
         case "ms" if abs(value) >= 10_000:  # noqa: PLR2004 - ten seconds, where milliseconds stop meaning anything
             return f"{display.number(value / 1000, 1)}{display.THIN}s"
+        case "minutes":
+            return f"{display.number(value)}{display.THIN}min"
         case "ratio" | "score" | "psi":
             return display.number(value, 3)
         case _:

@@ -80,7 +80,8 @@ def _weekly(period: Period) -> list[Row]:
         "latency",
         f"SELECT {period.calendar(period.step, 'r.start_ts')} AS part, {SYSTEM} AS system, "
         "quantile_cont(r.latency_us / 1000.0, 0.95) AS p95 "
-        f"FROM requests r WHERE {period.in_either('r.start_ts')} AND r.latency_us IS NOT NULL GROUP BY ALL ORDER BY part, system",
+        f"FROM requests r WHERE {period.in_either('r.start_ts')} AND r.latency_us IS NOT NULL "
+        "GROUP BY ALL ORDER BY part, system",
     )
 
 

@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from governance import __version__
-from governance.blocks import Column, Fact, Facts, Section, Table, Verbatim, section
+from governance.blocks import AnyBlock, Column, Fact, Facts, Section, Table, Verbatim, section
 from governance.exhibits import origins
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group
@@ -34,7 +34,12 @@ def page(period: Period, notebook: str = "", template_sha256: str = "") -> Secti
         notebook: Name of the notebook that `governance report` rendered.
         template_sha256: Digest of that notebook before it was run.
     """
-    blocks = [_facts(period, notebook, template_sha256), _checkpoint(period), _tables(period), _evidence(period)]
+    blocks: list[AnyBlock] = [
+        _facts(period, notebook, template_sha256),
+        _checkpoint(period),
+        _tables(period),
+        _evidence(period),
+    ]
     return group(*blocks, _statements(period), *origins.tables(period))
 
 

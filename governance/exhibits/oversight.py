@@ -41,7 +41,7 @@ def explanations(period: Period) -> Section:
     )
     names = ("due", "explained", "by_model", "by_rule", "by_person", "without", "not_additive", "other_score")
     rows = tuple((one.about(), *(one.counts.get(name) for name in names)) for one in found)
-    note = "Do not add up: base value and contributions are not the output; other score: they lead to another than was logged."
+    note = "Do not add up: base value and contributions are not the output. Other score: not the one that was logged."
     table = Table("Decisions that can be explained", columns, rows, note)
     return group(*of_findings(period, found), table, measured(found))
 

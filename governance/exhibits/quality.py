@@ -9,7 +9,7 @@ from governance.exhibits.sentences import counted, group, measured, no_checks, n
 from governance.exhibits.verdicts import of_findings
 
 KIND = "output-quality"
-VERSION = "coalesce(r.model_served, r.model_requested) || coalesce(' · ' || r.prompt_version, '')"
+MODEL = "coalesce(r.model_served, r.model_requested, 'not stated')"
 MOST_LINES = 6
 
 
@@ -17,13 +17,25 @@ def by_version(period: Period) -> Section:
     """Mean scores by week for each model and prompt version, and what was judged."""
     found = period.of_kind(KIND)
     blocks: list[AnyBlock] = []
+    version = _version(period)
     for score in _scores(period):
-        rows = _weekly(period, score)
-        blocks += [_chart(period, score, rows), _versions(period, score)]
+        rows = _weekly(period, score, version)
+        blocks += [_chart(period, score, rows), _versions(period, score, version)]
     if not blocks:
         blocks.append(nothing("No output of this window was assessed by a person, a user, code or a judge."))
     blocks += [*of_findings(period, found), measured(found)] if found else [no_checks(period, [KIND])]
     return group(*blocks, counted(period, "quality", "assessments joined to their requests, by time of the request"))
+
+
+def _version(period: Period) -> str:
+    """SQL of the version of an answer: its model, and its prompt where a model had several."""
+    rows = period.rows(
+        "quality",
+        f"SELECT {MODEL} AS model, count(DISTINCT r.prompt_version) AS n "
+        "FROM assessments a JOIN requests r USING (request_uid) "
+        f"WHERE {period.in_either('r.start_ts')} GROUP BY 1 HAVING count(DISTINCT r.prompt_version) > 1",
+    )
+    return f"{MODEL} || coalesce(', prompt ' || r.prompt_version, '')" if rows else MODEL
 
 
 def _scores(period: Period) -> list[str]:
@@ -35,10 +47,11 @@ def _scores(period: Period) -> list[str]:
     return [row["name"] for row in rows]
 
 
-def _weekly(period: Period, score: str) -> list[Row]:
+def _weekly(period: Period, score: str, version: str) -> list[Row]:
     return period.rows(
         "quality",
-        f"SELECT {period.calendar(period.step, 'r.start_ts')} AS week, {VERSION} AS version, avg(a.score) AS mean, count(*) AS n "
+        f"SELECT {period.calendar(period.step, 'r.start_ts')} AS week, {version} AS version, "
+        "avg(a.score) AS mean, count(*) AS n "
         "FROM assessments a JOIN requests r USING (request_uid) "
         f"WHERE a.name = $score AND a.score IS NOT NULL AND {period.in_either('r.start_ts')} "
         "GROUP BY ALL ORDER BY week, version",
@@ -64,10 +77,10 @@ def _chart(period: Period, score: str, rows: list[Row]) -> Chart:
 FEWEST = 5  # chosen here: a mean of fewer says more about chance than about the version
 
 
-def _versions(period: Period, score: str) -> Table:
+def _versions(period: Period, score: str, version: str) -> Table:
     rows = period.rows(
         "quality",
-        f"SELECT {VERSION} AS version, "
+        f"SELECT {version} AS version, "
         f"avg(a.score) FILTER ({period.is_now('r.start_ts')}) AS mean, "
         f"count(*) FILTER ({period.is_now('r.start_ts')}) AS n, min(r.start_ts) AS first, "
         f"avg(a.score) FILTER (NOT {period.is_now('r.start_ts')}) AS mean_before "
@@ -76,7 +89,7 @@ def _versions(period: Period, score: str) -> Table:
         score=score,
     )
     columns = (
-        Column("model and prompt version"),
+        Column("version"),
         Column("assessed", "number", digits=0),
         Column(f"mean {score}", "number", digits=3),
         Column(period.span.previous.name, "number", digits=3),

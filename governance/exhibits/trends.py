@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from governance.engines.duckdb import identifier
 from governance.exhibits.drift import name, part
@@ -13,7 +14,8 @@ from governance.exhibits.oversight import REVIEWED
 from governance.exhibits.period import Period
 from governance.tables import DECISIONS, REQUESTS
 
-Course = tuple[float | None, ...]
+Course: TypeAlias = tuple[float | None, ...]
+Bound: TypeAlias = Mapping[str, str | float]
 FEWEST = 10  # chosen here: points of fewer records are gaps
 
 
@@ -23,17 +25,18 @@ def of_finding(period: Period, one: Found) -> Course:
     return drawn(period, one) if drawn is not None else _stored(period, one)
 
 
-def of_count(period: Period, table: str, time: str, figure: str, where: str = "true", **bound: str | float) -> Course:
-    """An aggregate of the rows of a relation for each part of the calendar; parts of few records are gaps."""
-    return _course(period, period.step, table, time, figure, where, **bound)
+def of_count(period: Period, table: str, time: str, figure: str) -> Course:
+    """An aggregate of the rows of a relation for each part of the calendar."""
+    return _course(period, period.step, table, time, figure, "true", 1, {})
 
 
 def _course(
-    period: Period, step: str, table: str, time: str, figure: str, where: str, least: int = 1, **bound: str | float
+    period: Period, step: str, table: str, time: str, figure: str, where: str, least: int, bound: Bound
 ) -> Course:
     rows = period.rows(
         "board",
-        f"SELECT {period.calendar(step, time)} AS part, CASE WHEN count(*) >= {least} THEN CAST({figure} AS DOUBLE) END AS value "
+        f"SELECT {period.calendar(step, time)} AS part, "
+        f"CASE WHEN count(*) >= {least} THEN CAST({figure} AS DOUBLE) END AS value "
         f"FROM {table} WHERE {period.in_either(time)} AND {where} GROUP BY 1 ORDER BY 1",
         **bound,
     )
@@ -65,9 +68,7 @@ def _of_requests(period: Period, one: Found, figure: str, where: str, step: str 
     if found is None:
         return _stored(period, one)
     test, bound = found
-    return _course(
-        period, step or period.step, "requests r", "r.start_ts", figure, f"{where} AND {test}", least, **bound
-    )
+    return _course(period, step or period.step, "requests r", "r.start_ts", figure, f"{where} AND {test}", least, bound)
 
 
 def _latency(period: Period, one: Found) -> Course:
@@ -96,7 +97,7 @@ def _quality(period: Period, one: Found) -> Course:
     test, bound = found
     joined = "requests r JOIN assessments a ON a.request_uid = r.request_uid AND a.name = $score"
     where = f"a.score IS NOT NULL AND {test}"
-    return _course(period, period.step, joined, "r.start_ts", "avg(a.score)", where, FEWEST, score=score, **bound)
+    return _course(period, period.step, joined, "r.start_ts", "avg(a.score)", where, FEWEST, {"score": score, **bound})
 
 
 def _reviewed(period: Period, one: Found) -> Course:
@@ -105,7 +106,7 @@ def _reviewed(period: Period, one: Found) -> Course:
         return _stored(period, one)
     figure = f"avg(CASE WHEN {REVIEWED} THEN 1.0 ELSE 0.0 END)"
     return _course(
-        period, period.step, "decisions d", "d.decision_ts", figure, "d.confidence < $below", FEWEST, below=below
+        period, period.step, "decisions d", "d.decision_ts", figure, "d.confidence < $below", FEWEST, {"below": below}
     )
 
 
@@ -121,7 +122,7 @@ def _fairness(period: Period, one: Found) -> Course:
     figure = f"{rate.format(own[0])} / nullif({rate.format(against)}, 0)"
     bound = own[1] | {name.replace("subject_", "reference_"): value for name, value in other[1].items()}
     joined = "decisions d JOIN subjects s ON s.decision_id = d.decision_id"
-    return _course(period, "month", joined, "d.decision_ts", figure, "d.favourable IS NOT NULL", FEWEST, **bound)
+    return _course(period, "month", joined, "d.decision_ts", figure, "d.favourable IS NOT NULL", FEWEST, bound)
 
 
 def _stored(period: Period, one: Found) -> Course:

@@ -44,7 +44,7 @@ def _row(one: Found, was: Found | None) -> tuple[Cell, ...]:
 
 
 def _stable(one: Found) -> tuple[object, ...]:
-    """What tells findings of a check apart in any window: metric and subject (a month of this one is not in the last)."""
+    """What tells findings of a check apart in any window: metric and subject."""
     return one.metric, *sorted((name, str(value)) for name, value in one.subject.items())
 
 

@@ -99,7 +99,7 @@ def rules(document: Document) -> list[AnyBlock]:
         blocks.append(Table("Policies in force at that time", columns, rows))
     other = [finding for finding in document["findings"] if finding["verdict"] != "passed"]
     if document["findings"]:
-        columns = (
+        heads = (
             Column("check"),
             Column("subject"),
             Column("verdict", "verdict"),
@@ -113,7 +113,7 @@ def rules(document: Document) -> list[AnyBlock]:
         )
         passed = len(document["findings"]) - len(other)
         note = f"{passed} more passed. " + ("The worst are shown." if len(lines) > MOST_FINDINGS else "")
-        blocks.append(Table("Findings that this record belongs to", columns, lines[:MOST_FINDINGS], note.strip()))
+        blocks.append(Table("Findings that this record belongs to", heads, lines[:MOST_FINDINGS], note.strip()))
     return [section("Rules", *blocks)] if blocks else []
 
 

@@ -8,30 +8,25 @@ from __future__ import annotations
 
 import atexit
 import os
-import re
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from governance.blocks import Column, Facts, Table, facts
-from governance.display import number, visible
+from governance.blocks import Facts, facts
+from governance.blocks.facts import Value
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import GovernanceError, NotFoundError, nearest
 from governance.exhibits.period import Period, Span, span_of
+from governance.exploration.rows import Rows
 from governance.findings import Window, parse_window, stamp
 from governance.store import Snapshot, Store
 from governance.tables import CANONICAL
 from governance.workspace import SETTINGS_FILE, Workspace, find_workspace
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
+    from governance.exploration.explained import Explained
 
-SHOWN_ROWS, SHOWN_COLUMNS = 5, 10  # chosen here: what fits a notebook without scrolling
-_WITH = re.compile(r"\s*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
 _open: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
@@ -40,107 +35,6 @@ def _close() -> None:
     """Frees the engines: DuckDB 2.0 prints a long complaint about connections that outlive the interpreter."""
     for engine in list(_open):
         engine.close()
-
-
-class Rows:
-    """Rows of a store, not yet read: a statement that other statements can stand on.
-
-    Args:
-        engine: Where it runs.
-        statement: One SELECT.
-        what: What a row is called.
-    """
-
-    def __init__(self, engine: Engine, statement: str, what: str = "rows") -> None:
-        self._engine = engine
-        self.statement = statement
-        self._what = what
-
-    def sql(self, query: str) -> Rows:
-        """Rows of a query in which `this` stands for these rows: `d.sql("select count(*) from this")`."""
-        own = f"this AS NOT MATERIALIZED ({self.statement})"
-        begin = _WITH.match(query)
-        if begin is None:
-            return Rows(self._engine, f"WITH {own} {query}")
-        recursive = begin[1] or ""
-        return Rows(self._engine, f"WITH {recursive}{own}, {query[begin.end() :]}")
-
-    def where(self, predicate: str) -> Rows:
-        """The rows for which a SQL predicate holds: `d.where("decision = 'refused'")`."""
-        return Rows(self._engine, f"SELECT * FROM ({self.statement}) WHERE {predicate}", self._what)
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """Column -> SQL type."""
-        return self._engine.columns(f"({self.statement})")
-
-    def arrow(self) -> pa.Table:
-        """All rows as an Arrow table."""
-        return self._engine.arrow(self.statement)
-
-    def df(self) -> pd.DataFrame:
-        """All rows as a pandas frame; times stay in UTC, money stays exact (`Decimal`)."""
-        import pandas as pd  # noqa: F401, PLC0415 - Arrow needs it, and says so less clearly
-
-        return self.arrow().to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """What polars, pyarrow and pandas take a table by."""
-        return self.arrow().__arrow_c_stream__(requested_schema)
-
-    def __len__(self) -> int:
-        return int(self._engine.value(f"SELECT count(*) FROM ({self.statement})"))
-
-    def _head(self) -> Table:
-        names = list(self.columns)
-        rows = self._engine.records(f"SELECT * FROM ({self.statement}) LIMIT {SHOWN_ROWS}")
-        filled = [name for name in names if not rows or any(row[name] is not None for row in rows)]
-        drawn = filled[:SHOWN_COLUMNS]
-        rest = len(names) - len(drawn)
-        cells = tuple(tuple(None if row[name] is None else _text(row[name]) for name in drawn) for row in rows)
-        note = f"{rest} more columns: .columns names them" if rest else ""
-        caption = f"{number(len(self), 0)} {self._what}" + (f", the first {len(rows)}" if rows else "")
-        return Table(caption, tuple(Column(name) for name in drawn), cells, note)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        """Five rows, escaped, for a notebook."""
-        bundle = dict(self._head()._repr_mimebundle_(include, exclude))
-        return {name: bundle[name] for name in ("text/html", "text/plain")}
-
-    def _repr_html_(self) -> str:
-        return str(self._repr_mimebundle_()["text/html"])
-
-    def __repr__(self) -> str:
-        return self._head().plain()
-
-
-def _text(value: object) -> str:
-    return visible(value if isinstance(value, str) else str(value))[:120]
-
-
-@dataclass(frozen=True)
-class Explained:
-    """One or more explained decisions of a request.
-
-    Attributes:
-        documents: The JSON of `explain`, one for each decision.
-    """
-
-    documents: tuple[Mapping[str, Any], ...]
-
-    @property
-    def document(self) -> Mapping[str, Any]:
-        """The first one."""
-        return self.documents[0]
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from governance import explanation_pages  # noqa: PLC0415 - only who shows one needs it
-
-        group = explanation_pages.group(self.documents, "engineer")
-        return dict(group._repr_mimebundle_(include, exclude))
-
-    def _repr_html_(self) -> str:
-        return str(self._repr_mimebundle_()["text/html"])
 
 
 class View(Period):
@@ -250,6 +144,7 @@ class View(Period):
             LedgerError: A file is not the one that the ledger names.
         """
         from governance.explanation import explain  # noqa: PLC0415 - only who asks for one needs it
+        from governance.exploration.explained import Explained  # noqa: PLC0415 - as below
         from governance.spool import note_reading  # noqa: PLC0415
 
         found = explain(self.snapshot.root, wanted or self._example(), as_of=self.snapshot.checkpoint.size)
@@ -274,7 +169,7 @@ class View(Period):
     def _tables(self) -> Facts:
         rows = {name: sum(segment.rows for segment in own) for name, own in sorted(self.snapshot.segments.items())}
         tables = {name: count for name, count in rows.items() if name in CANONICAL}
-        head = {"store": str(self.snapshot.root), "ledger entries": self.snapshot.checkpoint.size}
+        head: dict[str, Value] = {"store": str(self.snapshot.root), "ledger entries": self.snapshot.checkpoint.size}
         if self._span is not None:
             head["window"] = self._span.window.name
         return facts(head | tables, title="Rows by table, as stored")
