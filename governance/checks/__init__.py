@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,13 @@ class Check(BaseModel, ABC):
             return tuple((axis,) if isinstance(axis, str) else axis for axis in value)
         return value
 
+    @field_validator("by")
+    @classmethod
+    def _each_axis_once(cls, value: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        if not all(value):
+            raise ValueError("an axis names no column")
+        return tuple(dict.fromkeys(value))  # a repeated axis would be two findings with one subject
+
     @property
     def axes(self) -> tuple[tuple[str, ...], ...]:
         """The axes that are measured; one empty axis where none is named."""
@@ -136,8 +144,9 @@ class Check(BaseModel, ABC):
     @classmethod
     def method(cls) -> str:
         """Fingerprint of the way in which the kind measures and judges: it changes when the code does."""
-        source = inspect.getsource(cls)
-        return f"{cls.__module__.rsplit('.', 1)[-1].replace('_', '-')}:{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+        source = inspect.getsource(sys.modules[cls.__module__])  # with the SQL and arithmetic beside the class
+        kind = cls.__module__.rsplit(".", 1)[-1].replace("_", "-")
+        return f"{kind}:{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
     @classmethod
     def manual(cls) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from governance.checks import Check
 from governance.extensions import checks
@@ -137,3 +138,26 @@ def example(check: type[Check]) -> list[dict[str, Any]]:
         taken.append(line)
     found: list[dict[str, Any]] = yaml.safe_load(textwrap.dedent("\n".join(taken)))
     return found
+
+
+class TestAxes:
+    def test_an_axis_that_is_named_twice_is_measured_once(self) -> None:
+        check = checks()["latency-slo"].model_validate(
+            {"id": "x", "kind": "latency-slo", "max_ms": 1, "share": 1, "by": ["model", ["model"], ["model", "team"]]}
+        )
+        assert check.axes == (("model",), ("model", "team"))
+        assert check.dimensions == ("model", "team")
+
+    def test_an_axis_without_a_column_is_a_mistake(self) -> None:
+        with pytest.raises(ValidationError, match="an axis names no column"):
+            checks()["fairness-impact-ratio"].model_validate({"id": "x", "kind": "fairness-impact-ratio", "by": [[]]})
+
+
+def test_fingerprint_is_of_the_whole_file_of_a_kind() -> None:
+    import inspect
+    from hashlib import sha256
+
+    from governance.checks import latency_slo
+
+    digest = sha256(inspect.getsource(latency_slo).encode()).hexdigest()
+    assert latency_slo.LatencySlo.method() == f"latency-slo:{digest[:16]}"
