@@ -96,6 +96,11 @@ def test_the_changelog_has_an_unreleased_section() -> None:
     assert "## [Unreleased]" in lines
 
 
+def test_each_benchmark_is_described() -> None:
+    text = (REPOSITORY / "bench" / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in (REPOSITORY / "bench").glob("*.py") if f"`{path.name}`" not in text] == []
+
+
 def imports(path: Path) -> set[str]:
     """Top-level names that a file imports anywhere when it runs (not those for type checkers alone)."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
