@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
 UNITS_US = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001, "min": 60_000_000}
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_ns": 0.001}
+
+_WHOLE = re.compile(r"^(-?\d+)\.0+$")
 
 # Filled in by ingestion, never by a mapping
 _INTERNAL = frozenset(
@@ -54,10 +59,36 @@ class ColumnRule(_Model):
     format: str | None = None
     timezone: str | None = None
     unit: str | None = None
-    scale: float | None = None
-    map: dict[str, bool | int | float | str | None] | None = None
+    scale: float | None = Field(default=None, allow_inf_nan=False)
+    map: dict[str, bool | int | float | str | None] | None = Field(default=None, min_length=1)
     default: bool | int | float | str | None = None
-    bands: tuple[float, ...] | None = None
+    bands: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = Field(default=None, min_length=1)
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _canonical_keys(cls, value: Any) -> Any:
+        """Keys as values are compared: 1, 1.0 and "1" are `1`, True is `true`."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            _WHOLE.sub(r"\1", key.lower() if key.lower() in ("true", "false") else key): v for key, v in value.items()
+        }
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError(f"no time zone is called '{value}'; use a name such as Europe/Berlin")
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value != "iso" and value not in EPOCHS and "%" not in value:
+            raise ValueError(
+                f"no format is called '{value}'; use iso, {', '.join(EPOCHS)} or a pattern such as %d.%m.%Y"
+            )
+        return value
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnRule:
@@ -110,7 +141,7 @@ class Mapping(_Model):
     source: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")
     table: str = "requests"
     columns: dict[str, ColumnRule] = Field(min_length=1)
-    features: tuple[str, ...] | str = ()
+    features: tuple[str, ...] | Literal["*"] = ()
     subjects: dict[str, ColumnRule] = Field(default_factory=dict)
     outcomes: tuple[OutcomeRule, ...] = ()
     null_values: tuple[str, ...] = ("",)
@@ -183,11 +214,25 @@ def _unknown_columns(document: yamltext.Document) -> Iterator[Mistake]:
             yield Mistake(document.at(("columns", name)), f"no canonical column is called '{name}'", hint)
     if isinstance(columns, dict):
         yield from _missing_columns(document, str(table), columns)
+        yield from _bad_times(document, str(table), columns)
     subjects = value.get("subjects")
     for name in subjects if isinstance(subjects, dict) else ():
         if CANONICAL["subjects"].column(name) or not name.isidentifier():
             what = f"a protected attribute cannot be called '{name}'"
             yield Mistake(document.at(("subjects", name)), what, "use a word such as sex or age_band")
+
+
+def _bad_times(document: yamltext.Document, table: str, columns: dict[str, Any]) -> Iterator[Mistake]:
+    """Constant times that are none."""
+    for name, rule in columns.items():
+        constant = rule.get("constant") if isinstance(rule, dict) and "format" not in rule else None
+        if constant is None or not is_time(name, table):
+            continue
+        try:
+            datetime.fromisoformat(str(constant))
+        except ValueError:
+            at = document.at(("columns", name, "constant"))
+            yield Mistake(at, f"'{constant}' is no time", "write it as 2026-07-01T00:00:00Z")
 
 
 def _missing_columns(document: yamltext.Document, table: str, columns: dict[str, Any]) -> Iterator[Mistake]:

@@ -13,94 +13,17 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
 from governance import yamltext
 from governance.catalogue import control_ids
 from governance.checks import Check
-from governance.errors import GovernanceError, Mistake, NotFoundError, PolicyError, nearest
+from governance.errors import Mistake, NotFoundError, PolicyError, nearest
 from governance.extensions import checks
-from governance.findings import Subject
 from governance.mapping import validation_mistakes
+from governance.policy_language import Head, language
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Approval(_Model):
-    """Who approved a version, and when."""
-
-    by: str
-    on: date
-
-
-class InForce(_Model):
-    """Days on which a version applies; `to` is the first day on which it no longer does."""
-
-    from_: date = Field(alias="from")
-    to: date | None = None
-
-
-class Waiver(_Model):
-    """A failure that a named person excepts until a date."""
-
-    check: str
-    subject: dict[str, str] = Field(default_factory=dict)
-    reason: str = Field(min_length=1)
-    requested_by: str
-    approved_by: str
-    until: date
-
-    @model_validator(mode="after")
-    def _four_eyes(self) -> Waiver:
-        if self.requested_by.strip().lower() == self.approved_by.strip().lower():
-            raise ValueError("the one who asks for a waiver cannot approve it")
-        return self
-
-    def covers(self, check: str, subject: Subject, day: date) -> bool:
-        """Whether it excepts that subject of that check on that day."""
-        own = dict(subject)
-        return check == self.check and day <= self.until and all(own.get(k) == v for k, v in self.subject.items())
-
-
-def _texts(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-class AppliesTo(_Model):
-    """Which records a policy is about; each a glob or a list of them, case-sensitive."""
-
-    model: tuple[str, ...] = ()
-    operation: tuple[str, ...] = ()
-    business_unit: tuple[str, ...] = ()
-    environment: tuple[str, ...] = ()
-    where: str | None = None
-
-    @field_validator("model", "operation", "business_unit", "environment", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return _texts(value)
-
-
-class _Head(_Model):
-    """A policy without its checks, which are validated each by its own kind."""
-
-    policy: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    version: int | str
-    owner: str
-    title: str | None = None
-    approved: Approval | None = None
-    in_force: InForce
-    applies_to: AppliesTo = Field(default_factory=AppliesTo)
-    favourable: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    checks: list[Any] = Field(min_length=1)
-    waivers: tuple[Waiver, ...] = ()
-
-    @field_validator("favourable", mode="before")
-    @classmethod
-    def _favourable(cls, value: Any) -> Any:
-        return {name: _texts(found) for name, found in value.items()} if isinstance(value, dict) else value
+__all__ = ["Policy", "due_date", "find_policies", "language", "read_policies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +41,7 @@ class Policy:
     path: Path
     raw: bytes
     sha256: str
-    head: _Head
+    head: Head
     checks: tuple[Check, ...]
 
     @property
@@ -183,13 +106,14 @@ def _read(path: Path) -> Policy:
     mistakes: list[Mistake] = []
     head = None
     try:
-        head = _Head.model_validate(value)
+        head = Head.model_validate(value)
     except ValidationError as error:
-        mistakes += validation_mistakes(error, document, _Head)
+        mistakes += validation_mistakes(error, document, Head)
     listed = value.get("checks")
     read = list(_checks(listed if isinstance(listed, list) else [], document, mistakes))
     if head is not None:
         mistakes += _waiver_mistakes(head, read, document)
+    mistakes += _where_mistakes(value, document)
     if mistakes or head is None:
         raise PolicyError(sorted(mistakes, key=lambda mistake: _line(mistake.where)))
     return Policy(path, raw, hashlib.sha256(raw).hexdigest(), head, tuple(read))
@@ -235,7 +159,25 @@ def _check_mistakes(
             yield Mistake(document.at((*at, "controls", place)), f"no control is called '{control}'", hint)
 
 
-def _waiver_mistakes(head: _Head, read: Iterable[Check], document: yamltext.Document) -> Iterator[Mistake]:
+def _where_mistakes(value: dict[str, Any], document: yamltext.Document) -> Iterator[Mistake]:
+    """Predicates that do more than read columns."""
+    listed = value.get("checks")
+    owners: list[tuple[tuple[str | int, ...], Any]] = [(("applies_to",), value.get("applies_to"))]
+    owners += [(("checks", place), item) for place, item in enumerate(listed if isinstance(listed, list) else [])]
+    found = [((*path, "where"), own["where"]) for path, own in owners if isinstance(own, dict) and "where" in own]
+    if not found:
+        return
+    from governance.engines.duckdb import Engine  # noqa: PLC0415 - most policies have no predicate to parse
+    from governance.engines.gate import refusal  # noqa: PLC0415
+
+    with Engine() as engine:
+        for path, text in found:
+            if isinstance(text, str) and (refused := refusal(engine, text)):
+                hint = "a predicate compares columns, such as region = 'EU' AND latency_us > 1000"
+                yield Mistake(document.at(path), f"the predicate is refused: {refused}", hint)
+
+
+def _waiver_mistakes(head: Head, read: Iterable[Check], document: yamltext.Document) -> Iterator[Mistake]:
     ids = [check.id for check in read]
     for place, waiver in enumerate(head.waivers):
         if waiver.check not in ids:
@@ -297,26 +239,3 @@ def find_policies(folder: Path, named: Sequence[str]) -> list[Policy]:
 def due_date(check: Check, judged: datetime) -> date:
     """The day by which a failure must be answered."""
     return (judged + timedelta(days=check.due_days)).date()
-
-
-def require(found: Sequence[Policy]) -> None:
-    """Refuses an empty set of policies."""
-    if not found:
-        raise GovernanceError("there are no policies to check", hint="write one, or copy a shipped one into policies/")
-
-
-def language() -> dict[str, Any]:
-    """JSON Schema of the policy language, with every kind of check."""
-    head = _Head.model_json_schema()
-    definitions = head.setdefault("$defs", {})
-    for kind, check in checks().items():
-        own = check.model_json_schema()
-        definitions.update(own.pop("$defs", {}))
-        own["properties"]["kind"] = {"const": kind}
-        own["description"] = check.manual()
-        own["title"] = kind
-        definitions[f"check-{kind}"] = own
-    head["properties"]["checks"]["items"] = {"oneOf": [{"$ref": f"#/$defs/check-{kind}"} for kind in checks()]}
-    head["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    head["title"] = "Governance policy"
-    return head

@@ -140,12 +140,13 @@ class Staging:
         for name, rows in self._kept.items():
             if CANONICAL[name].column("request_uid") is not None and name not in (*SIDE_TABLES, *PER_MODEL):
                 self.engine.register(f"stored_{name}", rows)
-                days.append(f"SELECT request_uid, {CANONICAL[name].time} AS moment FROM stored_{name}")
+                days.append(
+                    f"SELECT request_uid, CAST(CAST({CANONICAL[name].time} AS DATE) AS VARCHAR) AS day FROM stored_{name}"
+                )
         rows = self.engine.arrow(
-            "SELECT DISTINCT u.id, r.request_uid, strftime(d.earliest, '%Y-%m-%d') AS day, "
-            "strftime(d.latest, '%Y-%m-%d') AS last_day FROM stored_requests r, "
+            "SELECT DISTINCT u.id, r.request_uid, d.earliest AS day, d.latest AS last_day FROM stored_requests r, "
             "unnest([request_id, client_request_id, response_id, trace_id]) u(id) JOIN "
-            "(SELECT request_uid, min(moment) AS earliest, max(moment) AS latest "
+            "(SELECT request_uid, min(day) AS earliest, max(day) AS latest "
             f"FROM ({' UNION ALL '.join(days)}) GROUP BY ALL) d ON d.request_uid = r.request_uid "
             "WHERE u.id IS NOT NULL ORDER BY 1, 2, 3, 4"
         )

@@ -9,7 +9,7 @@ import json
 import logging
 from contextlib import suppress
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
@@ -50,7 +50,7 @@ class Engine:
         self.connection = duckdb.connect(":memory:", config=config)
         self.connection.execute("SET TimeZone = 'UTC'")
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,9 +62,10 @@ class Engine:
             self.connection.close()
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Runs one statement with named parameters (`$name`) and returns all rows; parameters it does not name are left out.
+        """Runs one statement with named parameters (`$name`) and returns all rows.
 
-        Everything is fetched at once: DuckDB 2.0 refuses other work on a connection with an unfinished result.
+        Parameters that it does not name are left out. Everything is fetched at once: DuckDB 2.0 refuses other work on a
+        connection with an unfinished result.
 
         Raises:
             EngineError: The statement cannot be run.

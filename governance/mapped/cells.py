@@ -90,11 +90,10 @@ def _misfits(rule: CellRule) -> list[str]:
     if rule.required:
         why = literal(f"missing_value: {rule.shown} is missing")
         found.append(f"CASE WHEN {made} IS NULL AND ({rule.text} IS NULL OR {_null_is_meant(rule)}) THEN {why} END")
-    if rule.rule.column is not None:
-        found.append(
-            f"CASE WHEN {rule.text} IS NOT NULL AND {made} IS NULL AND NOT {_null_is_meant(rule)} THEN {_reason(rule)} "
-            f"|| {literal(f': {rule.shown} is ')} || '''' || left({rule.text}, 60) || '''' END"
-        )
+    found.append(
+        f"CASE WHEN {rule.text} IS NOT NULL AND {made} IS NULL AND NOT {_null_is_meant(rule)} THEN {_reason(rule)} "
+        f"|| {literal(f': {rule.shown} is ')} ||  || left({rule.text}, 60) ||  END"
+    )
     if rule.name.startswith("o") and rule.name.endswith("_known"):
         of = identifier(rule.name.replace("_known", "_value"))
         why = literal(f"missing_value: {rule.shown} is missing")

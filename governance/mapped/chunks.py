@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from governance.records import LogFile, Record, parquet_tables, records, text_of
 from governance.records.streams import CutShortError
 
 _RAW = "mapped_raw"
+_AS_IS = (str, type(None))
+_NUMBERS = (Decimal, int)  # not bool, which is of another type
 
 
 class Origin(NamedTuple):
@@ -151,7 +154,7 @@ def _texts(values: list[dict[str, Any]], name: str) -> list[str | None]:
     found = [value.get(name) for value in values]
     if "." in name and None in found:
         found = [_inside(value, name) if cell is None else cell for cell, value in zip(found, values, strict=True)]
-    return [cell if cell is None or type(cell) is str else text_of(cell) for cell in found]
+    return [cell if type(cell) in _AS_IS else str(cell) if type(cell) in _NUMBERS else text_of(cell) for cell in found]
 
 
 def _inside(value: Any, path: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Mapping as Names
 from typing import Any
 
@@ -12,23 +11,20 @@ from governance.batches import Batch
 from governance.batches import Inputs as InputRows
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.errors import SourceError
+from governance.input_types import (
+    BOOLEAN,
+    DOUBLE,
+    MAX_EXACT,
+    MAX_INPUTS,
+    MAX_MODELS,
+    VARCHAR,
+    Types,
+    column_names,
+    type_of,
+)
 from governance.mapped import casts
 from governance.mapped.cells import CELLS, MISFIT
 from governance.mapping import Mapping
-from governance.tables import FEATURES
-
-Types = dict[str, dict[str, dict[str, str]]]  # model -> version -> input -> type
-
-BOOLEAN, DOUBLE, VARCHAR = "BOOLEAN", "DOUBLE", "VARCHAR"
-MAX_MODELS = 1_000  # in one batch; chosen here: more of them are not models but ids
-MAX_INPUTS = 5_000  # chosen here: more of them are not columns but data written as keys
-
-# A column is of numbers if at least 99 of 100 values are, and there are so many that the rest is an accident:
-# chosen here; one broken value must not turn a million numbers into text.
-MAX_ODD_SHARE = 0.01
-MIN_VALUES = 100
-
-_MAX_EXACT = 2**53  # integers above it are not exact in a double (IEEE 754 binary64)
 
 
 class Inputs:
@@ -70,7 +66,7 @@ class Inputs:
             for place, name in enumerate(self._cells):
                 values, numbers, booleans, odd = tests[4 * place : 4 * place + 4]
                 if values and name not in settled:
-                    settled[name] = _type(values - odd, numbers, booleans)
+                    settled[name] = type_of(values - odd, numbers, booleans)
                     batch.types.setdefault(model, {}).setdefault(version, {})[name] = settled[name]
                 if values and settled[name] != VARCHAR:
                     fitting = numbers if settled[name] == DOUBLE else booleans
@@ -154,27 +150,6 @@ class Inputs:
         return made
 
 
-def column_names(inputs: Iterable[str]) -> dict[str, str]:
-    """Input -> column that holds it, unlike the fixed columns and the others also for DuckDB, which ignores case."""
-    taken = set(FEATURES.names)
-    found = {}
-    for name in inputs:
-        plain = name.replace("\0", "")
-        column = f"{plain}_input" if not plain or plain.lower() in FEATURES.names else plain
-        number = 0
-        while (unique := f"{column}_{number}" if number else column).lower() in taken:
-            number += 1
-        taken.add(unique.lower())
-        found[name] = unique
-    return found
-
-
-def _type(values: int, numbers: int, booleans: int) -> str:
-    """The type of an input by its first values, those that are not finite left out."""
-    least = values if values < MIN_VALUES else values * (1 - MAX_ODD_SHARE)
-    return BOOLEAN if booleans >= least else DOUBLE if numbers >= least else VARCHAR
-
-
 def _fits(text: str, kind: str) -> str:
     """Whether a text is of a type, without loss: 007 and integers that a double cannot hold are texts."""
     if kind == BOOLEAN:
@@ -182,5 +157,5 @@ def _fits(text: str, kind: str) -> str:
     figure = casts.number(text)
     return (
         f"({figure}) IS NOT NULL AND isfinite({figure}) AND NOT regexp_matches({text}, '^-?0\\d') "
-        f"AND NOT (abs({figure}) > {_MAX_EXACT} AND regexp_full_match({text}, '-?\\d+'))"
+        f"AND NOT (abs({figure}) > {MAX_EXACT} AND regexp_full_match({text}, '-?\\d+'))"
     )
