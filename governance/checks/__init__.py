@@ -49,7 +49,8 @@ class Check(BaseModel, ABC):
     Attributes:
         id: Name of the check in its policy.
         kind: Name of the file in `checks/`, with hyphens.
-        by: Axes: each a column of the records or a protected attribute, or a list of them for an intersection.
+        by: Axes: each a column of the records or a protected attribute, or a list of them for an intersection; the
+            empty list is all records together.
         where: SQL predicate over the canonical table that narrows what is measured.
         minimum_n: Records below which a figure is not judged.
         severity: low, medium, high or critical.
@@ -87,8 +88,6 @@ class Check(BaseModel, ABC):
     @field_validator("by")
     @classmethod
     def _each_axis_once(cls, value: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-        if not all(value):
-            raise ValueError("an axis names no column")
         return tuple(dict.fromkeys(value))  # a repeated axis would be two findings with one subject
 
     @property

@@ -54,7 +54,7 @@ class ExplanationCoverage(Check):
     that were scored.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("decisions.favourable", "attributions.additivity_error")
+    needs: ClassVar[tuple[str, ...]] = ("decisions.favourable", "attributions.*")
 
     of: Literal["adverse", "all"] = "adverse"
     min_share: float = Field(default=1.0, gt=0, le=1)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
 from governance.checks._groups import DECISION_ID, columns, decided, keys, subject_column
@@ -67,6 +67,13 @@ class ImpactRatio(Check):
     denominator: Literal["highest", "highest-included"] | str | dict[str, str] = "highest-included"  # noqa: PYI051 - for editors
     smallest_share: float = Field(default=0.0, ge=0, lt=1)
     outcome: Literal["favourable", "above-median"] = "favourable"
+
+    @field_validator("by")
+    @classmethod
+    def _axes_have_groups(cls, value: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        if not all(value):
+            raise ValueError("an axis names no column, so it has no groups to compare")
+        return value
 
     def statement(self, scope: Scope) -> str:
         axes = " UNION ALL ".join(self._axis(place, axis) for place, axis in enumerate(self.by))

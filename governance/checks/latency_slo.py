@@ -21,6 +21,7 @@ _COUNTS = (
     "count(*) FILTER (ms IS NULL AND status = 'timeout') AS unmeasured_timeouts, max(ms) AS longest_ms, "
     "arg_max(id, (ms, id), 10) FILTER (ms IS NOT NULL) AS samples"
 )
+_NAMES = "value, n, requests, within, failed, unmeasured, unmeasured_timeouts, longest_ms, samples, low, high, low_ms, high_ms"
 
 
 class LatencySlo(Check):
@@ -114,7 +115,7 @@ class LatencySlo(Check):
             f"FROM {sized} s JOIN records o ON {same} AND o.ms >= s.tail_ms"
         )
         joined = (
-            f"SELECT {number} AS axis, {subject_column(self, axis)} AS subject, s.* FROM (SELECT s.*, o.low_ms, "
+            f"SELECT {number} AS axis, {subject_column(self, axis)} AS subject, {_NAMES} FROM (SELECT s.*, o.low_ms, "
             f"o.high_ms FROM {sized} s LEFT JOIN (SELECT {listed}max(ms) FILTER (place = low) AS low_ms, "
             f"max(ms) FILTER (place = high) AS high_ms FROM {placed} s{by}) o ON {same}) s"
         )
