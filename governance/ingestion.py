@@ -145,9 +145,10 @@ class _Run:
         return report
 
     def _batches(self, intake: Intake, engine: Engine) -> Iterator[Batch]:
+        known = known_types(self.snapshot)
         if isinstance(intake.form, Mapping):
-            return mapped_batches(intake.log, intake.form, engine, known_types(self.snapshot))
-        return source_batches(records(intake.log), intake.form)
+            return mapped_batches(intake.log, intake.form, engine, known)
+        return source_batches(records(intake.log), intake.form, known, self.now)
 
     @staticmethod
     def _count_again(entry: Entry, report: FileReport) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 Row = dict[str, Any]
 
@@ -51,13 +52,32 @@ class Ignored:
     reason: str
 
 
+class InputRow(NamedTuple):
+    """The inputs of one decision, as logged.
+
+    Attributes:
+        decision_id: Decision that they led to.
+        decision_ts: When it was decided.
+        version: Version of the model, empty where the log does not say it.
+        values: Input -> value: a text, a number, a truth value or None.
+    """
+
+    decision_id: str
+    decision_ts: datetime
+    version: str
+    values: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What one record becomes: rows by canonical table.
+    """What one record becomes: rows by canonical table, and the inputs of its decisions by model.
 
     Attributes:
         tables: Name of a canonical table to its rows. A row names canonical columns only; columns that are left out
-            are null. `file_sha256`, `row_no` and `is_conflict` are filled in by ingestion.
+            are null. `file_sha256`, `row_no` and `is_conflict` are filled in by ingestion; so is the `known_ts` of an
+            outcome that does not say when it became known: it is when it was read.
+        features: Model (empty where the log does not say it) to the inputs of its decisions.
     """
 
     tables: Mapping[str, Iterable[Row]] = field(default_factory=dict)
+    features: Mapping[str, Iterable[InputRow]] = field(default_factory=dict)

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from governance.batches import Batch, Rejection
 from governance.engines.duckdb import Engine
 from governance.errors import SourceError, nearest
+from governance.input_types import Types
 from governance.mapped.cells import CELLS, MISFIT, cell_rules, cells_sql
 from governance.mapped.chunks import Chunk, chunks_of
-from governance.mapped.inputs import Inputs, Types
+from governance.mapped.inputs import Inputs
 from governance.mapped.outputs import Outputs
 from governance.mapping import Mapping
 from governance.records import LogFile

@@ -10,9 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from governance.rows import REASONS, Ignored, Row, Rows, UnreadableError
+from governance.rows import REASONS, Ignored, InputRow, Row, Rows, UnreadableError
 
-__all__ = ["REASONS", "Ignored", "Row", "Rows", "Source", "UnreadableError"]
+__all__ = ["REASONS", "Ignored", "InputRow", "Row", "Rows", "Source", "UnreadableError"]
 
 
 class Source(ABC):
@@ -37,6 +37,19 @@ class Source(ABC):
     def split(self, value: Mapping[str, Any]) -> Iterable[Any]:
         """The records in one object of the file; most formats have one."""
         return (value,)
+
+    def key(self, record: Any) -> str | None:  # noqa: ARG002 - most formats join nothing
+        """What a record shares with its other half in the same file, such as the answer to a call; most have none."""
+        return None
+
+    def join(self, first: Any, second: Any) -> Any | None:  # noqa: ARG002
+        """Two records of one key as one, or None where they are not the halves of one thing.
+
+        Args:
+            first: The record that came first.
+            second: The record that came later.
+        """
+        return None
 
     @abstractmethod
     def rows(self, record: Any) -> Rows | Ignored:
