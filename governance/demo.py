@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from governance.registration import register
 from governance.reporting import Report, report
 from governance.simulator import Simulation, simulate
 from governance.verification import verify
-from governance.workspace import Workspace, make_workspace
+from governance.workspace import Workspace, default_key, find_workspace, make_workspace
 
 MARKER = ".governance-demo"  # a folder that holds it was made by the demo and may be made anew
 QUARTERS = ("2026-Q2", "2026-Q3")
@@ -56,14 +57,22 @@ class Demo:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Play:
+    """The demo before its report: what was written, and what the checks found in both quarters."""
+
+    workspace: Workspace
+    simulation: Simulation
+    assessments: tuple[Assessment, ...]
+
+    def faults(self) -> tuple[FoundFault, ...]:
+        """The planted faults, each with whether the check that must find it did."""
+        last = self.assessments[-1]
+        return tuple(FoundFault(fault.name, fault.check, _found(last, fault)) for fault in self.simulation.faults)
+
+
 def run_demo(
-    folder: Path,
-    *,
-    environment: Mapping[str, str],
-    say: Callable[[str], None],
-    now: datetime,
-    clean: bool = False,
-    simulation: Callable[[Path], Simulation] | None = None,
+    folder: Path, *, environment: Mapping[str, str], say: Callable[[str], None], now: datetime, clean: bool = False
 ) -> Demo:
     """Builds a workspace and runs the whole way: ingest, explain, check, report, verify.
 
@@ -73,34 +82,57 @@ def run_demo(
         say: Takes one line of progress.
         now: When it runs; ledger and due dates say so, the replayed traffic lies in 2026.
         clean: The same traffic without the planted faults.
-        simulation: Writes the source files; the shipped simulation by default.
 
     Raises:
         GovernanceError: The folder holds something else.
         MissingExtraError: A library of the extra `all` is missing.
     """
+    played = play(folder, lambda where: simulate(where, clean=clean), environment=environment, say=say, now=now)
+    say("rendering the quarterly report")
+    rendered = report(played.workspace, "quarterly", parse_window(QUARTERS[-1], now=now), now=now, pdf=True)
+    say("verifying the store")
+    verified = verify(played.workspace.store)
+    last = played.assessments[-1]
+    return Demo(played.workspace.root, played.faults(), last, rendered, verified.ok, _example(last))
+
+
+def play(
+    folder: Path,
+    write: Callable[[Path], Simulation],
+    *,
+    environment: Mapping[str, str],
+    say: Callable[[str], None],
+    now: datetime,
+    quarters: Sequence[str] = QUARTERS,
+) -> Play:
+    """Builds a workspace from source files, explains the adverse decisions and checks the quarters.
+
+    Args:
+        folder: Where; made anew if the demo made it before.
+        write: Writes the source files into a folder.
+        environment: Where the signing key goes.
+        say: Takes one line of progress.
+        now: When it runs.
+        quarters: Windows that are checked, the reported one last.
+    """
     workspace = _workspace(folder, environment, now)
-    say("writing the source files (real and measured data on a new calendar)")
-    write = simulation or (lambda where: simulate(where, clean=clean))
+    say("writing the source files: real and measured data on a new calendar")
     made = write(workspace.root / "sources")
     say("registering the credit model with its card and background")
     register(workspace, made.card, now=now, artefact=made.model, background=made.background)
     for item in made.ingests:
         done = ingest(workspace, [str(path) for path in item.paths], now=now, source=item.source, mapping=item.mapping)
         say(f"ingested {done.total('records'):,} records of {done.files[0].source}")
-    policies = read_policies([workspace.policies])
-    windows = [parse_window(name, now=now) for name in QUARTERS]
-    say("explaining the adverse decisions of the quarter")
+    windows = [parse_window(name, now=now) for name in quarters]
     for window in windows:
-        attribute(workspace, window, now=now, adverse=True)
-    say("checking both quarters against the policies")
-    assessments = [assess(workspace, policies, window, now=now) for window in windows]
-    say("rendering the quarterly report")
-    rendered = report(workspace, "quarterly", windows[-1], now=now, pdf=True)
-    say("verifying the store")
-    verified = verify(workspace.store)
-    faults = tuple(FoundFault(fault.name, fault.check, _found(assessments[-1], fault)) for fault in made.faults)
-    return Demo(workspace.root, faults, assessments[-1], rendered, verified.ok, _example(assessments[-1]))
+        explained = attribute(workspace, window, now=now, adverse=True)
+        say(f"explained {sum(item.stored for item in explained):,} adverse decisions of {window.name}")
+    policies = read_policies([workspace.policies])
+    assessments = []
+    for window in windows:
+        assessments.append(assess(workspace, policies, window, now=now))
+        say(f"checked {window.name}: {len(assessments[-1].findings)} findings")
+    return Play(workspace, made, tuple(assessments))
 
 
 def _workspace(folder: Path, environment: Mapping[str, str], now: datetime) -> Workspace:
@@ -109,12 +141,21 @@ def _workspace(folder: Path, environment: Mapping[str, str], now: datetime) -> W
             raise GovernanceError(
                 "the folder is not empty and was not made by the demo", where=str(folder), hint="name another folder"
             )
+        _remove_key(folder, environment)
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text(
         "This folder was made by `governance demo` and is made anew by it.\n", encoding="utf-8"
     )
     return make_workspace(folder, environment=environment, now=stamp(now))
+
+
+def _remove_key(folder: Path, environment: Mapping[str, str]) -> None:
+    """Removes the signing key of an earlier run, which signs nothing that is left; never a key that lies elsewhere."""
+    with suppress(GovernanceError, OSError):
+        key = find_workspace(folder, cwd=folder, environment=environment).key
+        if key.parent == default_key(folder.resolve(), environment).parent:
+            key.unlink()
 
 
 def _found(assessment: Assessment, fault: Any) -> bool:

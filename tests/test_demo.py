@@ -1,0 +1,143 @@
+"""The demo: every planted fault is found, nothing else on the clean twin, and each figure is found again in DuckDB."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from governance.demo import QUARTERS, Play, play
+from governance.errors import GovernanceError
+from governance.findings import Verdict
+from governance.simulator import (
+    DriftedInput,
+    FallbackStorm,
+    FaultPlan,
+    GroupRefused,
+    LoggingDown,
+    OverBudget,
+    Simulation,
+    UnreviewedWeeks,
+    WorseAnswers,
+    simulate,
+)
+from governance.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+pytestmark = pytest.mark.slow
+
+
+def _played(folder: Path, write: Callable[[Path], Simulation], home: Path) -> Play:
+    environment = {"XDG_CONFIG_HOME": str(home)}
+    return play(folder / "demo", write, environment=environment, say=lambda _: None, now=NOW, quarters=QUARTERS[-1:])
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Play:
+    return _played(tmp_path_factory.mktemp("planted"), simulate, tmp_path_factory.mktemp("keys"))
+
+
+def _failed_checks(played: Play) -> set[tuple[str, str]]:
+    findings = played.assessments[-1].findings
+    return {(f.policy, f.check) for f in findings if f.judgement.verdict is Verdict.FAILED}
+
+
+def test_every_planted_fault_is_found(planted: Play) -> None:
+    assert len(planted.faults()) == 7
+    assert [fault.fault for fault in planted.faults() if not fault.found] == []
+
+
+def test_nothing_errs_and_what_is_not_assessed_has_its_reason(planted: Play) -> None:
+    findings = planted.assessments[-1].findings
+    assert [f.judgement.reason for f in findings if f.judgement.verdict is Verdict.ERRORED] == []
+    left = [f.judgement.reason for f in findings if f.judgement.verdict is Verdict.NOT_ASSESSED]
+    assert len(left) <= 5
+    assert all(left)
+
+
+def test_the_clean_twin_fails_none_of_those_checks(tmp_path: Path, planted: Play) -> None:
+    clean = _played(tmp_path, lambda folder: simulate(folder, clean=True), tmp_path / "keys")
+    assert clean.faults() == ()
+    must_not_fail = {(fault.policy, fault.check) for fault in planted.simulation.faults}
+    assert _failed_checks(clean) & must_not_fail == set()
+
+
+def test_other_faults_of_other_seed_group_month_and_size_are_found(tmp_path: Path) -> None:
+    plan = FaultPlan(
+        drifted_input=DriftedInput(feature="PAY_AMT1", month="2026-08", factor=3.0),
+        worse_answers=WorseAnswers(month="2026-07", drop=0.25),
+        fallback_storm=FallbackStorm(month="2026-09", days=4, share=0.5, drop=0.35),
+        over_budget=OverBudget(unit="legal", month="2026-07", times=2.6),
+        unreviewed_weeks=UnreviewedWeeks(month="2026-07", weeks=4),
+        logging_down=LoggingDown(stream="credit", month="2026-08", hours=5),
+        group_refused=GroupRefused(group={"sex": "male", "age_band": "50+"}, month="2026-07", share=0.5),
+    )
+    other = _played(tmp_path, lambda folder: simulate(folder, seed=77, faults=plan), tmp_path / "keys")
+    assert [fault for fault in other.faults() if not fault.found] == []
+
+
+def test_each_stored_figure_is_found_again_in_plain_duckdb(planted: Play) -> None:
+    """Nothing of ours but the store: the script of views lies in it, each statement in its finding."""
+    store = planted.workspace.store
+    here = duckdb.connect()
+    paths = [str(store / segment.path) for segment in Store(store).snapshot().segments["findings"]]
+    stored = here.execute("SELECT subject, value, evidence FROM read_parquet($paths)", {"paths": paths}).fetchall()
+    assert len(stored) == len(planted.assessments[-1].findings)
+    views = {json.loads(evidence)["views_sha256"] for _, _, evidence in stored}
+    (digest,) = views
+    script = (store / "blobs" / digest).read_text(encoding="utf-8")
+    program = (
+        "import duckdb, json, sys\n"
+        "con = duckdb.connect(); con.execute(open(sys.argv[1], encoding='utf-8').read())\n"
+        "for line in sys.stdin:\n"
+        "    subject, value, evidence = json.loads(line)\n"
+        "    rel = con.sql(evidence['sql'], params=evidence['parameters'] or None)\n"
+        "    rows = rel.project('subject, value').fetchall()\n"
+        "    found = [row[1] for row in rows if json.loads(row[0]) == json.loads(subject)]\n"
+        "    print(json.dumps([float(v) if v is not None else None for v in found]))\n"
+    )
+    assert script.startswith("--")
+    lines = [
+        json.dumps([subject, value, json.loads(evidence)]) for subject, value, evidence in stored if value is not None
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", program, f"blobs/{digest}"],
+        input="\n".join(lines),
+        cwd=store,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+    for line, answer in zip(lines, done.stdout.splitlines(), strict=True):
+        subject, value, evidence = json.loads(line)
+        assert any(found == pytest.approx(value, rel=1e-12) for found in json.loads(answer)), (subject, evidence["sql"])
+
+
+def test_a_demo_folder_is_made_anew_and_leaves_one_key(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="stop here"):
+            _played(tmp_path, _stop, tmp_path / "keys")
+    assert len(list((tmp_path / "keys").rglob("*.pem"))) == 1
+
+
+def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(GovernanceError, match="not made by the demo"):
+        _played(tmp_path, _stop, tmp_path / "keys")
+    assert (tmp_path / "demo" / "thesis.txt").read_text(encoding="utf-8") == "mine"
+
+
+def _stop(_: Path) -> Simulation:
+    raise RuntimeError("stop here")
