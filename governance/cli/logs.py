@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 def ingest(
     context: typer.Context,
     paths: list[str] = typer.Argument(
-        metavar="PATH...", help="Files or folders; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2."
+        metavar="PATH...", help="Files, folders, patterns or - ; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2."
     ),
     source: str | None = typer.Option(None, "--source", metavar="NAME", help="The log format; else it is recognised."),
     mapping: Path | None = typer.Option(None, "--mapping", metavar="FILE", help="Mapping of a table of your own."),
@@ -37,7 +38,8 @@ def ingest(
     from governance.ingestion import ingest as read
 
     session: Session = context.obj
-    done = read(session.workspace, paths, now=session.now, source=source, mapping=mapping)
+    stdin = None if sys.stdin.isatty() else sys.stdin.buffer
+    done = read(session.workspace, paths, now=session.now, source=source, mapping=mapping, stdin=stdin)
     if session.as_json:
         session.result(_document(done))
     else:
