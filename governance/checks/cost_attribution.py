@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
 from governance.checks._costs import COST, usd
@@ -54,6 +54,13 @@ class CostAttribution(Check):
     by: tuple[tuple[str, ...], ...] = Field(min_length=1)
     max_share: float = Field(ge=0, lt=1)
     minimum_n: int = Field(default=1, ge=1)
+
+    @field_validator("by")
+    @classmethod
+    def _some_owner(cls, value: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        if not all(value):
+            raise ValueError("an axis names nobody to charge")
+        return value
 
     def statement(self, scope: Scope) -> str:
         axes = [self._axis(place, axis) for place, axis in enumerate(self.by)]

@@ -67,13 +67,18 @@ class CostPerDecision(Check):
             "sum(CAST(cost AS DOUBLE) * units) AS cost_units, sum(power(units, 2)) AS unit_squares, "
             "arg_max(id, (cost, id), 10) FILTER (cost > 0) AS samples"
         )
-        found = grouped(self, figures, "clusters")
-        without = grouped(self, "count(*) FILTER (NOT has_unit) AS without_unit", "records")
+        axes = []
+        for place, axis in enumerate(self.axes):
+            own = self.model_copy(update={"by": (axis,) if axis else ()})
+            without = grouped(own, "count(*) FILTER (NOT has_unit) AS without_unit", "records")
+            axes.append(
+                f"SELECT {place} AS axis, w.subject, w.without_unit, f.* EXCLUDE (axis, subject) FROM ({without}) w "
+                f"LEFT JOIN ({grouped(own, figures, f'({self._clusters(axis)})')}) f ON f.subject = w.subject"
+            )
         return (
             f"WITH {self._units()}records AS (SELECT {columns(self, scope)}{COST} AS cost, {self._unit_columns()}, "
-            f"{REQUEST_ID} AS id FROM {scope.requests()} r{self._joined()}), clusters AS ({self._clusters()}) "
-            f"SELECT w.axis, w.subject, w.without_unit, f.* EXCLUDE (axis, subject) FROM ({without}) w "
-            f"LEFT JOIN ({found}) f ON f.axis = w.axis AND f.subject = w.subject ORDER BY axis, subject"
+            f"{REQUEST_ID} AS id FROM {scope.requests()} r{self._joined()}) "
+            f"{' UNION ALL '.join(axes)} ORDER BY axis, subject"
         )
 
     def _units(self) -> str:
@@ -100,11 +105,11 @@ class CostPerDecision(Check):
             return f"r.{column} AS unit, r.{column} IS NOT NULL AS has_unit, 1 AS units"
         return f"true AS has_unit, {'coalesce(m.units, 0)' if self._units() else '1'} AS units"
 
-    def _clusters(self) -> str:
+    def _clusters(self, axis: Sequence[str]) -> str:
         """What counts as independent: a request, or all requests of one conversation or person in a group."""
         if self.unit not in _IDS:
             return "SELECT *, 1 AS requests, CASE WHEN cost IS NULL THEN 0 ELSE 1 END AS priced FROM records"
-        groups = "".join(f"{key}, " for key in dict.fromkeys(key for axis in self.axes for key in keys(self, axis)))
+        groups = "".join(f"{key}, " for key in keys(self, axis))
         return (
             f"SELECT {groups}unit, sum(cost) AS cost, 1 AS units, count(*) AS requests, count(cost) AS priced, "
             f"min(id) AS id FROM records WHERE has_unit GROUP BY {groups}unit"
