@@ -21,7 +21,10 @@ _COUNTS = (
     "count(*) FILTER (ms IS NULL AND status = 'timeout') AS unmeasured_timeouts, max(ms) AS longest_ms, "
     "arg_max(id, (ms, id), 10) FILTER (ms IS NOT NULL) AS samples"
 )
-_NAMES = "value, n, requests, within, failed, unmeasured, unmeasured_timeouts, longest_ms, samples, low, high, low_ms, high_ms"
+_NAMES = (
+    "value, n, requests, within, failed, unmeasured, unmeasured_timeouts, longest_ms, samples, "
+    "low, high, low_ms, high_ms"
+)
 
 
 class LatencySlo(Check):

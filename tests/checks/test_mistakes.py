@@ -1,0 +1,50 @@
+"""What a policy may not say about our kinds, each refused when the policy is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from governance.extensions import checks
+
+MISTAKES: list[tuple[str, dict[str, Any], str]] = [
+    ("cost-budget", {"max_usd": -1}, "greater than or equal to 0"),
+    ("cost-budget", {"max_usd": 1, "warn_at": 1}, "less than 1"),
+    ("escalation", {"below": 0.5, "within": "five days"}, "no duration; write 90s, 30m, 12h, 5d or 2w"),
+    ("escalation", {"below": 0}, "greater than 0"),
+    ("explanation-coverage", {"additivity": 0}, "greater than 0"),
+    ("explanation-coverage", {"of": "refused"}, "'adverse' or 'all'"),
+    ("fallback", {}, "give `max_share`, `worse_by` or both"),
+    ("fallback", {"max_share": 0.1, "score": "good"}, "`score` is what `worse_by` compares"),
+    ("latency-slo", {"max_ms": 1}, "give either `quantile` or `share`"),
+    ("output-quality", {"score": "good"}, "give `min`, `max_drop` or both"),
+    ("output-quality", {"score": "good", "min": 1, "reference": {"window": "2026-Q2"}}, "give that too"),
+    ("output-quality", {"score": "good", "max_drop": 1, "reference": {"window": "Q2"}}, "'Q2' is not a window; use"),
+    ("output-quality", {"score": "", "min": 1}, "at least 1 character"),
+    ("fairness-impact-ratio", {}, "Field required"),
+    ("fairness-impact-ratio", {"by": ["sex"], "outcome": "score"}, "'favourable' or 'above-median'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "said"), MISTAKES)
+def test_mistake_is_named(kind: str, fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        checks()[kind].model_validate({"id": "x", "kind": kind, **fields})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "microseconds"),
+    [
+        ("90s", 90_000_000),
+        ("30m", 1_800_000_000),
+        ("1.5h", 5_400_000_000),
+        ("5d", 432_000_000_000),
+        ("2w", 1_209_600e6),
+    ],
+)
+def test_durations(text: str, microseconds: float) -> None:
+    check: Any = checks()["escalation"].model_validate({"id": "x", "kind": "escalation", "below": 0.5, "within": text})
+    assert check.within_us == microseconds
