@@ -124,3 +124,52 @@ class TestManyTests:
             assert p_of_difference(k, n, j, m) == pytest.approx(proportions_ztest([k, j], [n, m])[1], rel=1e-9)
         assert p_of_difference(0, 50, 0, 60) == 1
         assert p_of_difference(50, 50, 60, 60) == 1
+
+
+class TestIntersections:
+    def test_groups_of_compas_are_those_of_scipy(self, justice: People) -> None:
+        """Every group of race by sex by age: Fisher or z against everybody else, then Benjamini and Hochberg."""
+        from collections import Counter
+
+        from scipy.stats import chi2_contingency, false_discovery_control, fisher_exact
+
+        seen = justice.found("fairness-intersections", by=["race", "sex", "age_cat"], depth=3, minimum_n=30)
+        race, sex, age, favourable = justice.arrays("race", "sex", "age_cat", "favourable")
+        judged = {key: one.counts for key, (one, _) in seen.items() if "comparisons" in one.counts}
+        people, favoured = (
+            Counter(zip(race, sex, age, strict=True)),
+            Counter(zip(race[favourable], sex[favourable], age[favourable], strict=True)),
+        )
+        total, approved, compared = len(race), int(favourable.sum()), 0
+        for key, counts in judged.items():
+            if len(key) < 3:
+                continue
+            n, k = people[key], favoured[key]
+            table = [[k, n - k], [approved - k, total - n - approved + k]]
+            is_small = min(n, total - n) * min(approved, total - approved) / total < 5
+            p = fisher_exact(table)[1] if is_small else chi2_contingency(table, correction=False)[1]
+            assert counts["p_against_others"] == pytest.approx(p, rel=1e-7)
+            compared += 1
+        assert compared >= 15
+        assert {counts["comparisons"] for counts in judged.values()} == {len(judged)}
+        expected = false_discovery_control([counts["p_against_others"] for counts in judged.values()])
+        assert [counts["false_discovery_rate"] for counts in judged.values()] == pytest.approx(list(expected))
+
+    def test_false_discoveries_stay_rare_where_nothing_differs(self) -> None:
+        """Forty groups with one rate: some ratios fall below the limit, hardly ever does one fail."""
+        runs, below, failed = 20, 0, 0
+        for run in range(runs):
+            with Engine() as engine:
+                people = lay_out(
+                    engine,
+                    f"SELECT CAST(i AS VARCHAR) AS id, true AS positive, hash(i, {run}) % 100 < 40 AS favourable, "
+                    f"'a' || hash(i, {run}, 1) % 8 AS a, 'b' || hash(i, {run}, 2) % 5 AS b FROM range(3000) t(i)",
+                    ["a", "b"],
+                )
+                verdicts = [
+                    str(judged.verdict) for _, judged in people.found("fairness-intersections", by=["a", "b"]).values()
+                ]
+            below += sum(verdict in ("failed", "warned") for verdict in verdicts)
+            failed += "failed" in verdicts
+        assert below > 5 * runs
+        assert failed <= 3
