@@ -22,8 +22,7 @@ test: $(INSTALLED) ## runs the tests; PYTEST_ARGS='-m "not slow"' leaves the slo
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(INSTALLED) ## rules and format of the code (ruff)
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check; rules=$$?; $(BIN)/ruff format --check && exit $$rules
 
 types: $(INSTALLED) ## types of the code and the tests (mypy, strict)
 	@$(BIN)/mypy
