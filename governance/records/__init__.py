@@ -16,12 +16,11 @@ from governance.records.csv_rows import csv_columns, csv_records
 from governance.records.json_texts import json_records, json_sequence, parse_json, text_of
 from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
 from governance.records.record import Record
-from governance.records.streams import BROKEN, blocks, lines, open_stream
+from governance.records.streams import CutShortError, blocks, lines
 
 __all__ = ["LogFile", "Record", "columns_of", "open_log", "parquet_tables", "parse_json", "records", "text_of"]
 
 CHUNK = 1 << 20
-HEAD = 1 << 16
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bz2"))
 _COMPRESSED_NAMES = (".gz", ".zst", ".zstd", ".bz2")
 _JSON_NAMES = (".json", ".jsonl", ".ndjson")
@@ -67,7 +66,7 @@ def open_log(path: Path, name: str | None = None) -> LogFile:
         raise SourceError(f"the file cannot be read ({error.strerror})", where=shown) from error
     if size == 0:
         raise SourceError("the file is empty", where=shown, hint="give a file with at least one record")
-    head = _head(path, compression, shown)
+    head = _head(path, compression, size, shown)
     if compression and head.startswith(b"PAR1"):
         raise SourceError(
             "a Parquet file cannot be read while it is compressed as a whole",
@@ -96,12 +95,11 @@ def _compression(magic: bytes) -> str | None:
     return next((name for start, name in _MAGIC if magic.startswith(start)), None)
 
 
-def _head(path: Path, compression: str | None, shown: str) -> bytes:
+def _head(path: Path, compression: str | None, size: int, shown: str) -> bytes:
     try:
-        with open_stream(path, compression) as stream:
-            return bytes(stream.read1(HEAD))
-    except BROKEN as error:
-        raise SourceError(f"the compressed file cannot be opened ({error})", where=shown) from error
+        return next(blocks(path, compression, size), b"")
+    except CutShortError as error:
+        raise SourceError(f"the compressed file cannot be opened: {error}", where=shown) from error
 
 
 def _form(head: bytes, path: Path, shown: str) -> str:

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -34,7 +35,7 @@ class CutShortError(Exception):
 
 
 def open_stream(path: Path, compression: str | None) -> Any:
-    """The uncompressed bytes of a file; `read1` gives what there is before it raises one of `BROKEN`."""
+    """The uncompressed bytes of a file; `read1` raises one of `BROKEN` where it breaks."""
     if compression == "gzip":
         return gzip.open(path, "rb")
     if compression == "bz2":
@@ -68,6 +69,8 @@ def blocks(path: Path, compression: str | None, size: int) -> Iterator[bytes]:
             try:
                 block = stream.read1(BLOCK)  # type: ignore[attr-defined]
             except BROKEN as error:
+                if compression == "zstd" and (rest := _rest(path, seen)):
+                    yield rest
                 raise CutShortError("truncated", f"the compressed file breaks off here ({error})") from error
             if not block:
                 return
@@ -77,6 +80,17 @@ def blocks(path: Path, compression: str | None, size: int) -> Iterator[bytes]:
                     "too_long", f"the file expands to more than {limit} bytes; what follows was not read"
                 )
             yield block
+
+
+def _rest(path: Path, seen: int) -> bytes:
+    """What a broken zstd file holds behind `seen` bytes: pyarrow drops what it has when the next part fails."""
+    rest = bytearray()
+    with open_stream(path, "zstd") as stream, suppress(*BROKEN):
+        while seen:
+            seen -= len(stream.read1(min(BLOCK, seen)))
+        while byte := stream.read1(1):
+            rest += byte
+    return bytes(rest)
 
 
 def lines(found: Iterable[bytes]) -> Iterator[Line]:
