@@ -153,6 +153,7 @@ class _Run:
             policy.head.favourable,
             self.workspace.timezone,
             self.columns,
+            store=self.workspace.store,
         )
 
     def _why_nothing(self, check: Check, scope: Scope) -> str:

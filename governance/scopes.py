@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import identifier, literal
@@ -46,6 +47,7 @@ class Scope:
         timezone: Zone in which days and months begin.
         columns: View -> its columns, of the store at hand.
         reference: A second window to compare with, for checks that have one.
+        store: Folder of the store at hand, for checks that look at its files.
     """
 
     window: Window
@@ -55,6 +57,7 @@ class Scope:
     timezone: str = "UTC"
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reference: Window | None = None
+    store: Path | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -16,6 +16,9 @@
       expect:
         - {subject: {}, value: 3/4, verdict: failed, n: 20, reason: text in it, counts: {within: 15}}
 
+Instead of rows, `store: {path: null}` is a small store of which these files were then lost (null) or got other bytes; a
+path that ends in `/` is the first file in that folder. `store: {}` is one that nobody touched.
+
 `repeat: n` makes n rows. `every: 10m` sets them apart in time (one second unless given), from `start_ts` or
 `decision_ts`. `{i}` in a text is the number of the row. What a row leaves out is null; ids and needed columns are
 filled in. `subjects`, `features`, `attribution`, `review`, `outcome` (of a decision) and `assessment` (of a request)
@@ -29,6 +32,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -39,6 +43,7 @@ from governance.extensions import checks
 from governance.findings import Judgement, Observation, Verdict, Window, parse_window
 from governance.scopes import Scope
 from governance.tables import CANONICAL, PER_MODEL, Table
+from tests.reference_store import make_reference
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 REQUIRED = (
@@ -111,6 +116,7 @@ class Case:
     timezone: str = "UTC"
     favourable: dict[str, Any] = field(default_factory=dict)
     reference: str | None = None
+    store: dict[str, str | None] | None = None
 
     @property
     def when(self) -> Window:
@@ -145,9 +151,22 @@ def measured(case: Case) -> Measured:
     reference = parse_window(case.reference, now=NOW, timezone=case.timezone) if case.reference else None
     check = case.built()
     where = (f"({check.where})",) if check.where else ()
-    scope = Scope(case.when, {}, where, favourable, case.timezone, columns, reference)
-    measurement = check.measure(engine, scope)
+    with TemporaryDirectory() as folder:
+        store = None if case.store is None else _damaged(Path(folder), case.store)
+        scope = Scope(case.when, {}, where, favourable, case.timezone, columns, reference, store)
+        measurement = check.measure(engine, scope)
     return Measured(case, measurement, [(found, check.verdict(found)) for found in measurement.observations], engine)
+
+
+def _damaged(folder: Path, damage: dict[str, str | None]) -> Path:
+    """A store of four entries that name three files, with some of them lost or changed."""
+    store = make_reference(folder).store
+    for name, content in damage.items():
+        path = min((store / name).rglob("*.parquet")) if name.endswith("/") else store / name
+        path.unlink()
+        if content is not None:
+            path.write_text(content, encoding="utf-8")
+    return store
 
 
 class _Layout:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from governance.findings import Judgement, Observation
 
 KINDS = sorted(checks())
+WITHOUT_SQL = ("integrity",)  # reads the files of the store, not its tables
 ALL = [case for kind in KINDS for case in read_cases(kind)]
 
 
@@ -43,6 +44,9 @@ class TestCases:
             assert_finding(item, *seen[subject])
 
     def test_statement_gives_the_same_figures(self, found: Measured) -> None:
+        if found.case.kind in WITHOUT_SQL:
+            assert not found.measurement.sql
+            return
         for observation, _ in found.findings:
             assert_repeats(found, observation)
 
