@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from governance.checks import Check, Row
 from governance.checks._groups import keys, subject_column
@@ -72,7 +73,7 @@ def referred(source: str, reference: Reference, part: str = "axis, period") -> s
     )
 
 
-def bound_reference(check: Check, reference: Reference) -> Mapping[str, object]:
+def bound_reference(check: Check, reference: Reference) -> dict[str, Any]:
     """What `referred` binds."""
     if reference == HIGHEST:
         return {"minimum_n": check.minimum_n}

@@ -127,7 +127,7 @@ class ErrorRates(Check):
         return [(rate, how) for rate in self.rates for how, limit in wanted.items() if limit is not None]
 
     def bound(self, scope: Scope) -> dict[str, Any]:
-        return scope.parameters | self.truth.parameters | dict(bound_reference(self, self.reference))
+        return scope.parameters | self.truth.parameters | bound_reference(self, self.reference)
 
     def statement(self, scope: Scope) -> str:
         records = self.truth.records(self, scope, [prediction(self.positive_when, self.score_direction)])

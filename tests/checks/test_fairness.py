@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -129,8 +129,6 @@ class TestManyTests:
 class TestIntersections:
     def test_groups_of_compas_are_those_of_scipy(self, justice: People) -> None:
         """Every group of race by sex by age: Fisher or z against everybody else, then Benjamini and Hochberg."""
-        from collections import Counter
-
         from scipy.stats import chi2_contingency, false_discovery_control, fisher_exact
 
         seen = justice.found("fairness-intersections", by=["race", "sex", "age_cat"], depth=3, minimum_n=30)
@@ -144,7 +142,8 @@ class TestIntersections:
         for key, counts in judged.items():
             if len(key) < 3:
                 continue
-            n, k = people[key], favoured[key]
+            own = key[0], key[1], key[2]
+            n, k = people[own], favoured[own]
             table = [[k, n - k], [approved - k, total - n - approved + k]]
             is_small = min(n, total - n) * min(approved, total - approved) / total < 5
             p = fisher_exact(table)[1] if is_small else chi2_contingency(table, correction=False)[1]
@@ -173,3 +172,25 @@ class TestIntersections:
             failed += "failed" in verdicts
         assert below > 5 * runs
         assert failed <= 3
+
+
+class TestCalibration:
+    def test_deciles_of_compas(self, justice: People) -> None:
+        """Each decile and race against everybody else with that decile, counted by hand."""
+        from statsmodels.stats.proportion import confint_proportions_2indep
+
+        fields = {"outcome": "recidivism", "bands": list(range(2, 11)), "max_difference": 0.1}
+        seen = justice.found("fairness-calibration", by=["race"], **fields)
+        race, score, positive = justice.arrays("race", "score", "positive")
+        for decile, band in ((1, "below 2"), (7, "7 to 8"), (10, "from 10")):
+            for name in ("African-American", "Caucasian", "Asian"):
+                own, other = positive[(race == name) & (score == decile)], positive[(race != name) & (score == decile)]
+                one, _ = seen[(name, band)]
+                assert one.value == pytest.approx(own.mean() - other.mean(), rel=1e-9)
+                counts = int(own.sum()), len(own), int(other.sum()), len(other)
+                assert one.interval == pytest.approx(confint_proportions_2indep(*counts, method="newcomb"), rel=1e-7)
+        sizes = Counter(zip(race, score, strict=True))
+        everybody = Counter(score)
+        judged = [key for key, n in sizes.items() if min(n, everybody[key[1]] - n) >= 30]
+        assert {one.counts["comparisons"] for one, _ in seen.values() if "comparisons" in one.counts} == {len(judged)}
+        assert {str(found.verdict) for (name, _), (_, found) in seen.items() if name == "Asian"} == {"not_assessed"}
