@@ -87,12 +87,13 @@ def cells_sql(rules: list[CellRule]) -> str:
 def _misfits(rule: CellRule) -> list[str]:
     found = []
     made = identifier(rule.name)
+    before, after = literal(f": {rule.shown} is '"), literal("'")
     if rule.required:
         why = literal(f"missing_value: {rule.shown} is missing")
         found.append(f"CASE WHEN {made} IS NULL AND ({rule.text} IS NULL OR {_null_is_meant(rule)}) THEN {why} END")
     found.append(
         f"CASE WHEN {rule.text} IS NOT NULL AND {made} IS NULL AND NOT {_null_is_meant(rule)} THEN {_reason(rule)} "
-        f"|| {literal(f': {rule.shown} is ')} ||  || left({rule.text}, 60) ||  END"
+        f"|| {before} || left({rule.text}, 60) || {after} END"
     )
     if rule.name.startswith("o") and rule.name.endswith("_known"):
         of = identifier(rule.name.replace("_known", "_value"))
