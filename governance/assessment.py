@@ -106,14 +106,15 @@ class _Run:
     def policy(self, policy: Policy) -> Iterator[Finding]:
         """The findings of one version, in the part of the window in which it is in force."""
         window = self.window.clip(*policy.in_force(self.workspace.timezone))
-        if window is None:
+        if window is None or window.start >= self.now:
             return
         for check in policy.checks:
             yield from self.check(policy, check, window)
 
     def check(self, policy: Policy, check: Check, window: Window) -> Iterator[Finding]:
         """The findings of one check; whatever stops it is a finding too."""
-        scope = self._scope(policy, check, window)
+        # What has not happened yet is no silence, and no missing review
+        scope = self._scope(policy, check, window.clip(None, self.now) or window)
         measured, reason, verdict = None, None, Verdict.NOT_ASSESSED
         try:
             measured = check.measure(self.engine, scope)
@@ -153,6 +154,7 @@ class _Run:
             policy.head.favourable,
             self.workspace.timezone,
             self.columns,
+            fiscal_year_start_month=self.workspace.fiscal_year_start_month,
             store=self.workspace.store,
         )
 

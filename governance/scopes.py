@@ -1,7 +1,8 @@
 """What a check looks at: a window, the records that its policy applies to, and the groups it is asked for, as SQL.
 
-Every statement of a check selects from `scope.requests()` or `scope.decisions()` and returns, for each subject, a column
-`subject` (JSON text, keys in the order of the axis) beside its figures: so a stored figure is found again by its subject.
+Every statement of a check selects from `scope.requests()` or `scope.decisions()` and returns, for each subject, a
+column `subject` (JSON text, keys in the order of the axis) beside its figures: so a stored figure is found again by
+its subject.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import identifier, literal
-from governance.findings import Subject, Window
+from governance.findings import Subject, Window, parse_window
 from governance.tables import DECISIONS, REQUESTS
 
 CALENDAR = {
@@ -45,6 +46,7 @@ class Scope:
         predicates: SQL predicates of the policy and the check, already gated.
         favourable: Column of decisions -> values that are favourable, where the log does not say it.
         timezone: Zone in which days and months begin.
+        fiscal_year_start_month: Month in which the first quarter of a year begins.
         columns: View -> its columns, of the store at hand.
         reference: A second window to compare with, for checks that have one.
         store: Folder of the store at hand, for checks that look at its files.
@@ -56,8 +58,15 @@ class Scope:
     favourable: Mapping[str, Sequence[str]] = field(default_factory=dict)
     timezone: str = "UTC"
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    fiscal_year_start_month: int = 1
     reference: Window | None = None
     store: Path | None = None
+
+    def named_window(self, name: str) -> Window:
+        """The window that a check names, in the workspace's calendar."""
+        return parse_window(
+            name, now=self.window.end, timezone=self.timezone, fiscal_start_month=self.fiscal_year_start_month
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:

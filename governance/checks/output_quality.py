@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from governance.checks import Check, Row, above, below
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.errors import GovernanceError
-from governance.findings import Judgement, Observation, Verdict, Window, parse_window
+from governance.findings import Judgement, Observation, Verdict, parse_window
 from governance.scopes import Scope, subject_of
 from governance.statistics import mean_interval, welch
 
@@ -98,7 +98,7 @@ class OutputQuality(Check):
         """The scope with the window that the figures are compared with."""
         if self.reference is None:
             return replace(scope, reference=scope.reference or scope.window.previous())
-        window: Window = parse_window(self.reference.window, now=scope.window.end, timezone=scope.timezone)
+        window = scope.named_window(self.reference.window)
         return replace(scope, reference=window)
 
     def bound(self, scope: Scope) -> dict[str, Any]:
