@@ -112,12 +112,12 @@ class ChangeComparison(Check):
         )
         value = f"{sign}(avg(mark) FILTER (is_candidate) - avg(mark) FILTER (NOT is_candidate)) AS value"
         worst = "arg_max" if self.yardstick.more_is_worse else "arg_min"
+        sides_only = "(SELECT * FROM compared WHERE is_candidate IS NOT NULL)"
         samples = f"{worst}(id, (mark, id), {LISTED}) FILTER (is_candidate AND mark IS NOT NULL) AS samples"
         return (
             f"WITH {self._marks(scope)}compared AS (SELECT {columns(self, scope)}{is_candidate} AS is_candidate, "
             f"{self.yardstick.mark} AS mark, {REQUEST_ID} AS id FROM {scope.requests()} r{self._joined()}) "
-            f"{grouped(self, f'{value}, {figures}, {samples}', '(SELECT * FROM compared WHERE is_candidate IS NOT NULL)')} "
-            "ORDER BY axis, subject"
+            f"{grouped(self, f'{value}, {figures}, {samples}', sides_only)} ORDER BY axis, subject"
         )
 
     def _marks(self, scope: Scope) -> str:
