@@ -23,7 +23,7 @@ from governance.blocks import (
 )
 from governance.blocks.prose import Piece
 from governance.display import number, share
-from governance.exhibits import policies, trends
+from governance.exhibits import families, policies, trends
 from governance.exhibits.findings import recurrence
 from governance.exhibits.found import Found, counted, worst
 from governance.exhibits.period import Period
@@ -50,16 +50,17 @@ class Judged:
 
 
 FIGURES = (
-    Judged("Output quality", ("output-quality",), "no check of output quality"),
-    Judged("Impact ratio", ("fairness-impact-ratio",), "no check of fairness"),
-    Judged("Drift", ("drift-input", "drift-output"), "no check of drift"),
-    Judged("Human oversight", ("escalation",), "no check of reviews"),
-    Judged("Explanations", ("explanation-coverage",), "no check of explanations"),
-    Judged("Degraded operation", ("fallback",), "no check of fallbacks, and no register of incidents"),
-    Judged("Record integrity", ("completeness-gaps",), "no check of gaps"),
-    Judged("Data quality", ("expectations",), "no check of the records"),
-    Judged("Response time", ("latency-slo",), "no check of response times"),
-    Judged("Cost", ("cost-budget",), "no budget"),
+    Judged("Intended use", families.USE, "no check of use and changes"),
+    Judged("Performance", families.PERFORMANCE, "no check of outcomes or answers"),
+    Judged("Fairness", families.FAIRNESS, "no check of fairness"),
+    Judged("Drift", families.DRIFT, "no check of drift"),
+    Judged("Human oversight", families.OVERSIGHT, "no check of reviews"),
+    Judged("Explanations", families.EXPLANATIONS, "no check of explanations"),
+    Judged("Resilience", families.RESILIENCE, "no check of fallbacks"),
+    Judged("Record integrity", families.COMPLETENESS, "no check of gaps"),
+    Judged("Data quality", families.VALIDATION, "no check of the records"),
+    Judged("Service levels", families.SERVICE, "no check of response times"),
+    Judged("Cost", families.COST, "no budget"),
 )
 
 
@@ -82,7 +83,7 @@ def _lead(period: Period) -> AnyBlock:
     """One sentence: how many checks hold, which do not, and what is new."""
     acute = issues(period.judged)
     checks = len({one.key for one in period.judged})
-    new = sum(1 for own in acute if recurrence(period, own[0]) == "new")
+    new = sum(1 for own in acute if recurrence(period, own[0]) == "not acute")
     if not acute:
         return paragraph(f"All {checks} checks of {period.span.window.name} hold or are excepted.", role="lead")
     fresh = f"; {new} of them did not in {period.span.previous.name}" if new else ""
@@ -114,7 +115,7 @@ def _figures(period: Period) -> Table:
         Column("limit"),
         Column("verdict", "verdict"),
     )
-    rows = (_systems(period), _decisions(period), _registered(period), *(_judged(period, one) for one in FIGURES))
+    rows = (_systems(period), _decisions(period), *(_judged(period, one) for one in FIGURES))
     note = (
         f"Limits are those of the policies in force. The course runs from the beginning of {period.span.previous.name} "
         f"to the end of {period.span.window.name}."
@@ -140,13 +141,25 @@ def _systems(period: Period) -> tuple[Cell, ...]:
     course = trends.of_count(period, "requests r", "r.start_ts", f"count(DISTINCT {model})")
     return (
         "Inventory",
-        "models that answered or decided",
+        "models that answered or decided" + _registered(period),
         number(now["n"]),
         number(before["n"]),
         _spark(course),
         NO_LIMIT,
         None,
     )
+
+
+def _registered(period: Period) -> str:
+    """How many of the models of the window are not registered, in words."""
+    known = {str(entry.facts["model"]) for entry in period.snapshot.of_kind("model")}
+    rows = period.rows(
+        "board",
+        "SELECT DISTINCT coalesce(r.model_served, r.model_requested) AS model FROM requests r "
+        f"WHERE {period.during('r.start_ts')} AND coalesce(r.model_served, r.model_requested) IS NOT NULL",
+    )
+    strange = sum(1 for row in rows if row["model"] not in known)
+    return f", {strange} of them not registered" if strange else ", all registered"
 
 
 def _decisions(period: Period) -> tuple[Cell, ...]:
@@ -160,24 +173,6 @@ def _decisions(period: Period) -> tuple[Cell, ...]:
     of = "decided items" + (f", {share(row['rate'])} favourable" if row["rate"] is not None else "")
     course = trends.of_count(period, "decisions", "decision_ts", "count(*)")
     return "Decisions", of, number(row["n"]), number(row["before"]), _spark(course), NO_LIMIT, None
-
-
-REGISTERED = "list_contains($models, d.model || '@' || coalesce(d.model_version, ''))"
-
-
-def _registered(period: Period) -> tuple[Cell, ...]:
-    """Decisions of a version that is registered: only for those is a purpose on record."""
-    known = [f"{entry.facts['model']}@{entry.facts['version']}" for entry in period.snapshot.of_kind("model")]
-    now = period.is_now("d.decision_ts")
-    figure = f"avg(CASE WHEN {REGISTERED} THEN 1.0 ELSE 0.0 END)"
-    row = period.rows(
-        "board",
-        f"SELECT {figure} FILTER ({now}) AS n, {figure} FILTER (NOT {now}) AS before FROM decisions d "
-        f"WHERE {period.in_either('d.decision_ts')}",
-        models=known,
-    )[0]
-    shown = [share(value) if value is not None else None for value in (row["n"], row["before"])]
-    return "Intended use", "decisions by a registered model version", *shown, None, NO_LIMIT, None
 
 
 def _judged(period: Period, figure: Judged) -> tuple[Cell, ...]:
@@ -204,7 +199,7 @@ def _worst(period: Period) -> AnyBlock:
         Column("what was found, at its worst"),
         Column("owner"),
         Column("due", "date"),
-        Column(period.span.previous.name),
+        Column(f"in {period.span.previous.name}"),
     )
     rows = tuple(_issue(period, own) for own in acute[:MOST_ISSUES])
     rest = len(acute) - len(rows)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from governance.blocks import AnyBlock, Cell, Column, Section, Table
+from governance.exhibits import families
+from governance.exhibits.families import belongs
 from governance.exhibits.found import Found, counted
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, measured, nothing
-from governance.exhibits.verdicts import by_check
+from governance.exhibits.verdicts import by_check, of_findings
 
 
 def table(period: Period) -> Section:
@@ -18,6 +20,14 @@ def table(period: Period) -> Section:
         own = [one for one in period.judged if (one.policy, one.version) == (policy, version)]
         blocks += [_policy(f"{policy}, version {version}", own), measured(own)]
     return group(*blocks)
+
+
+def others(period: Period) -> Section:
+    """The findings of kinds that no other section shows, such as data quality and kinds of one's own."""
+    found = [one for one in period.judged if not belongs(one.kind, families.SHOWN)]
+    if not found:
+        return group(nothing("Every check of this window has a section of its own."))
+    return group(*of_findings(period, found), measured(found))
 
 
 def _policy(caption: str, own: list[Found]) -> Table:

@@ -11,10 +11,11 @@ from governance import charts
 from governance.blocks import AnyBlock, Cell, Chart, Column, Fact, Facts, Section, Table
 from governance.drawings import Span
 from governance.entries import Entry
+from governance.exhibits import families
 from governance.exhibits.found import Found
 from governance.exhibits.period import Period
-from governance.exhibits.sentences import at, counted, group, measured, no_checks, nothing, plural
-from governance.exhibits.verdicts import of_findings
+from governance.exhibits.sentences import at, counted, group, nothing, plural
+from governance.exhibits.verdicts import judged
 from governance.findings import Window
 from governance.merkle import root
 
@@ -181,10 +182,7 @@ def by_day(period: Period) -> Section:
     blocks: list[AnyBlock] = [_received(rows)] if rows else [nothing("No request was received in this window.")]
     if found:
         blocks += [block for block in (_timeline(period, found), _silences(found)) if block is not None]
-        blocks += [*of_findings(period, found), measured(found)]
-    else:
-        blocks.append(no_checks(period, [GAPS]))
-    return group(*blocks, counted(period, "by_day", "requests by their start"))
+    return group(*blocks, *judged(period, *families.COMPLETENESS), counted(period, "by_day", "requests by their start"))
 
 
 def _received(rows: Sequence[dict[str, object]]) -> Chart:

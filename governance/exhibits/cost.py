@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from governance import charts
 from governance.blocks import AnyBlock, Cell, Chart, Column, Section, Table
+from governance.exhibits import families
 from governance.exhibits.found import Found
 from governance.exhibits.period import Period, Row
 from governance.exhibits.sentences import counted, group, measured, nothing, plural
-from governance.exhibits.verdicts import of_findings
+from governance.exhibits.verdicts import judged, of_findings
 
 KIND = "cost-budget"
 COST = "coalesce(r.cost_reported, r.cost_computed)"
@@ -31,13 +32,13 @@ def by_unit(period: Period) -> Section:
     shown = [row for row in rows if row["unit"] in units]
     apart = _without_price([row for row in rows if row["unit"] not in units])
     if not shown:
-        return group(nothing(f"No request of this window carries a cost; what was spent is not known. {apart}"))
-    found = period.of_kind(KIND)
+        reason = nothing(f"No request of this window carries a cost; what was spent is not known. {apart}")
+        return group(reason, *judged(period, *families.COST))
+    found = [one for one in period.of_kind(KIND) if _place(one) != (None, None)]
+    other = [one for one in period.of_kind(*families.COST) if one not in found]
     blocks: list[AnyBlock] = [_chart(shown, found), _table(shown, found, apart)]
-    strange = [one for one in found if _place(one) not in {(row["unit"], row["month"]) for row in shown}]
-    if strange:
-        blocks += of_findings(period, strange)
     blocks += [measured(found)] if found else []
+    blocks += [*of_findings(period, other), measured(other)] if other else []
     return group(*blocks, _models(period), counted(period, "cost", "requests by their start"))
 
 
@@ -57,14 +58,14 @@ def _without_price(rows: Sequence[Row]) -> str:
 def _chart(rows: Sequence[Row], found: Sequence[Found]) -> Chart:
     main = max((row["currency"] for row in rows), key=[row["currency"] for row in rows].count)
     own = [row for row in rows if row["currency"] == main and row["spent"] is not None][:MOST_BARS]
-    limits = {one.bound.value for one in found if one.bound is not None and _place(one) != (None, None)}
+    limits = {one.bound.value for one in found if one.bound is not None}
     limit = limits.pop() if len(limits) == 1 else None
     values = {f"{row['unit']} {row['month']}": float(Decimal(row["spent"])) for row in own}
     return charts.bars("Cost by unit and month", values, limit=limit, limit_name="budget", unit=main, digits=2)
 
 
 def _table(rows: Sequence[Row], found: Sequence[Found], apart: str) -> Table:
-    budget = {_place(one): one for one in found}
+    budget = {_place(one): one for one in sorted(found, key=lambda one: one.badness, reverse=True)}  # the worst last
     columns = (
         Column("unit"),
         Column("month"),

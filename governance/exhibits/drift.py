@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from governance import charts
 from governance.blocks import AnyBlock, Chart, Section
+from governance.exhibits import families
 from governance.exhibits.found import CALENDAR_KEYS, Found, words
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, measured, no_checks
 from governance.exhibits.verdicts import by_check, of_findings
 
-KINDS = ("drift-input", "drift-output")
 WHOLE = "whole window"
 
 
 def by_month(period: Period) -> Section:
     """A strip of each feature over the parts of the calendar, and the findings under it."""
-    found = period.of_kind(*KINDS)
+    found = period.of_kind(*families.DRIFT)
     if not found:
-        return group(no_checks(period, KINDS))
+        return group(no_checks(period, families.DRIFT))
     blocks: list[AnyBlock] = []
     for (policy, check), own in by_check(found).items():
         if any(part(one) != WHOLE for one in own):

@@ -9,6 +9,7 @@ from governance import charts
 from governance.blocks import AnyBlock, Cell, Chart, Column, Missing, Section, Table
 from governance.display import number
 from governance.drawings import Interval
+from governance.exhibits import families
 from governance.exhibits.found import CALENDAR_KEYS, Found, words
 from governance.exhibits.period import Period
 from governance.exhibits.policies import favourable
@@ -20,7 +21,7 @@ KIND = "fairness-impact-ratio"
 
 def ratios(period: Period) -> Section:
     """A table and a chart for each axis of each check; other kinds of fairness checks in a table of findings."""
-    found = [one for one in period.judged if one.kind.startswith("fairness")]
+    found = period.of_kind(*families.FAIRNESS)
     if not found:
         return group(no_checks(period, [KIND]))
     blocks: list[AnyBlock] = []

@@ -47,7 +47,7 @@ def _table(period: Period, acute: list[Found]) -> Table:
         Column("owner"),
         Column("due", "date"),
         Column("open for", "number", "days", digits=0),
-        Column(period.span.previous.name),
+        Column(f"in {period.span.previous.name}"),
         Column("controls", "code"),
     )
     today = cut_off(period)
@@ -77,7 +77,7 @@ def recurrence(period: Period, one: Found) -> str:
     was = [other for other in period.judged_before if other.key == one.key]
     if not was:
         return "not checked"
-    return "repeated" if any(other.is_acute for other in was) else "new"
+    return "acute too" if any(other.is_acute for other in was) else "not acute"
 
 
 def cut_off(period: Period) -> date:

@@ -154,8 +154,9 @@ def words(subject: Mapping[str, str | None]) -> str:
 def _said(name: str, value: str | None) -> str:
     if value is None:
         return f"{name.replace('_', ' ')} not stated"
-    if name == "expectation":  # as Great Expectations names it, in words: expect_column_values_to_be_unique(id)
-        return value.removeprefix("expect_").replace("_", " ", value.partition("(")[0].count("_")).replace("(", " (", 1)
+    if name == "expectation":  # as Great Expectations names it, in words, and its column as it is
+        kind, opened, column = value.removeprefix("expect_").partition("(")
+        return f"{kind.replace('_', ' ')} {opened}{column}".rstrip()
     return value if name in CALENDAR_KEYS else f"{name.replace('_', ' ')} {value}"
 
 

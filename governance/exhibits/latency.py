@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from governance import charts
-from governance.blocks import AnyBlock, Cell, Chart, Column, Section, Table
+from governance.blocks import Cell, Chart, Column, Section, Table
+from governance.exhibits import families
 from governance.exhibits.period import Period, Row
-from governance.exhibits.sentences import counted, group, measured, no_checks, nothing
-from governance.exhibits.verdicts import of_findings
+from governance.exhibits.sentences import counted, group, nothing
+from governance.exhibits.verdicts import judged
 
-SLO, FALLBACK = "latency-slo", "fallback"
+FALLBACK = "fallback"
 SYSTEM = "coalesce(r.model_served, r.model_requested, r.service_name, r.source)"
-# As the check counts it: the log says so by a count, or where there is none by the model that should have answered.
-IS_FALLBACK = "CASE WHEN r.fallbacks IS NOT NULL THEN r.fallbacks > 0 WHEN r.fallback_from IS NOT NULL THEN true END"
+# As the check counts it: by the count of fallbacks, the deciding stage, or the model that should have answered.
+_STAGED = "EXISTS (SELECT 1 FROM decisions f WHERE f.request_uid = r.request_uid AND f.deciding_stage {})"
+_SAYS_SO = "= 'fallback'"
+IS_FALLBACK = (
+    f"CASE WHEN r.fallbacks > 0 OR {_STAGED.format(_SAYS_SO)} THEN true "
+    "WHEN r.fallbacks IS NULL AND r.fallback_from IS NOT NULL THEN true "
+    f"WHEN r.fallbacks IS NOT NULL OR {_STAGED.format('IS NOT NULL')} THEN false END"
+)
 MOST_LINES = 6
 SLOW = 20  # chosen here: systems whose slowest median differ more are drawn apart, or the quick one is a flat line
 
@@ -20,9 +27,8 @@ def response_times(period: Period) -> Section:
     """Quantiles of each system beside the window before, the 95th percentile over time, and what was judged."""
     rows = _quantiles(period)
     if not any(row["n"] for row in rows):
-        return group(nothing("No request of this window carries a response time."))
-    found = period.of_kind(SLO)
-    judged: list[AnyBlock] = [*of_findings(period, found), measured(found)] if found else []
+        reason = nothing("No request of this window carries a response time.")
+        return group(reason, *judged(period, *families.SERVICE))
     weekly = _weekly(period)
     names = [row["system"] for row in sorted(rows, key=lambda row: -(row["n"] or 0)) if row["n"]][:MOST_LINES]
     slow = [name for name in names if _peak(weekly, name) * SLOW >= max(_peak(weekly, other) for other in names)]
@@ -30,7 +36,7 @@ def response_times(period: Period) -> Section:
     drawn = [_chart(period, weekly, own) for own in (slow, quick) if own]
     table = _table(period, rows)
     return group(
-        table, *drawn, *(judged or [no_checks(period, [SLO])]), counted(period, "latency", "requests by their start")
+        table, *drawn, *judged(period, *families.SERVICE), counted(period, "latency", "requests by their start")
     )
 
 
@@ -110,11 +116,13 @@ def fallbacks(period: Period) -> Section:
         f"SELECT {period.calendar(period.step, 'r.start_ts')} AS part, count(*) FILTER ({IS_FALLBACK}) AS fallbacks, "
         f"count({IS_FALLBACK}) AS known, count(*) FILTER (r.cache_status IN ('exact_hit', 'semantic_hit')) AS hits, "
         f"count(*) FILTER (r.cache_status IS NOT NULL AND r.cache_status <> 'disabled') AS cached "
-        f"FROM requests r WHERE {period.in_either('r.start_ts')} GROUP BY 1 ORDER BY 1",
+        f"FROM requests r WHERE {period.in_either('r.start_ts')} AND r.source IN (SELECT source FROM requests r "
+        f"WHERE r.fallbacks IS NOT NULL OR {IS_FALLBACK}) GROUP BY 1 ORDER BY 1",
     )
     found = period.of_kind(FALLBACK)
     if not any(row["known"] for row in rows):
-        return group(nothing("No log of this window says whether a fallback answered; the field is `fallbacks`."))
+        reason = nothing("No log of this window says whether a fallback answered; the field is `fallbacks`.")
+        return group(reason, *judged(period, *families.RESILIENCE))
     shares = {
         "fallback": [_share(row["fallbacks"], row["known"]) for row in rows],
         "cache hit": [_share(row["hits"], row["cached"]) for row in rows],
@@ -129,10 +137,10 @@ def fallbacks(period: Period) -> Section:
         limit_name="fallback limit",
         unit="%",
         digits=1,
+        note="Of the sources that log fallbacks.",
     )
-    judged: list[AnyBlock] = [*of_findings(period, found), measured(found)] if found else []
     last = counted(period, "fallbacks", "requests by their start")
-    return group(chart, *(judged or [no_checks(period, [FALLBACK])]), last)
+    return group(chart, *judged(period, *families.RESILIENCE), last)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from governance import charts
 from governance.blocks import AnyBlock, Chart, Column, Section, Table
+from governance.exhibits import families
 from governance.exhibits.period import Period
-from governance.exhibits.sentences import counted, group, measured, no_checks, nothing
-from governance.exhibits.verdicts import of_findings
+from governance.exhibits.sentences import counted, group, nothing
+from governance.exhibits.verdicts import judged
 
 ESCALATION, COVERAGE = "escalation", "explanation-coverage"
 REVIEWED = "EXISTS (SELECT 1 FROM reviews v WHERE v.decision_id = d.decision_id AND v.completed_ts IS NOT NULL)"
@@ -21,7 +22,7 @@ def reviews(period: Period) -> Section:
         blocks += [block for block in (_weekly(period, float(below)),) if block is not None]
     by_reviewer = _reviewers(period)
     blocks += [by_reviewer] if by_reviewer.rows else [nothing("No review by a person is in the store for this window.")]
-    blocks += [*of_findings(period, found), measured(found)] if found else [no_checks(period, [ESCALATION])]
+    blocks += judged(period, *families.OVERSIGHT)
     return group(*blocks, counted(period, "oversight", "reviews by the time they were asked for, decisions by theirs"))
 
 
@@ -29,7 +30,7 @@ def explanations(period: Period) -> Section:
     """For how many decisions the store holds what decided and why."""
     found = period.of_kind(COVERAGE)
     if not found:
-        return group(no_checks(period, [COVERAGE]))
+        return group(*judged(period, *families.EXPLANATIONS))
     columns = (
         Column("subject"),
         *(
@@ -43,7 +44,7 @@ def explanations(period: Period) -> Section:
     rows = tuple((one.about(), *(one.counts.get(name) for name in names)) for one in found)
     note = "Do not add up: base value and contributions are not the output. Other score: not the one that was logged."
     table = Table("Decisions that can be explained", columns, rows, note)
-    return group(*of_findings(period, found), table, measured(found))
+    return group(table, *judged(period, *families.EXPLANATIONS))
 
 
 def _weekly(period: Period, below: float) -> Chart | None:

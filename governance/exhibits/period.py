@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from governance.engines.duckdb import Engine, literal
 from governance.errors import GovernanceError
+from governance.exhibits.families import belongs
 from governance.exhibits.found import Found, found
 from governance.findings import Window, parse_window, stamp
 from governance.scopes import CALENDAR
@@ -198,8 +199,8 @@ class Period:
         return tuple(found(row) for row in self.engine.records(sql))
 
     def of_kind(self, *kinds: str, before: bool = False) -> list[Found]:
-        """The findings of some kinds of check, in the window or in the one before."""
-        return [one for one in (self.judged_before if before else self.judged) if one.kind in kinds]
+        """The findings of some kinds of check (or of all whose name begins so), in the window or in the one before."""
+        return [one for one in (self.judged_before if before else self.judged) if belongs(one.kind, kinds)]
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -76,7 +76,8 @@ def versions(period: Period) -> list[Version]:
         newest[entry.facts["policy"], entry.facts["version"]] = entry.facts
     ordered = sorted(newest.values(), key=lambda facts: (facts["policy"], facts["from_ts"]))
     found = []
-    for facts, following in zip(ordered, [*ordered[1:], None], strict=True):
+    for place, facts in enumerate(ordered):
+        following = ordered[place + 1] if place + 1 < len(ordered) else None
         end = facts["to_ts"]
         if following is not None and following["policy"] == facts["policy"]:
             end = min(end or following["from_ts"], following["from_ts"])

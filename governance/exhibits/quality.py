@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from governance import charts
 from governance.blocks import AnyBlock, Chart, Column, Section, Table
+from governance.exhibits import families
 from governance.exhibits.period import Period, Row
-from governance.exhibits.sentences import counted, group, measured, no_checks, nothing
-from governance.exhibits.verdicts import of_findings
+from governance.exhibits.sentences import counted, group, nothing
+from governance.exhibits.verdicts import judged
 
 KIND = "output-quality"
 MODEL = "coalesce(r.model_served, r.model_requested, 'not stated')"
@@ -15,7 +16,6 @@ MOST_LINES = 6
 
 def by_version(period: Period) -> Section:
     """Mean scores by week for each model and prompt version, and what was judged."""
-    found = period.of_kind(KIND)
     blocks: list[AnyBlock] = []
     version = _version(period)
     for score in _scores(period):
@@ -23,7 +23,7 @@ def by_version(period: Period) -> Section:
         blocks += [_chart(period, score, rows), _versions(period, score, version)]
     if not blocks:
         blocks.append(nothing("No output of this window was assessed by a person, a user, code or a judge."))
-    blocks += [*of_findings(period, found), measured(found)] if found else [no_checks(period, [KIND])]
+    blocks += judged(period, *families.PERFORMANCE)
     return group(*blocks, counted(period, "quality", "assessments joined to their requests, by time of the request"))
 
 

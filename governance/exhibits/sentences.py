@@ -54,7 +54,8 @@ def nothing(reason: str) -> Notice:
 
 def no_checks(period: Period, kinds: Iterable[str]) -> Notice:
     """That no policy asks for some kinds of check."""
-    return nothing(f"No check of the kind {' or '.join(kinds)} has run on {period.span.window.name}.")
+    named = " or ".join(f"{kind}..." if kind.endswith("-") else kind for kind in kinds)
+    return nothing(f"No check of the kind {named} has run on {period.span.window.name}.")
 
 
 def days(span: Span, *, previous: bool = False) -> str:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from governance.engines.duckdb import identifier
+from governance.engines.gate import refusal
+from governance.exhibits import policies
 from governance.exhibits.drift import name, part
 from governance.exhibits.found import CALENDAR_KEYS, Found
 from governance.exhibits.latency import IS_FALLBACK
-from governance.exhibits.oversight import REVIEWED
 from governance.exhibits.period import Period
+from governance.findings import Window
+from governance.scopes import Scope
 from governance.tables import DECISIONS, REQUESTS
 
 Course: TypeAlias = tuple[float | None, ...]
@@ -63,12 +66,55 @@ def _subject(subject: Mapping[str, str | None], table: str) -> tuple[str, dict[s
     return " AND ".join(tests) or "true", bound
 
 
-def _of_requests(period: Period, one: Found, figure: str, where: str, step: str = "", least: int = FEWEST) -> Course:
-    found = _subject(one.subject, "requests")
-    if found is None:
+def _scope(period: Period, one: Found) -> Scope | None:
+    """The records that the policy of a finding applies to, in both windows; None where its file cannot be trusted."""
+    document = policies.document(period, one.policy_sha256)
+    applies = document.get("applies_to") or {}
+    check = next((item for item in document.get("checks") or [] if item.get("id") == one.check), None)
+    if check is None:
+        return None
+    predicates = [str(item["where"]) for item in (applies, check) if item.get("where")]
+    if any(refusal(period.engine, text) for text in predicates):
+        return None
+    span = Window(period.span.previous.start, period.span.window.end, period.span.window.name)
+    named = {
+        name: _listed(applies[name])
+        for name in ("model", "operation", "business_unit", "environment")
+        if applies.get(name)
+    }
+    favourable = {name: _listed(value) for name, value in (document.get("favourable") or {}).items()}
+    where = tuple(f"({text})" for text in predicates)
+    return Scope(span, named, where, favourable, period.span.timezone, reference=span)
+
+
+def _listed(value: object) -> tuple[str, ...]:
+    """One text or several."""
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+def _of_requests(
+    period: Period,
+    one: Found,
+    figure: str,
+    where: str,
+    step: str = "",
+    least: int = FEWEST,
+    joined: str = "",
+    **more: str,
+) -> Course:
+    """The course of an aggregate over the requests that the policy applies to, and that the subject names."""
+    found, scope = _subject(one.subject, "requests"), _scope(period, one)
+    if found is None or scope is None:
         return _stored(period, one)
     test, bound = found
-    return _course(period, step or period.step, "requests r", "r.start_ts", figure, f"{where} AND {test}", least, bound)
+    table = f"{scope.requests(reference=True)} r{joined}"
+    bound = {**_globs(scope), **bound, **more}
+    return _course(period, step or period.step, table, "r.start_ts", figure, f"{where} AND {test}", least, bound)
+
+
+def _globs(scope: Scope) -> dict[str, str]:
+    """What the scope binds; `$start` and `$end` are those of the window, which is a part of the scope here."""
+    return {name: str(value) for name, value in scope.parameters.items() if name not in ("start", "end")}
 
 
 def _latency(period: Period, one: Found) -> Course:
@@ -85,44 +131,35 @@ def _cost(period: Period, one: Found) -> Course:
 
 
 def _fallback(period: Period, one: Found) -> Course:
-    return _of_requests(
-        period, one, f"avg(CASE WHEN {IS_FALLBACK} THEN 1.0 ELSE 0.0 END)", f"{IS_FALLBACK} IS NOT NULL"
-    )
+    if one.metric != "fallback_share":
+        return _stored(period, one)
+    figure = f"avg(CASE WHEN {IS_FALLBACK} THEN 1.0 ELSE 0.0 END)"
+    return _of_requests(period, one, figure, f"{IS_FALLBACK} IS NOT NULL")
 
 
 def _quality(period: Period, one: Found) -> Course:
-    found, score = _subject(one.subject, "requests"), one.limit.get("score")
-    if found is None or not isinstance(score, str):
+    score = one.limit.get("score")
+    if not isinstance(score, str) or one.metric != f"{score}_mean":
         return _stored(period, one)
-    test, bound = found
-    joined = "requests r JOIN assessments a ON a.request_uid = r.request_uid AND a.name = $score"
-    where = f"a.score IS NOT NULL AND {test}"
-    return _course(period, period.step, joined, "r.start_ts", "avg(a.score)", where, FEWEST, {"score": score, **bound})
-
-
-def _reviewed(period: Period, one: Found) -> Course:
-    below = one.limit.get("below")
-    if not isinstance(below, int | float):
-        return _stored(period, one)
-    figure = f"avg(CASE WHEN {REVIEWED} THEN 1.0 ELSE 0.0 END)"
-    return _course(
-        period, period.step, "decisions d", "d.decision_ts", figure, "d.confidence < $below", FEWEST, {"below": below}
-    )
+    joined = " JOIN assessments a ON a.request_uid = r.request_uid AND a.name = $score"
+    return _of_requests(period, one, "avg(a.score)", "a.score IS NOT NULL", joined=joined, score=score)
 
 
 def _fairness(period: Period, one: Found) -> Course:
-    """The ratio of the favourable rates by month, where the log itself says what is favourable."""
-    reference = one.counts.get("reference")
+    """The ratio of the favourable rates by month, of the decisions that the policy applies to."""
+    reference, scope = one.counts.get("reference"), _scope(period, one)
     own = _subject(one.subject, "subjects")
     other = _subject(json.loads(reference), "subjects") if reference else None
-    if own is None or other is None or "subjects" not in period.names:
+    is_rate = one.metric == "impact_ratio" and "subjects" in period.names
+    if own is None or other is None or scope is None or not is_rate:
         return _stored(period, one)
     against = other[0].replace("$subject_", "$reference_")
     rate = "avg(CASE WHEN d.favourable THEN 1.0 ELSE 0.0 END) FILTER ({})"
     figure = f"{rate.format(own[0])} / nullif({rate.format(against)}, 0)"
     bound = own[1] | {name.replace("subject_", "reference_"): value for name, value in other[1].items()}
-    joined = "decisions d JOIN subjects s ON s.decision_id = d.decision_id"
-    return _course(period, "month", joined, "d.decision_ts", figure, "d.favourable IS NOT NULL", FEWEST, bound)
+    joined = f"{scope.decisions(reference=True)} d JOIN subjects s ON s.decision_id = d.decision_id"
+    where = "d.favourable IS NOT NULL"
+    return _course(period, "month", joined, "d.decision_ts", figure, where, FEWEST, {**_globs(scope), **bound})
 
 
 def _stored(period: Period, one: Found) -> Course:
@@ -142,6 +179,5 @@ _BY_KIND = {
     "cost-budget": _cost,
     "fallback": _fallback,
     "output-quality": _quality,
-    "escalation": _reviewed,
     "fairness-impact-ratio": _fairness,
 }

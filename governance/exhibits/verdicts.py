@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from governance.blocks import AnyBlock, Cell, Column, Missing, Table
 from governance.exhibits.found import Found
 from governance.exhibits.period import Period
+from governance.exhibits.sentences import measured, no_checks
 
 MOST_ROWS = 40  # chosen here: about one sheet; the others are counted below the table and stored as findings
 
@@ -14,6 +15,12 @@ MOST_ROWS = 40  # chosen here: about one sheet; the others are counted below the
 def of_findings(period: Period, findings: Sequence[Found]) -> list[AnyBlock]:
     """For each check a table of its findings with figure, interval, records, limit, the window before, and verdict."""
     return [_table(period, f"{policy}: {check}", own) for (policy, check), own in by_check(findings).items()]
+
+
+def judged(period: Period, *family: str) -> list[AnyBlock]:
+    """The findings of a family of kinds with how they were measured, or that no policy asks for any."""
+    found = period.of_kind(*family)
+    return [*of_findings(period, found), measured(found)] if found else [no_checks(period, family)]
 
 
 def _table(period: Period, caption: str, own: Sequence[Found]) -> Table:
