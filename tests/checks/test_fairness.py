@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from governance.checks._discoveries import false_discovery_rates, p_of_difference
+from governance.checks._strata import Level, common_ratio_interval
 from governance.engines.duckdb import Engine
+from governance.statistics import ratio_interval
 from tests.checks.real_decisions import People, acs, compas, lay_out
 
 SharedData = Callable[[str], Path]
@@ -194,3 +196,72 @@ class TestCalibration:
         judged = [key for key, n in sizes.items() if min(n, everybody[key[1]] - n) >= 30]
         assert {one.counts["comparisons"] for one, _ in seen.values() if "comparisons" in one.counts} == {len(judged)}
         assert {str(found.verdict) for (name, _), (_, found) in seen.items() if name == "Asian"} == {"not_assessed"}
+
+
+# Applicants and admissions of the six largest departments, Berkeley 1973: Bickel, Hammel & O'Connell (1975), Science
+# 187, 398-404, in the form of Freedman, Pisani & Purves, Statistics.
+BERKELEY = {
+    "A": ((512, 825), (89, 108)),
+    "B": ((353, 560), (17, 25)),
+    "C": ((120, 325), (202, 593)),
+    "D": ((138, 417), (131, 375)),
+    "E": ((53, 191), (94, 393)),
+    "F": ((22, 373), (24, 341)),
+}
+
+
+class TestConditional:
+    def test_berkeley(self) -> None:
+        """The paradox itself, and the ratio within departments as statsmodels pools it."""
+        import numpy as np
+        from statsmodels.stats.contingency_tables import StratifiedTable
+
+        rows = ", ".join(
+            f"('{department}', '{sex}', {favourable}, {n if favourable else total - n})"
+            for department, both in BERKELEY.items()
+            for sex, (n, total) in zip(("male", "female"), both, strict=True)
+            for favourable in (True, False)
+        )
+        with Engine() as engine:
+            people = lay_out(
+                engine,
+                "SELECT CAST(row_number() OVER () AS VARCHAR) AS id, true AS positive, favourable, department, sex "
+                f"FROM (VALUES {rows}) t(department, sex, favourable, n), range(900) r(i) WHERE i < n",
+                ["sex", "department"],
+            )
+            fields = {"given": "department", "reference": "male", "each_level": True}
+            seen = people.found("fairness-conditional", by=["sex"], **fields)
+        one, judged = seen[("female",)]
+        tables = [np.array([[k, n - k], [j, m - j]]) for (j, m), (k, n) in BERKELEY.values()]
+        assert one.value == pytest.approx(StratifiedTable(tables).riskratio_pooled, rel=1e-12)
+        assert one.counts["crude_ratio"] == pytest.approx((557 / 1835) / (1198 / 2691), rel=1e-12)
+        assert one.counts["simpson"] is True
+        assert str(judged.verdict) == "warned"
+        assert judged.reason == (
+            "the favourable rate is 1.058 of the reference group's within levels of department, 0.682 over all records "
+            "(Simpson's paradox): department explains it, if it is a lawful factor"
+        )
+        assert seen[("female", "A")][0].value == pytest.approx((89 / 108) / (512 / 825), rel=1e-12)
+
+    def test_common_ratio_covers_as_often_as_it_says(self) -> None:
+        import numpy as np
+
+        generator = np.random.default_rng(9)
+        sizes, rates = ((40, 90), (60, 25), (80, 80)), (0.6, 0.35, 0.2)
+        for truth in (1.0, 0.7):
+            covered = 0
+            for _ in range(2000):
+                levels = [
+                    Level(int(generator.binomial(n, truth * rate)), n, int(generator.binomial(m, rate)), m)
+                    for (n, m), rate in zip(sizes, rates, strict=True)
+                ]
+                low, high = common_ratio_interval(levels) or (0.0, 0.0)
+                covered += low <= truth <= high
+            assert 0.935 <= covered / 2000 <= 0.97
+
+    def test_one_level_has_the_interval_of_katz(self) -> None:
+        assert common_ratio_interval([Level(9, 20, 10, 22), Level(3, 5, 0, 0)]) == pytest.approx(
+            ratio_interval(9, 20, 10, 22), rel=1e-12
+        )
+        assert common_ratio_interval([Level(0, 20, 10, 22)]) is None
+        assert common_ratio_interval([]) is None
