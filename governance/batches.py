@@ -5,33 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from governance.input_types import Given, Types, settle, typed_tables
-from governance.records import Record, text_of
-from governance.sources import Ignored, InputRow, Source, UnreadableError
-from governance.tables import (
-    BYTES,
-    CANONICAL,
-    FLAG,
-    MONEY,
-    OUTCOMES,
-    REAL,
-    REQUESTS,
-    TAGS,
-    TEXT,
-    TEXTS,
-    TIME,
-    WHOLE,
-    Table,
-)
+from governance.input_types import Types
+from governance.records import Record
+from governance.tables import BYTES, FLAG, MONEY, REAL, TAGS, TEXT, TEXTS, TIME, WHOLE, Table
 
 BATCH_RECORDS = 100_000  # chosen here: few enough files per day
-JOINED = "half that was joined with its other half"
 BATCH_BYTES = 64 << 20  # chosen here: as Python objects these are some 500 MB at most
 
 _ARROW = {
@@ -87,7 +68,7 @@ class Batch:
     records: int = 0
     tables: dict[str, pa.Table] = field(default_factory=dict)
     features: list[Inputs] = field(default_factory=list)
-    types: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    types: Types = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
@@ -114,184 +95,8 @@ def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield chunk
 
 
-def source_batches(
-    records: Iterable[Record], source: Source, known: Types | None = None, now: datetime | None = None
-) -> Iterator[Batch]:
-    """The batches that a source makes of the records of one file.
-
-    Two records that the source joins (a call and its answer) count as one that is stored and one that is ignored.
-    A half that finds no other within 100,000 such halves, or in the file, is read alone.
-
-    Args:
-        records: What the file holds.
-        source: What it means.
-        known: Types of the models' inputs in the store; batches add what they are the first to tell.
-        now: When the file is read, for outcomes that do not say when they became known.
-    """
-    reading = _Reading(source, {} if known is None else known, now)
-    for chunk in chunks(records):
-        yield reading.batch(chunk)
-    if reading.waiting:
-        yield reading.rest()
-
-
-class _Item(NamedTuple):
-    """A record that a source has split off.
-
-    Attributes:
-        number: Its number in the file, from 1.
-        lines: What it was read from; two where it was joined.
-        content: What it says.
-    """
-
-    number: int
-    lines: tuple[Record, ...]
-    content: Any
-
-
-class _Reading:
-    """One file while a source reads it."""
-
-    def __init__(self, source: Source, known: Types, now: datetime | None) -> None:
-        self.waiting: dict[str, _Item] = {}
-        self._source = source
-        self._known = known
-        self._now = now
-        self._number = 0
-        self._start()
-
-    def _start(self) -> None:
-        self._batch = Batch()
-        self._rows: dict[str, list[dict[str, Any]]] = {}
-        self._given: list[Given] = []
-        self._lines: dict[int, tuple[Record, ...]] = {}
-
-    def batch(self, chunk: list[Record]) -> Batch:
-        """What a stretch of the file becomes."""
-        for record in chunk:
-            if record.value is None:
-                self._number += 1
-                self._batch.records += 1
-                self._batch.rejected.append(reject(record))
-                continue
-            for content in self._source.split(record.value):
-                self._number += 1
-                self._offer(_Item(self._number, (record,), content))
-        while len(self.waiting) > BATCH_RECORDS:
-            self._take(self.waiting.pop(next(iter(self.waiting))))
-        return self._finished()
-
-    def rest(self) -> Batch:
-        """What the halves become that have found no other."""
-        for item in self.waiting.values():
-            self._take(item)
-        self.waiting = {}
-        return self._finished()
-
-    def _offer(self, new: _Item) -> None:
-        key = self._source.key(new.content)
-        if key is None:
-            self._take(new)
-            return
-        old = self.waiting.pop(key, None)
-        joined = None if old is None else self._source.join(old.content, new.content)
-        if old is not None and joined is not None:
-            self._take(_Item(old.number, old.lines + new.lines, joined))
-            return
-        if old is not None:
-            self._take(old)
-        self.waiting[key] = new
-
-    def _take(self, item: _Item) -> None:
-        self._batch.records += len(item.lines)
-        try:
-            made = self._source.rows(item.content)
-            if isinstance(made, Ignored):
-                self._batch.ignored[made.reason] += len(item.lines)
-                return
-            converted = {name: [self._row(row, name, item) for row in found] for name, found in made.tables.items()}
-        except UnreadableError as error:
-            self._batch.rejected += _rejections(item.lines, error.reason, error.detail)
-            return
-        self._batch.ignored[JOINED] += len(item.lines) - 1
-        for name, found in converted.items():
-            self._rows.setdefault(name, []).extend(found)
-        for model, inputs in made.features.items():
-            self._lines[item.number] = item.lines
-            self._given += [_given(row, model, item.number) for row in inputs]
-
-    def _row(self, row: dict[str, Any], table: str, item: _Item) -> dict[str, Any]:
-        known = {"known_ts": self._now} if table == OUTCOMES.name and row.get("known_ts") is None else {}
-        return _checked(row | known, CANONICAL[table]) | {"row_no": item.number, "is_conflict": False}
-
-    def _finished(self) -> Batch:
-        settled = settle(self._given, self._known)
-        for number, (reason, detail) in settled.misfits.items():
-            self._batch.ignored[JOINED] -= len(self._lines[number]) - 1
-            self._batch.rejected += _rejections(self._lines[number], reason, detail)
-        for request in self._rows.get(REQUESTS.name, ()):
-            if request["row_no"] in settled.nonfinite:
-                request["quality_flags"] = sorted({*(request["quality_flags"] or ()), "nonfinite"})
-        fitting = [item for item in self._given if item.row_no not in settled.misfits]
-        batch = self._batch
-        batch.rejected.sort(key=lambda rejection: rejection.number)
-        batch.ignored = +batch.ignored
-        batch.types = settled.types
-        batch.features = [Inputs(model, rows) for model, rows in typed_tables(fitting, self._known)]
-        kept = {
-            name: [row for row in found if row["row_no"] not in settled.misfits] for name, found in self._rows.items()
-        }
-        batch.tables = {name: _table(name, found) for name, found in kept.items() if found}
-        self._start()
-        return batch
-
-
-def _given(row: InputRow, model: str, number: int) -> Given:
-    texts = {
-        name: None if value is None else text_of(value).replace("\0", "") or None for name, value in row.values.items()
-    }
-    return Given(number, row.decision_id, row.decision_ts, model, row.version, texts)
-
-
-def _rejections(lines: Iterable[Record], reason: str, detail: str) -> list[Rejection]:
-    return [Rejection(line.number, line.offset, line.raw, reason, detail) for line in lines]
-
-
 def reject(record: Record) -> Rejection:
     """The rejection of a record that could not be parsed."""
     return Rejection(
         record.number, record.offset, record.raw, record.reason or "bad_json", record.detail or "it cannot be read"
     )
-
-
-def _checked(row: dict[str, Any], table: Table) -> dict[str, Any]:
-    """The row, if its values fit the table; a source's mistake about a stranger's record must not stop a file."""
-    for column in table.columns:
-        value = row.get(column.name)
-        if value is None:
-            if column.required and column.name not in ("file_sha256", "row_no", "is_conflict"):
-                raise UnreadableError("missing_value", f"{column.name} is missing")
-            continue
-        if column.type == WHOLE and not -(2**63) <= value < 2**63:
-            raise UnreadableError("out_of_range", f"{column.name} is {value}")
-        if column.type == MONEY and abs(value) >= Decimal(10) ** 6:
-            raise UnreadableError("out_of_range", f"{column.name} is {value}, more than a request can cost")
-        if column.type == TIME and not 1971 <= value.year <= 2200:  # noqa: PLR2004 - a wrong unit, not a time
-            raise UnreadableError("bad_time", f"{column.name} is {value.isoformat()}")
-    return row
-
-
-def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
-    shape = schema(CANONICAL[name])
-    columns = [[row.get(field.name) for row in rows] for field in shape]
-    arrays = [_array(values, field) for values, field in zip(columns, shape, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=shape)
-
-
-def _array(values: list[Any], field: pa.Field) -> pa.Array:
-    if pa.types.is_decimal(field.type):
-        quantum = Decimal(1).scaleb(-field.type.scale)
-        values = [None if value is None else Decimal(value).quantize(quantum) for value in values]
-    if pa.types.is_map(field.type):
-        values = [None if value is None else list(value.items()) for value in values]
-    return pa.array(values, type=field.type)

@@ -6,6 +6,8 @@ A log of predictions says what the model put out, not what was done with it:
     a number with a point                    the score as logged; what it led to was decided elsewhere
     an object                                its `prediction`, `label`, `class` or `decision`; `score` or `probability`
     a list                                   the decision as JSON; confidence is the largest share if they add up to 1
+
+A longer text is no class but content: it is kept as a body only.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from governance.conversions import as_text, clean, look_up, number
-from governance.rows import Row
+from governance.conversions import as_text, clean, number
+from governance.inference_bodies import inputs_of, outputs_of
+from governance.rows import InputRow, Row
 
 DECISION_COLUMNS = (
     *("decision_id", "request_uid", "request_id", "source", "item_index", "decision_ts", "operation"),
@@ -24,6 +27,8 @@ DECISION_COLUMNS = (
 )
 _DECISION = ("decision", "prediction", "predicted_label", "label", "class")
 _SCORE = ("score", "probability", "predicted_probability")
+_SHARES = ("probabilities", "predict_proba")
+MAX_LABEL = 200  # characters; chosen here: longer is a text that a model wrote, not the name of a class
 _ROUNDING = Decimal("0.001")  # chosen here: shares printed with three digits still add up to 1
 
 
@@ -40,15 +45,22 @@ def answer_of(output: Any) -> Answer:
     if isinstance(output, Mapping):
         named = next((output[name] for name in _DECISION if output.get(name) is not None), None)
         score = next((found for name in _SCORE if (found := _number(output.get(name))) is not None), None)
-        if named is None and score is None:
-            return Answer(as_text(output), None, None)
-        inner = answer_of(named) if not isinstance(named, Mapping) else Answer(as_text(named), None, None)
-        return Answer(inner.decision, inner.score if score is None else score, inner.confidence)
+        shares: list[Any] = next((output[name] for name in _SHARES if isinstance(output.get(name), list)), [])
+        inner = Answer(None, None, None) if isinstance(named, Mapping) else answer_of(named)
+        confidence = _largest_share(shares) if inner.confidence is None else inner.confidence
+        return Answer(inner.decision, inner.score if score is None else score, confidence)
     if isinstance(output, list):
-        return answer_of(output[0]) if len(output) == 1 else Answer(as_text(output), None, _largest_share(output))
+        return answer_of(output[0]) if len(output) == 1 else Answer(_label(output), None, _largest_share(output))
     if _is_fractional(output):
         return Answer(None, _number(output), None)
-    return Answer(None if output is None else as_text(output), None, None)
+    return Answer(_label(output), None, None)
+
+
+def _label(output: Any) -> str | None:
+    if output is None or output == []:
+        return None
+    written = as_text(output)
+    return written if len(written) <= MAX_LABEL else None
 
 
 def _is_fractional(output: Any) -> bool:
@@ -67,6 +79,38 @@ def _largest_share(output: list[Any]) -> Decimal | None:
     known = [share for share in shares if share is not None and 0 <= share <= 1]
     adds_up = len(known) == len(output) > 1 and abs(sum(known, Decimal(-1))) <= _ROUNDING
     return max(known) if adds_up else None
+
+
+class Predicted(NamedTuple):
+    """The decisions of a request, and their inputs by model."""
+
+    decisions: list[Row]
+    features: dict[str, list[InputRow]]
+
+
+def predicted(
+    request: Row, bodies: tuple[Any, Any], at: datetime, model: tuple[str | None, str | None], flags: set[str]
+) -> Predicted:
+    """One decision for each output of a model server's answer, with the inputs that led to it.
+
+    Args:
+        request: The request row; its `n_decisions` is set.
+        bodies: Request and answer, decoded.
+        at: When it was decided.
+        model: Model that scored it and its version, where the log says so.
+        flags: What is odd; grows by `items_differ` where there are not as many items in as out.
+    """
+    decisions = decisions_of(request, outputs_of(bodies[1]), at, *model)
+    items = inputs_of(bodies[0]) if decisions else []
+    request["n_decisions"] = len(decisions)
+    if items and len(items) != len(decisions):
+        flags.add("items_differ")
+        items = []
+    rows = [
+        InputRow(decision["decision_id"], at, model[1] or "", item)
+        for decision, item in zip(decisions, items, strict=False)
+    ]
+    return Predicted(decisions, {model[0] or "": rows} if rows else {})
 
 
 def decisions_of(
@@ -106,12 +150,3 @@ def _columns(answer: Answer) -> Row:
         "score_digits": -exponent if isinstance(exponent, int) and exponent < 0 else None,
         "confidence": None if answer.confidence is None else float(answer.confidence),
     }
-
-
-def outputs_of(body: Any) -> list[Any]:
-    """The outputs in the answer of a model server: `predictions`, `outputs`, `result`, or a list."""
-    for name in ("predictions", "outputs", "result", "results"):
-        found = look_up(body, (name,))
-        if found is not None:
-            return found if isinstance(found, list) else [found]
-    return body if isinstance(body, list) else []

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from governance.batches import Batch, source_batches
+from governance.batches import Batch
 from governance.deduplication import fates
 from governance.engines.duckdb import Engine
 from governance.findings import stamp
@@ -19,6 +19,7 @@ from governance.ledger import Entry, Writer
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.records import records
+from governance.sourced import source_batches
 from governance.staging import Origin, Staging, model_folder
 from governance.store import BLOBS, Snapshot, Store
 from governance.workspace import Workspace

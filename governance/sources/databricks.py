@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from governance.conversions import US_PER_MS, as_text, canonical_json, look_up, number, sha256_of
-from governance.decision_rows import DECISION_COLUMNS, decisions_of, outputs_of
+from governance.decision_rows import DECISION_COLUMNS, predicted
 from governance.fields import Aliases, Fields
 from governance.genai_names import PARAMETERS
 from governance.llm_requests import (
@@ -82,6 +82,7 @@ class DatabricksSource(Source):
             *("http_status", "error_type", "finish_reasons", "tags"),
         ),
         decisions=(*DECISION_COLUMNS, "model", "model_version"),
+        features=("decision_id", "decision_ts"),
         payloads=Bodies.columns,
         assessments=(
             *("assessment_id", "target_id", "name", "score", "label", "annotator_kind", "annotator", "created_ts"),
@@ -109,12 +110,12 @@ class DatabricksSource(Source):
         row["parameters"] = sampling_parameters(fields, PARAMETERS)
         sampled = fields.decimal("sampling")
         row["tags"] = None if sampled in {None, 1} else {"sampling_fraction": as_text(sampled)}
-        outputs = outputs_of(answer) if row["operation"] == "predict" and row["status"] == "ok" else []
-        row["n_decisions"] = len(outputs)
         bodies = {half: body_text(value.get(half)) for half in ("request", "response")}
+        is_predicted = row["operation"] == "predict" and row["status"] == "ok"
+        model = (row["model_served"], row["model_version"])
+        found = predicted(row, (asked, answer) if is_predicted else (None, None), at, model, fields.flags)
         made = _truncated(finished(row, fields, bodies, fields.tokens("total_tokens")), value)
-        decisions = decisions_of(row, outputs, at, row["model_served"], row["model_version"])
-        return Rows({**made.tables, "decisions": decisions}) if decisions else made
+        return Rows({**made.tables, "decisions": found.decisions}, found.features) if found.decisions else made
 
 
 SOURCE = DatabricksSource()

@@ -126,7 +126,7 @@ def _bundle(value: Mapping[str, Any]) -> Row:
 def _decision(row: Row, rule: str, value: Mapping[str, Any]) -> Row:
     result = value["result"]
     inner = [result[name] for name in VERDICTS if name in result] if isinstance(result, Mapping) else []
-    said = inner[0] if inner else result
+    said = inner[0] if inner else None if isinstance(result, Mapping) else result  # an object may carry the whole input
     return {
         "decision_id": f"{row['request_uid']}#0",
         "request_uid": row["request_uid"],

@@ -68,13 +68,16 @@ def request_of(source: Source, value: dict[str, Any]) -> Row:
     return row
 
 
-def filled(source: Source, values: Iterable[dict[str, Any]]) -> set[str]:
-    """Columns that some record fills, as `table.column`."""
+def filled(source: Source, values: Iterable[dict[str, Any]], joined: Iterable[Any] = ()) -> set[str]:
+    """Columns that some record fills, or some pair of records that the source has joined, as `table.column`."""
     found: set[str] = set()
-    for value in values:
-        for made in fates(source, value):
-            for table, rows in made.tables.items() if isinstance(made, Rows) else ():
-                found |= {f"{table}.{column}" for row in rows for column, cell in row.items() if cell is not None}
+    for made in [*(made for value in values for made in fates(source, value)), *map(source.rows, joined)]:
+        if not isinstance(made, Rows):
+            continue
+        for table, rows in made.tables.items():
+            found |= {f"{table}.{column}" for row in rows for column, cell in row.items() if cell is not None}
+        if made.features:
+            found |= {"features.decision_id", "features.decision_ts"}
     return found
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from governance.batches import source_batches
 from governance.extensions import sources
 from governance.records import Record
+from governance.sourced import source_batches
 from governance.sources import REASONS
 from governance.tables import CANONICAL
 from tests.sources import (
@@ -18,6 +21,7 @@ from tests.sources import (
     test_databricks,
     test_envoy_ai_gateway,
     test_kong,
+    test_kserve,
     test_langfuse,
     test_litellm,
     test_litellm_spend,
@@ -26,13 +30,13 @@ from tests.sources import (
     test_openai_batch,
     test_otlp,
     test_portkey,
+    test_sagemaker,
 )
 from tests.sources.reading import exact_of, filled, values_in
 from tests.sources.test_hostile_records import NUMBERS, SHAPES, TEXTS, fate_of, paths, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 # source -> records of it, recorded (beside this file) or made
 VALUES: dict[str, list[dict[str, Any]]] = {
@@ -40,6 +44,7 @@ VALUES: dict[str, list[dict[str, Any]]] = {
     "databricks": test_databricks.VALUES,
     "envoy-ai-gateway": test_envoy_ai_gateway.VALUES,
     "kong": test_kong.VALUES,
+    "kserve": test_kserve.VALUES,
     "langfuse": [*test_langfuse.VALUES, test_langfuse.TRACE],
     "litellm": [json.loads(test_litellm.RECORDED), test_litellm.MADE, test_litellm.MADE | test_litellm.FAILED],
     "litellm-spend": [*map(test_litellm_spend.recorded, test_litellm_spend.VERSIONS), test_litellm_spend.MADE],
@@ -48,7 +53,10 @@ VALUES: dict[str, list[dict[str, Any]]] = {
     "openai-batch": [*test_openai_batch.VALUES, test_openai_batch.EXPIRED],
     "otlp": [test_otlp.export_of(), test_otlp.evaluation_of()],
     "portkey": test_portkey.VALUES,
+    "sagemaker": test_sagemaker.VALUES,
 }
+AT = datetime(2026, 7, 1, tzinfo=UTC)
+PAIRS = {"kserve": test_kserve.PAIRS}
 # records that may not be copied here
 SHARED = [
     ("bedrock", "bedrock/invocation_log_converse_pair.json"),
@@ -102,8 +110,10 @@ def test_what_is_no_request_log_is_recognised_by_none(path: str, shared_data: Ca
 
 @pytest.mark.parametrize("name", NEWER)
 def test_what_it_fills_is_what_it_says(name: str) -> None:
+    """Of a format whose records are joined, what the joined ones fill counts as well."""
     source = sources()[name]
-    assert filled(source, VALUES[name]) == set(source.fills)
+    joined = [source.join(exact_of(first), exact_of(second)) for first, second in PAIRS.get(name, ())]
+    assert filled(source, VALUES[name], joined) == set(source.fills)
     assert len(source.fills) == len(set(source.fills))
 
 
@@ -112,9 +122,7 @@ def test_its_rows_become_tables(name: str) -> None:
     """Canonical columns only, the required ones all there, each value of its column's type."""
     values = [exact_of(value) for value in VALUES[name]]
     records = [Record(number, None, b"", value) for number, value in enumerate(values, 1)]
-    (batch,) = source_batches(records, sources()[name])
-    readable = sum(len(list(sources()[name].split(value))) for value in values)
-    assert batch.records == readable
+    batch, *_ = source_batches(records, sources()[name], now=AT)
     assert batch.tables
     assert batch.tables.keys() <= CANONICAL.keys()
 
@@ -132,3 +140,35 @@ def test_no_value_crashes_it(name: str) -> None:
                     fates[fate_of(source, record)] += 1
     assert set(fates) <= {"read", *REASONS}
     assert fates.total() > fates["read"] > fates.total() / 2
+
+
+def test_the_reference_of_sources_is_up_to_date(request: pytest.FixtureRequest) -> None:
+    path = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
+    text = reference_of_sources()
+    if request.config.getoption("--update-golden"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text, "run pytest tests/sources/test_every_source.py --update-golden"
+
+
+def reference_of_sources() -> str:
+    """Each source with its manual, what it was tested on, and the columns that it fills, by table."""
+    head = (
+        "# Log formats\n\nEach is one file in `governance/sources/`, recognised by its keys; `governance sources` "
+        "lists the same.\nA table of your own is read with a mapping file. Columns are explained in [tables](tables.md).\n\n"
+        "| source | format | rows of |\n| --- | --- | --- |\n"
+    )
+    parts = [head]
+    for name, source in sources().items():
+        tables = ", ".join(dict.fromkeys(column.partition(".")[0] for column in source.fills))
+        parts.append(f"| [{name}](#{name}) | {source.title} | {tables} |\n")
+    for name, source in sources().items():
+        manual = (import_module(type(source).__module__).__doc__ or "").strip()
+        parts.append(
+            f"\n## {name}\n\n{manual}\n\nTested on: {source.verified}.\n\n| table | columns |\n| --- | --- |\n"
+        )
+        by_table: dict[str, list[str]] = {}
+        for filled_column in source.fills:
+            table, _, column = filled_column.partition(".")
+            by_table.setdefault(table, []).append(column)
+        parts += [f"| {table} | {', '.join(columns)} |\n" for table, columns in by_table.items()]
+    return "".join(parts)

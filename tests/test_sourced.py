@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from governance import batches
-from governance.batches import JOINED, Batch, source_batches
+from governance.batches import Batch
 from governance.input_types import DOUBLE, Types
 from governance.records import Record
+from governance.sourced import JOINED, source_batches
 from governance.sources import Ignored, InputRow, Rows, Source, UnreadableError
 
 if TYPE_CHECKING:
