@@ -120,6 +120,9 @@ class _Reading:
         except UnreadableError as error:
             self._batch.rejected += _rejections(item.lines, error.reason, error.detail)
             return
+        except RecursionError:  # JSON text inside a record may nest deeper than the record itself may
+            self._batch.rejected += _rejections(item.lines, "too_deep", "JSON text inside the record nests too deeply")
+            return
         self._batch.ignored[JOINED] += len(item.lines) - 1
         for name, found in converted.items():
             self._rows.setdefault(name, []).extend(found)

@@ -142,6 +142,17 @@ def test_no_value_crashes_it(name: str) -> None:
     assert fates.total() > fates["read"] > fates.total() / 2
 
 
+@pytest.mark.parametrize("depth", [64, 900, 990, 100_000])
+@pytest.mark.parametrize("name", VALUES)
+def test_json_text_that_nests_deeply_stops_no_file(name: str, depth: int) -> None:
+    value = exact_of(VALUES[name][0])
+    values = [replaced(value, path, "[" * depth + "]" * depth) for path in paths(value)]
+    records = [Record(number, None, b"", changed) for number, changed in enumerate(values, 1)]
+    found = list(source_batches(records, sources()[name], now=AT))
+    reasons = {rejection.reason for batch in found for rejection in batch.rejected}
+    assert reasons <= set(REASONS)
+
+
 def test_the_reference_of_sources_is_up_to_date(request: pytest.FixtureRequest) -> None:
     path = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
     text = reference_of_sources()
@@ -154,7 +165,8 @@ def reference_of_sources() -> str:
     """Each source with its manual, what it was tested on, and the columns that it fills, by table."""
     head = (
         "# Log formats\n\nEach is one file in `governance/sources/`, recognised by its keys; `governance sources` "
-        "lists the same.\nA table of your own is read with a mapping file. Columns are explained in [tables](tables.md).\n\n"
+        "lists the same.\nA table of your own is read with a mapping file. "
+        "Columns are explained in [tables](tables.md).\n\n"
         "| source | format | rows of |\n| --- | --- | --- |\n"
     )
     parts = [head]
