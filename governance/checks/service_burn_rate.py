@@ -157,7 +157,8 @@ class ServiceBurnRate(Check):
         is_burning = f"{is_seen} AND rate > $max_{number}"
         figures = (
             f"max(rate) FILTER ({is_seen}) AS value, CAST(sum(n) AS BIGINT) AS n, "
-            f"CAST(sum(errors) AS BIGINT) AS errors, count(*) FILTER ({is_seen}) AS looks, count(*) FILTER ({is_burning}) AS burning, "
+            f"CAST(sum(errors) AS BIGINT) AS errors, count(*) FILTER ({is_seen}) AS looks, "
+            f"count(*) FILTER ({is_burning}) AS burning, "
             f"CAST(max(long_n) AS BIGINT) AS most, arg_max({{'at': strftime(part + INTERVAL {STEP} MINUTES, "
             "'%Y-%m-%dT%H:%M:%SZ'), 'long': long_share, 'short': short_share}, (rate, part)) "
             f"FILTER ({is_seen}) AS worst, arg_min(first, (part, first), {LISTED}) "
