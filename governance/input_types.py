@@ -22,7 +22,7 @@ Types = dict[str, dict[str, dict[str, str]]]  # model -> version -> input -> typ
 
 BOOLEAN, DOUBLE, VARCHAR = "BOOLEAN", "DOUBLE", "VARCHAR"
 MAX_MODELS = 1_000  # in one batch; chosen here: more of them are not models but ids
-MAX_INPUTS = 5_000  # chosen here: more of them are not columns but data written as keys
+MAX_INPUTS = 2_000  # chosen here: what the engine maps within its memory; more are no columns but data written as keys
 
 # A column is of numbers if at least 99 of 100 values are, and there are so many that the rest is an accident:
 # chosen here; one broken value must not turn a million numbers into text.

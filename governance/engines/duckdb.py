@@ -103,7 +103,8 @@ class Engine:
             f"strftime({identifier(name)}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {identifier(name)}" for name in times
         )
         selected = f"* REPLACE ({iso})" if iso else "*"
-        rows = self.rows(f"SELECT to_json(t)::VARCHAR FROM (SELECT {selected} FROM ({sql})) t", parameters)
+        whole = identifier("\x1frow")  # a column of the same name would be taken for the row
+        rows = self.rows(f"SELECT to_json({whole})::VARCHAR FROM (SELECT {selected} FROM ({sql})) {whole}", parameters)
         return [json.loads(row[0], parse_float=_number, parse_constant=lambda _: None) for row in rows]
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:

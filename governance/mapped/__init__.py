@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from governance.batches import Batch, Rejection
 from governance.engines.duckdb import Engine
 from governance.errors import SourceError, nearest
-from governance.input_types import Types
+from governance.input_types import MAX_INPUTS, Types
 from governance.mapped.cells import CELLS, MISFIT, cell_rules, cells_sql
 from governance.mapped.chunks import Chunk, chunks_of
 from governance.mapped.inputs import Inputs
@@ -46,6 +46,12 @@ def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types)
 
 def _map(chunk: Chunk, mapping: Mapping, engine: Engine, known: Types, seen: Counter[str], batch: Batch) -> None:
     names = _feature_names(mapping, chunk.names)
+    if len(names) > MAX_INPUTS:
+        raise SourceError(
+            f"{len(names)} columns of the log would be inputs of a model",
+            where="mapping: features",
+            hint="list the inputs instead of '*'; data written as keys are no columns",
+        )
     cells = {name: f"t{place}" for place, name in enumerate(sorted({*_named(mapping), *names}))}
     rules = cell_rules(mapping, cells)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Names
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,6 @@ from governance.input_types import (
     BOOLEAN,
     DOUBLE,
     MAX_EXACT,
-    MAX_INPUTS,
     MAX_MODELS,
     VARCHAR,
     Types,
@@ -25,6 +25,8 @@ from governance.input_types import (
 from governance.mapped import casts
 from governance.mapped.cells import CELLS, MISFIT
 from governance.mapping import Mapping
+
+_AT_ONCE = 50  # inputs in one statement: planning takes time by the square of their number
 
 
 class Inputs:
@@ -54,12 +56,6 @@ class Inputs:
         """Settles the type of each input that has none yet, and marks records that do not fit as misfits."""
         if not self._cells:
             return
-        if len(self._cells) > MAX_INPUTS:
-            raise SourceError(
-                f"the log has {len(self._cells)} columns that no rule names, too many for inputs of a model",
-                where="mapping: features",
-                hint="list the inputs instead of '*'",
-            )
         for model, version, tests in self._measured():
             self._versions.append((model, version))
             settled = self._known.setdefault(model, {}).setdefault(version, {})
@@ -74,25 +70,33 @@ class Inputs:
 
     def _measured(self) -> list[tuple[str, str, tuple[int, ...]]]:
         """For each model and version, of each input: values, numbers, booleans and values that are not finite."""
+        texts = list(self._cells.values())
+        found: dict[tuple[str, str], tuple[int, ...]] = {}
+        for start in range(0, len(texts), _AT_ONCE):
+            for model, version, *counts in self._counted(texts[start : start + _AT_ONCE]):
+                found[model, version] = (*found.get((model, version), ()), *counts)
+        models = len({model for model, _ in found})
+        if models > MAX_MODELS:
+            raise SourceError(
+                f"{models} different models in one stretch of the log",
+                where="mapping: columns.model",
+                hint="map the column that names the model, not one that differs in each record",
+            )
+        return [(model, version, counts) for (model, version), counts in found.items()]
+
+    def _counted(self, texts: Sequence[str]) -> list[tuple[Any, ...]]:
         tests = []
-        for text in self._cells.values():
+        for text in texts:
             tests += [
                 f"count({text})",
                 f"count(*) FILTER ({_fits(text, DOUBLE)})",
                 f"count(*) FILTER ({_fits(text, BOOLEAN)})",
                 f"count(*) FILTER ({casts.is_not_finite(text)})",
             ]
-        rows = self._engine.rows(
+        return self._engine.rows(
             f"SELECT {self._of('model')} AS model, {self._of('version')} AS version, {', '.join(tests)} "
             f"FROM {CELLS} WHERE {MISFIT} = '' GROUP BY 1, 2 ORDER BY 1, 2"
         )
-        if len({row[0] for row in rows}) > MAX_MODELS:
-            raise SourceError(
-                f"{len(rows)} different models in one stretch of the log",
-                where="mapping: columns.model",
-                hint="map the column that names the model, not one that differs in each record",
-            )
-        return [(row[0], row[1], row[2:]) for row in rows]
 
     def _of(self, what: str) -> str:
         column = self._model if what == "model" else self._version
