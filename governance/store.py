@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance import durable
-from governance.engines.duckdb import Engine, identifier
+from governance.engines.duckdb import Engine, file_list, identifier
 from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view
@@ -72,7 +72,7 @@ class Snapshot:
         return self.root / BLOBS / sha256
 
     def views(self, prefix: str = "") -> dict[str, str]:
-        """Name -> SELECT of every view: one for each canonical table, one for each model's features and attributions.
+        """Name -> SELECT of every view: the canonical tables, each model's features, attributions and background.
 
         Args:
             prefix: Put before each path: the store's folder with a slash, or nothing for paths relative to it.
@@ -89,7 +89,16 @@ class Snapshot:
             else:
                 found[table.name] = select(table, segments, prefix)
         found[MODELS.name] = models_view(self.entries) or found[MODELS.name]
-        return {"identities": identities(self.segments.get(INDEX, []), prefix), **found}
+        return {"identities": identities(self.segments.get(INDEX, []), prefix), **found, **self._backgrounds(prefix)}
+
+    def _backgrounds(self, prefix: str) -> dict[str, str]:
+        """The background sample of the newest registered version of each model, where that version has one."""
+        newest = {str(entry.facts["model"]): entry.facts.get("background_sha256") for entry in self.of_kind("model")}
+        return {
+            f"background:{model}": f"SELECT * FROM read_parquet({file_list([f'{prefix}{BLOBS}/{digest}'])})"
+            for model, digest in sorted(newest.items())
+            if digest is not None
+        }
 
     def every_row(self, table: Table, model: str | None = None) -> str | None:
         """SELECT of all rows of a table (of one model), conflicts among them; None if there are none."""
