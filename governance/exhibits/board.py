@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 
 from governance.blocks import (
@@ -12,7 +11,6 @@ from governance.blocks import (
     Cell,
     Column,
     Missing,
-    PageBreak,
     Section,
     Spark,
     Strong,
@@ -40,28 +38,20 @@ GROUPS = {
 }
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A figure that comes from the findings of some kinds of check."""
-
-    name: str
-    kinds: tuple[str, ...]
-    without: str
-
-
-FIGURES = (
-    Judged("Intended use", families.USE, "no check of use and changes"),
-    Judged("Performance", families.PERFORMANCE, "no check of outcomes or answers"),
-    Judged("Fairness", families.FAIRNESS, "no check of fairness"),
-    Judged("Drift", families.DRIFT, "no check of drift"),
-    Judged("Human oversight", families.OVERSIGHT, "no check of reviews"),
-    Judged("Explanations", families.EXPLANATIONS, "no check of explanations"),
-    Judged("Resilience", families.RESILIENCE, "no check of fallbacks"),
-    Judged("Record integrity", families.COMPLETENESS, "no check of gaps"),
-    Judged("Data quality", families.VALIDATION, "no check of the records"),
-    Judged("Service levels", families.SERVICE, "no check of response times"),
-    Judged("Cost", families.COST, "no budget"),
-)
+# What a board asks for, and the kinds of check that answer it; names of one line, for the page must stay one.
+FIGURES = {
+    "Intended use": families.USE,
+    "Performance": families.PERFORMANCE,
+    "Fairness": families.FAIRNESS,
+    "Drift": families.DRIFT,
+    "Oversight": families.OVERSIGHT,
+    "Explanations": families.EXPLANATIONS,
+    "Resilience": families.RESILIENCE,
+    "Records": families.COMPLETENESS,
+    "Data quality": families.VALIDATION,
+    "Service levels": families.SERVICE,
+    "Cost": families.COST,
+}
 
 
 def page(period: Period) -> Section:
@@ -75,7 +65,6 @@ def page(period: Period) -> Section:
         _figures(period),
         _worst(period),
         _asked(period),
-        PageBreak(),
     )
 
 
@@ -115,7 +104,7 @@ def _figures(period: Period) -> Table:
         Column("limit"),
         Column("verdict", "verdict"),
     )
-    rows = (_systems(period), _decisions(period), *(_judged(period, one) for one in FIGURES))
+    rows = (_systems(period), _decisions(period), *(_judged(period, title, kinds) for title, kinds in FIGURES.items()))
     note = (
         f"Limits are those of the policies in force. The course runs from the beginning of {period.span.previous.name} "
         f"to the end of {period.span.window.name}."
@@ -141,7 +130,7 @@ def _systems(period: Period) -> tuple[Cell, ...]:
     course = trends.of_count(period, "requests r", "r.start_ts", f"count(DISTINCT {model})")
     return (
         "Inventory",
-        "models that answered or decided" + _registered(period),
+        "models in use" + _registered(period),
         number(now["n"]),
         number(before["n"]),
         _spark(course),
@@ -159,7 +148,7 @@ def _registered(period: Period) -> str:
         f"WHERE {period.during('r.start_ts')} AND coalesce(r.model_served, r.model_requested) IS NOT NULL",
     )
     strange = sum(1 for row in rows if row["model"] not in known)
-    return f", {strange} of them not registered" if strange else ", all registered"
+    return f", {strange} not registered" if strange else ", all registered"
 
 
 def _decisions(period: Period) -> tuple[Cell, ...]:
@@ -175,19 +164,18 @@ def _decisions(period: Period) -> tuple[Cell, ...]:
     return "Decisions", of, number(row["n"]), number(row["before"]), _spark(course), NO_LIMIT, None
 
 
-def _judged(period: Period, figure: Judged) -> tuple[Cell, ...]:
-    first = worst(period.of_kind(*figure.kinds))
+def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, ...]:
+    """The worst finding of some kinds, beside what the same check found in the window before."""
+    first = worst(period.of_kind(*kinds))
     if first is None:
-        return figure.name, None, None, None, None, Missing(figure.without), None
-    before = [
-        one for one in period.of_kind(*figure.kinds, before=True) if one.key == first.key and one.metric == first.metric
-    ]
+        return title, None, None, None, None, Missing("no check"), None
+    before = [one for one in period.of_kind(*kinds, before=True) if one.key == first.key and one.metric == first.metric]
     was = next((one for one in before if dict(one.subject) == dict(first.subject)), None) or worst(before)
     bound = first.bound.value if first.bound is not None else None
     course = trends.of_finding(period, first) if first.value is not None else ()
     of = f"{first.metric.replace('_', ' ')}: {first.about()} ({first.check})"
     value: Cell = first.figure() if first.value is not None else Missing(first.reason)
-    return figure.name, of, value, was.figure() if was else None, _spark(course, bound), first.limits(), first.verdict
+    return title, of, value, was.figure() if was else None, _spark(course, bound), first.limits(), first.verdict
 
 
 def _worst(period: Period) -> AnyBlock:
@@ -217,10 +205,12 @@ def _issue(period: Period, own: list[Found]) -> tuple[Cell, ...]:
 
 def _asked(period: Period) -> Section:
     """What only somebody with authority can decide, each from a fact in the store."""
-    items = [*_answers(period), *_endings(period), *_unapproved(period), *_gaps(period)]
+    owners = _answers(period)
+    items = [*owners, *_endings(period), *_unapproved(period), *_gaps(period)]
     if not items:
         return section("Decisions asked for", nothing("Nothing in this window waits for a decision."), level=2)
-    return section("Decisions asked for", Bullets(tuple(items[:MOST_ASKED]), numbered=True), level=2)
+    lead = paragraph("From each owner: the remedy by the date, or an exception with an end date.") if owners else None
+    return section("Decisions asked for", group(lead, Bullets(tuple(items[:MOST_ASKED]), numbered=True)), level=2)
 
 
 def _answers(period: Period) -> list[tuple[Piece, ...]]:
@@ -233,8 +223,8 @@ def _answers(period: Period) -> list[tuple[Piece, ...]]:
     for owner, listed in owners.items():
         due = min((one.due for own in listed for one in own if one.due is not None), default=None)
         checks = " and ".join(own[0].check for own in listed)
-        by = f" by {due.isoformat()}" if due else ""
-        asked.append((Strong(owner), f": the remedy of {checks}{by}, or an exception with an end date."))
+        by = f", by {due.isoformat()}" if due else ""
+        asked.append((Strong(owner), f": {checks}{by}"))
     return asked
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-COMPLETENESS = ("completeness-",)
+COMPLETENESS = ("completeness-", "integrity", "retention")
 VALIDATION = ("expectations", "contract")
 USE = ("use-", "change-")
 FAIRNESS = ("fairness-",)

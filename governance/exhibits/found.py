@@ -171,7 +171,7 @@ def measured(value: float, unit: str) -> str:
             return f"{display.number(value / 1000, 1)}{display.THIN}s"
         case "minutes":
             return f"{display.number(value)}{display.THIN}min"
-        case "ratio" | "score" | "psi":
+        case "ratio" | "score" | "index":
             return display.number(value, 3)
         case _:
             return f"{display.number(value)}{display.THIN}{unit.replace('_', ' ')}"

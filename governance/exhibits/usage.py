@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from governance.blocks import Column, Section, Table
 from governance.exhibits import families
 from governance.exhibits.period import Period
@@ -42,9 +45,7 @@ def _systems(period: Period) -> Table:
     lines = tuple(
         (
             row["system"],
-            str(models[row["system"]].get("purpose") or "no purpose stated")
-            if row["system"] in models
-            else "not registered",
+            _purpose(models.get(row["system"])),
             models.get(row["system"], {}).get("owner"),
             row["operations"],
             row["n"],
@@ -55,3 +56,10 @@ def _systems(period: Period) -> Table:
         for row in rows
     )
     return Table("Systems in use", columns, lines, "A dash: the log does not say. Users are distinct ids of the log.")
+
+
+def _purpose(model: Mapping[str, Any] | None) -> str:
+    """The first sentence of what a model is registered for."""
+    if model is None:
+        return "not registered"
+    return str(model.get("purpose") or "no purpose stated").split(". ")[0].rstrip(".")

@@ -97,7 +97,7 @@ def test_the_board_names_the_worst_subject_beside_the_window_before(view: View) 
     assert (of, now, before, verdict) == ("impact ratio: sex female (four-fifths)", "0.312", "1.000", "failed")
     assert str(limit).startswith("≥")
     assert figures["Decisions"][1:3] == ("80", "80")
-    assert figures["Inventory"][0] == "models that answered or decided, 3 of them not registered"
+    assert figures["Inventory"][0] == "models in use, 3 not registered"
 
 
 def test_the_board_lists_what_is_new_and_what_only_it_can_decide(view: View) -> None:
@@ -105,7 +105,7 @@ def test_the_board_lists_what_is_new_and_what_only_it_can_decide(view: View) -> 
     first = table(page, "The 3 worst findings").rows[0]
     assert (first[0], first[2], first[4]) == ("desk: four-fifths", "desk-owner", "not acute")
     said = page.plain()
-    assert "desk-owner: the remedy of four-fifths by 2026-11-01, or an exception with an end date." in said
+    assert "desk-owner: four-fifths, by 2026-11-01" in said
     assert "renew or end the waiver of response-time that A. Officer gave until 2026-11-30" in said
 
 
