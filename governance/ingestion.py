@@ -162,7 +162,7 @@ class _Run:
         with Engine(self.store.spill) as engine:
             self.snapshot.attach(engine, [name for name in batch.tables if name != "payloads"] + ["requests"])
             met = fates(engine, self.snapshot, batch)
-            stage = Staging(self.store, engine, batch, met, origin, self.workspace.keep_payloads)
+            stage = Staging(self.store, self.snapshot, engine, batch, met, origin, self.workspace.keep_payloads)
             staged = stage.files()
         counts = _balance(batch, stage)
         if self.form.mapping_path is not None and not (self.store.root / BLOBS / self.form.mapping_sha256).exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +16,8 @@ from governance.batches import Batch, schema
 from governance.deduplication import Fate, Fates
 from governance.engines.duckdb import Engine
 from governance.ledger import StagedFile
-from governance.segments import resolved
-from governance.store import INDEX, Store
+from governance.segments import read, resolved
+from governance.store import INDEX, Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, PER_MODEL, QUARANTINE, REQUESTS, SIDE_TABLES
 
 
@@ -45,6 +46,7 @@ class Staging:
 
     Attributes:
         store: Where to.
+        snapshot: What is in it.
         engine: With the views of the store.
         batch: What was read.
         met: What was stored before.
@@ -56,6 +58,7 @@ class Staging:
     """
 
     store: Store
+    snapshot: Snapshot
     engine: Engine
     batch: Batch
     met: Fates
@@ -148,9 +151,17 @@ class Staging:
             "unnest([request_id, client_request_id, response_id, trace_id]) u(id) JOIN "
             "(SELECT request_uid, min(day) AS earliest, max(day) AS latest "
             f"FROM ({' UNION ALL '.join(days)}) GROUP BY ALL) d ON d.request_uid = r.request_uid "
-            "WHERE u.id IS NOT NULL ORDER BY 1, 2, 3, 4"
+            f"WHERE u.id IS NOT NULL{self._not_indexed()} ORDER BY 1, 2, 3, 4"
         )
-        yield self.store.stage_table(INDEX, rows, folder=INDEX, facts={})
+        if rows.num_rows:
+            yield self.store.stage_table(INDEX, rows, folder=INDEX, facts={})
+
+    def _not_indexed(self) -> str:
+        """SQL that leaves out what the index holds already: a conflict may come with the same ids on the same day."""
+        segments = self.snapshot.segments.get(INDEX, [])
+        if not self.conflicts or not segments:
+            return ""
+        return f" EXCEPT SELECT id, request_uid, day, last_day FROM {read(segments, f'{self.store.root}{os.sep}')}"
 
     def _quarantine(self) -> Iterator[StagedFile]:
         """The file of what could not be read."""

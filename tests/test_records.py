@@ -48,6 +48,7 @@ def outcome(found: list[Record]) -> list[Any]:
         pytest.param(b'{"id": "\\ud83d\\ude00"}\n', [{"id": "\U0001f600"}], id="surrogate pair"),
         pytest.param(b'{"id": "x\\u0000y"}\n', [{"id": "x\0y"}], id="NUL"),
         pytest.param(b"[1, 2]\n", ["not_an_object", "not_an_object"], id="array of numbers"),
+        pytest.param(b"[]\n" + LINE.encode(), ["not_an_object", {"id": "a"}], id="an array on the first line"),
         pytest.param(LINE.encode() + b"[1]\n", [{"id": "a"}, "not_an_object"], id="an array on a line"),
         pytest.param(LINE.encode() + b"7\n", [{"id": "a"}, "not_an_object"], id="a number on a line"),
         pytest.param(b'{"a":' + b"[" * 63 + b"]" * 63 + b"}\n", None, id="64 deep"),

@@ -129,21 +129,18 @@ def _form(head: bytes, path: Path, shown: str) -> str:
 def _json_form(text: bytes) -> str:
     """`json` for an array, or objects that go on over lines; else `jsonl`.
 
-    An object goes on over lines if its first line ends between two tokens, and no other begins on the next line.
+    A value goes on over lines if its first line ends between two tokens, and no other begins on the next line.
     """
-    if text[:1] == b"[":
-        return "json"
     first, newline, rest = text.partition(b"\n")
-    if not newline:
-        return "jsonl"
+    is_array = first[:1] == b"["
     try:
         json.loads(first)
     except json.JSONDecodeError as error:
-        goes_on = error.pos >= len(first.decode("utf-8", "replace").rstrip())
-        return "json" if goes_on and rest.lstrip()[:1] != b"{" else "jsonl"
+        ends_open = newline and error.pos >= len(first.decode("utf-8", "replace").rstrip())
+        return "json" if is_array or (ends_open and rest.lstrip()[:1] != b"{") else "jsonl"
     except (ValueError, RecursionError):
-        return "jsonl"
-    return "jsonl"
+        return "json" if is_array else "jsonl"
+    return "json" if is_array and not rest.strip() else "jsonl"
 
 
 def records(log: LogFile) -> Iterator[Record]:
