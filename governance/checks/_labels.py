@@ -1,9 +1,9 @@
 """Late outcomes: which decisions have a label by now, which are too young for one, and what had been predicted.
 
 A decision has the label that became known last; of two that became known at the same moment, the positive one. It is
-*mature* when `mature_after` has passed between the decision and the moment at which the last outcome of that name in
-the store became known: not the clock, so that the same ledger always gives the same figure. Labels of decisions that
-are not mature are left out, because defaults arrive before the loans that end well.
+*mature* when `mature_after` has passed between the decision and the end of the window or, if that is later, the moment
+at which the last outcome of that name became known: not the clock, so that the same ledger always gives the same
+figure. Labels of decisions that are not mature are left out, because defaults arrive before the loans that end well.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ COUNTS = (
     "count(*) AS decisions, count(*) FILTER (NOT is_mature) AS immature, "
     "count(*) FILTER (NOT is_mature AND positive IS NOT NULL) AS immature_labelled, "
     "count(*) FILTER (is_mature AND positive IS NOT NULL) AS labelled, "
-    "strftime(max(known_until), '%Y-%m-%dT%H:%M:%SZ') AS known_until"
+    "max(outcomes) AS outcomes, strftime(max(seen_until), '%Y-%m-%dT%H:%M:%SZ') AS seen_until"
 )
-COUNTED = ("decisions", "immature", "immature_labelled", "labelled", "known_until")
+COUNTED = ("decisions", "immature", "immature_labelled", "labelled", "outcomes", "seen_until")
 CONFUSION = (
     "count(*) FILTER (is_mature AND positive AND predicted) AS tp, "
     "count(*) FILTER (is_mature AND NOT positive AND predicted) AS fp, "
@@ -88,20 +88,21 @@ class Truth:
         return (
             f"labels AS (SELECT decision_id, {label} AS positive FROM outcomes WHERE name = $outcome "
             f"AND {column} IS NOT NULL AND decision_id IS NOT NULL GROUP BY decision_id), "
-            "known AS (SELECT max(known_ts) AS known_until FROM outcomes WHERE name = $outcome)"
+            "known AS (SELECT count(*) AS outcomes, "
+            "greatest(max(known_ts), CAST($end AS TIMESTAMPTZ)) AS seen_until FROM outcomes WHERE name = $outcome)"
         )
 
     def records(self, check: Check, scope: Scope, selected: Sequence[str], *, reference: bool = False) -> str:
-        """SELECT of the decisions: groups, what is selected, `positive`, `is_mature`, `known_until`, `ts`, `id`."""
+        """SELECT of the decisions: groups, what is selected, `positive`, `is_mature`, `seen_until`, `ts`, `id`."""
         mature = "true"
         if self.mature_after is not None:
-            mature = "coalesce(date_diff('microsecond', d.decision_ts, k.known_until) >= $mature_us, false)"
+            mature = "date_diff('microsecond', d.decision_ts, k.seen_until) >= $mature_us"
         source = decided(check, scope)
         if reference:
             source = source.replace(scope.decisions(), scope.decisions(reference=True))
         return (
             f"SELECT {columns(check, scope)}{''.join(f'{column}, ' for column in selected)}l.positive, "
-            f"{mature} AS is_mature, k.known_until, d.decision_ts AS ts, {DECISION_ID} AS id FROM {source} "
+            f"{mature} AS is_mature, k.outcomes, k.seen_until, d.decision_ts AS ts, {DECISION_ID} AS id FROM {source} "
             "CROSS JOIN known k LEFT JOIN labels l ON l.decision_id = d.decision_id"
         )
 
@@ -115,18 +116,17 @@ class Truth:
             "labelled": row["labelled"],
             "unlabelled": mature - row["labelled"],
             "labelled_share": row["labelled"] / mature if mature else None,
-            "outcomes_known_until": row["known_until"],
+            "seen_until": row["seen_until"],
         }
 
     def why_unlabelled(self, row: Row) -> str | None:
         """Why no decision, or too few of them, can be compared with its outcome; None where they can."""
         decisions, immature, labelled = row["decisions"], row["immature"], row["labelled"]
         mature = decisions - immature
-        if row["known_until"] is None:
+        if row["outcomes"] == 0:
             return f"the store holds no outcome called '{self.outcome}'"
         if mature == 0:
-            until = f"at {row['known_until']}, when the last outcome became known"
-            return f"all {decisions} decisions were younger than {self.mature_after} {until}"
+            return f"all {decisions} decisions were younger than {self.mature_after} at {row['seen_until']}"
         if labelled == 0:
             what = "a number as outcome" if self.is_number else "an outcome"
             return f"none of the {mature} decisions that are old enough has {what} '{self.outcome}'"

@@ -122,7 +122,7 @@ class FairnessCalibration(Check):
             f"SELECT {place} AS axis, {period} AS period, band, {subject_sql(axis, own)} AS label, "
             f"{subject_sql([*names(self, axis), KEY], [*keys(self, axis), named])} AS subject, "
             f"{' AND '.join(f'{key} IS NOT NULL' for key in own) or 'true'} AS known, {sums}, sum(total) AS total, "
-            "max(known_until) AS known_until, flatten(list(samples)) AS samples "
+            "max(outcomes) AS outcomes, max(seen_until) AS seen_until, flatten(list(samples)) AS samples "
             f"FROM cells GROUP BY {', '.join([*keys(self, axis), 'band'])}"
         )
 

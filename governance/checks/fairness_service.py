@@ -21,7 +21,8 @@ KEY = "served_by"
 # A route that the log says for the decision itself comes before what it says for the request.
 _ROUTES = (
     "CASE WHEN d.deciding_stage = 'fallback' OR r.fallbacks > 0 "
-    "OR (r.fallbacks IS NULL AND r.fallback_from IS NOT NULL) THEN true WHEN r.fallbacks = 0 OR d.deciding_stage IS NOT NULL THEN false END AS by_fallback, "
+    "OR (r.fallbacks IS NULL AND r.fallback_from IS NOT NULL) THEN true "
+    "WHEN r.fallbacks = 0 OR d.deciding_stage IS NOT NULL THEN false END AS by_fallback, "
     "CASE WHEN d.deciding_stage = 'cache' OR r.cache_status IN ('exact_hit', 'semantic_hit') THEN true "
     "WHEN r.cache_status IS NOT NULL OR d.deciding_stage IS NOT NULL THEN false END AS by_cache, "
     "coalesce(d.deciding_stage IN ('rule', 'human'), false) AS by_other"

@@ -50,8 +50,8 @@ class PerformanceClassification(Check):
         min: Figure below which the check fails; exactly on it passes.
         max: For brier: figure above which the check fails; exactly on it passes.
         mature_after: Time after which a decision's outcome counts, such as 90d. Younger decisions are counted apart,
-            with or without an outcome: what is known early is not what will be known. A decision is as old as it was
-            when the last outcome of that name in the store became known.
+            with or without an outcome: what is known early is not what will be known. Age is counted to the end of the
+            window, or to the moment at which the last outcome of that name became known, if that is later.
         min_labelled: Share of the old enough decisions that must have the outcome; otherwise nothing is assessed.
 
     `minimum_n` holds for the denominator: those who had the outcome for recall, those of whom it was foretold for

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from governance.checks import Check
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.extensions import checks
-from governance.findings import Judgement, Observation, Window
+from governance.findings import Judgement, Observation, Window, parse_window
 from governance.scopes import Scope
 from governance.tables import CANONICAL
 
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 ALWAYS = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), "always")
+NOW = datetime(2100, 1, 1, tzinfo=UTC)
 KNOWN = "TIMESTAMPTZ '2099-01-01'"
+
+
+def window(name: str) -> Window:
+    """The window of that name."""
+    return parse_window(name, now=NOW)
 
 
 @dataclass(frozen=True)
@@ -36,10 +42,13 @@ class People:
     engine: Engine
     columns: dict[str, tuple[str, ...]]
 
-    def found(self, kind: str, /, **fields: Any) -> dict[tuple[str | None, ...], tuple[Observation, Judgement]]:
-        """What a check finds: values of the subject -> observation and judgement."""
+    def found(
+        self, kind: str, /, within: Window = ALWAYS, **fields: Any
+    ) -> dict[tuple[str | None, ...], tuple[Observation, Judgement]]:
+        """What a check finds in a window: values of the subject -> observation and judgement."""
         check: Check = checks()[kind].model_validate({"id": "real", "kind": kind, **fields})
-        measured = check.measure(self.engine, Scope(ALWAYS, columns=self.columns)).observations
+        where = (f"({check.where})",) if check.where else ()
+        measured = check.measure(self.engine, Scope(within, predicates=where, columns=self.columns)).observations
         return {tuple(value for _, value in one.subject): (one, check.verdict(one)) for one in measured}
 
     def arrays(self, *names: str, where: str = "true") -> list[np.ndarray]:
