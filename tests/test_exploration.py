@@ -6,15 +6,22 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 import pytest
 
 import governance as gov
-from governance.errors import GovernanceError, NotFoundError
+from governance.cli.explore import explore
+from governance.cli.session import Session
+from governance.errors import GovernanceError, MissingExtraError, NotFoundError
 from governance.exploration import View
 from governance.store import Store
 from tests.small_quarter import HOSTILE, NOW, Quarter, make_quarter
+
+if TYPE_CHECKING:
+    import typer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -127,3 +134,33 @@ def test_says_nothing_when_the_interpreter_ends(quarter: Quarter) -> None:
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert done.stderr == ""
+
+
+def test_jupyterlab_starts_on_the_workspace_and_asks_nobody_for_news(
+    quarter: Quarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+
+    def call(command: list[str], env: dict[str, str]) -> int:
+        started.append((command, env))
+        return 0
+
+    monkeypatch.setattr("subprocess.call", call)
+    monkeypatch.setattr("governance.cli.explore.find_spec", lambda name: name)
+    context = SimpleNamespace(obj=Session(workspace_dir=quarter.workspace.root))
+    assert explore(cast("typer.Context", context), browser=False) == 0
+    command, environment = started[0]
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert {"--LabApp.news_url=None", "--no-browser", "--LabApp.default_url=/lab/tree/notebooks/explore.ipynb"} <= set(
+        command
+    )
+    assert environment["GOVERNANCE_WORKSPACE"] == str(quarter.workspace.root)
+    assert str(REPOSITORY) in environment["PYTHONPATH"]
+
+
+def test_without_jupyterlab_it_names_the_extra(quarter: Quarter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("governance.cli.explore.find_spec", lambda _: None)
+    context = SimpleNamespace(obj=Session(workspace_dir=quarter.workspace.root))
+    with pytest.raises(MissingExtraError) as caught:
+        explore(cast("typer.Context", context), browser=True)
+    assert caught.value.hint == "pip install 'governance[jupyter]'"

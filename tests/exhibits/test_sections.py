@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import governance as gov
-from governance.blocks import Section, Table, Verdicts, flat, read
+from governance.blocks import Chart, Section, Table, Verdicts, flat, read
+from governance.exhibits.found import Found
 from governance.exhibits.period import Period
 from governance.exhibits.policies import versions
 from governance.workspace import make_workspace
-from tests.small_quarter import HOSTILE
+from tests.exhibits.test_found import made
+from tests.small_quarter import HOSTILE, Quarter
 
 if TYPE_CHECKING:
     from governance.blocks import AnyBlock
@@ -196,3 +201,44 @@ def test_the_manifest_names_each_statement_once(view: View) -> None:
         "governance report quarterly --window 2026-Q3 --as-of"
         in gov.exhibits.manifest.page(view, "quarterly", "").plain()
     )
+
+
+def drifted(feature: str, month: str, value: float, verdict: str) -> Found:
+    return made(
+        finding_id=f"{feature}{month}",
+        kind="drift-input",
+        metric="psi",
+        unit="index",
+        subject=json.dumps({"feature": feature, "month": month}),
+        value=value,
+        limits='{"max": 0.1}',
+        verdict=verdict,
+        n=500,
+    )
+
+
+def test_drift_is_a_strip_and_a_table_with_the_same_figures_by_month(view: View) -> None:
+    figures = {("income", "2026-07"): 0.01, ("income", "2026-08"): 0.5, ("age", "2026-07"): 0.02}
+    view.__dict__["judged"] = tuple(
+        drifted(feature, month, value, "failed" if value > 0.1 else "passed")
+        for (feature, month), value in figures.items()
+    )
+    block = gov.exhibits.drift.by_month(view)
+    lines = table(block, "desk: c").rows
+    assert [(line[0], line[1], line[2], line[-1]) for line in lines] == [
+        ("feature income", 0.01, 0.5, "failed"),
+        ("feature age", 0.02, None, "passed"),
+    ]
+    strip = next(one for one in flat([block]) if isinstance(one, Chart))
+    assert "income" in strip.svg()
+
+
+def test_a_demo_says_on_its_cover_and_in_its_manifest_what_is_simulated(
+    small_quarter: Quarter, view: View, tmp_path: Path
+) -> None:
+    assert "Demonstration" not in gov.exhibits.cover.page(view).plain()
+    shutil.copytree(small_quarter.workspace.root, tmp_path / "demo", symlinks=True)
+    (tmp_path / "demo" / ".governance-demo").write_text("")
+    demo = gov.open(tmp_path / "demo").window("2026-Q3")
+    assert "Demonstration" in gov.exhibits.cover.page(demo).plain()
+    assert "What is real and what is simulated" in gov.exhibits.manifest.page(demo).plain()
