@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance import artefacts
-from governance.cards import Card, read_card
+from governance.cards import Card, content_of, parse_card
 from governance.errors import GovernanceError, NotFoundError, SourceError, nearest
 from governance.findings import stamp
 from governance.ledger import Entry, StagedFile
@@ -65,7 +65,7 @@ def register(
 
     Args:
         workspace: Where to.
-        card_path: Model card (YAML, JSON, Markdown with front matter), or the model file itself with name and version.
+        card_path: Model card (any form of `governance.cards`), or the model file itself with name and version.
         now: When.
         artefact: LightGBM text or XGBoost JSON.
         background: Parquet or CSV with a column for each input: the sample that contributions are measured against.
@@ -116,17 +116,18 @@ def _same(known: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 
 def _card(card_path: Path, artefact: Path | None) -> tuple[Card, bytes, Path | None]:
     """The card, its bytes and the model file; a model file in the card's place is registered with an empty card."""
-    if not card_path.is_file():
+    if not card_path.exists():
         raise NotFoundError("there is no such file", where=str(card_path), hint="give a model card or a model file")
     if artefact is not None and not artefact.is_file():
         raise NotFoundError("there is no such model file", where=str(artefact))
-    if artefact is None and _is_artefact(card_path):
+    if artefact is None and card_path.is_file() and _is_artefact(card_path):
         return Card(), b"{}", card_path
-    return read_card(card_path), card_path.read_bytes(), artefact
+    content = content_of(card_path)
+    return parse_card(content, str(card_path)), content, artefact
 
 
 def _is_artefact(path: Path) -> bool:
-    if path.suffix.lower() in (".yaml", ".yml", ".md"):
+    if path.suffix.lower() in (".yaml", ".yml", ".md") or path.name == "MLmodel":
         return False
     try:
         artefacts.recognise(path)
@@ -153,6 +154,7 @@ def _card_facts(card: Card, name: str, version: str) -> dict[str, Any]:
         "next_validation": _day(card.next_validation),
         "approved_by": card.approved.by if card.approved else None,
         "approved_on": _day(card.approved.on) if card.approved else None,
+        "approval_status": card.approval_status,
         "groups": {group: list(features) for group, features in card.groups.items()},
         "reasons": dict(card.reasons),
     }

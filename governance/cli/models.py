@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 @model.command()
 def register(
     context: typer.Context,
-    card: Path = typer.Argument(metavar="FILE", help="Model card (YAML, JSON, Markdown), or the model file itself."),
+    card: Path = typer.Argument(metavar="FILE", help="Model card, MLmodel, ML-BOM, or the model file."),
     artefact: Path | None = typer.Option(
         None, "--artefact", metavar="FILE", help="LightGBM text or XGBoost JSON; never a pickle."
     ),
