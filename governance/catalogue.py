@@ -23,7 +23,7 @@ from governance.workspace import shipped
 MAINTAINED = ("eu-ai-act", "gdpr", "ecoa-reg-b", "nyc-ll144", "sr-26-2", "sr-11-7", "nist-ai-rmf")
 STALE_DAYS = 180  # chosen here: law moves; five of the shipped frameworks changed within a year
 _ID = re.compile(r"^- id: ([a-z0-9-]+:[A-Za-z0-9._-]+)\s*$", re.MULTILINE)
-_NO_LONGER = ("repealed", "superseded")
+NO_LONGER = ("repealed", "superseded")
 
 
 class Framework(BaseModel):
@@ -80,11 +80,11 @@ class Control(BaseModel):
 
     def applies(self, first: date, last: date) -> bool:
         """Whether it applies on some day from `first` to `last`."""
-        if self.status in _NO_LONGER and not self.dates:
+        if self.status in NO_LONGER and not self.dates:
             return False
         begins = self.dates.get("applies_from")
         ends = [self.dates[name] for name in ("applies_until", "repealed", "withdrawn") if name in self.dates]
-        if begins is None and self.status in ("adopted_not_yet_applicable", "draft", *_NO_LONGER) and not ends:
+        if begins is None and self.status in ("adopted_not_yet_applicable", "draft", *NO_LONGER) and not ends:
             return False
         return (begins is None or begins <= last) and all(end >= first for end in ends)
 
@@ -153,7 +153,7 @@ def state_of(control: Control, verdicts: Iterable[str], first: date, last: date)
         last: Last day of the period.
     """
     if not control.applies(first, last):
-        return State.NO_LONGER if control.status in _NO_LONGER else State.NOT_APPLICABLE
+        return State.NO_LONGER if control.status in NO_LONGER else State.NOT_APPLICABLE
     if control.reach == "context":
         return State.BEYOND
     found = set(verdicts)

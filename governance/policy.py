@@ -23,7 +23,9 @@ from governance.extensions import checks
 from governance.mapping import validation_mistakes
 from governance.policy_language import Head, language
 
-__all__ = ["Policy", "due_date", "find_policies", "language", "read_policies"]
+__all__ = ["CASES_SUFFIX", "Policy", "due_date", "find_policies", "language", "read_policies"]
+
+CASES_SUFFIX = ".cases.yaml"  # beside a policy: what its checks must find in given rows, for `policy test`
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def read_policies(paths: Sequence[Path]) -> list[Policy]:
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
+            inside = sorted(file for file in path.iterdir() if _is_policy(file))
             if not inside:
                 raise NotFoundError("the folder holds no policy", where=str(path), hint="policies end in .yaml")
             yield from inside
@@ -95,6 +97,10 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
         else:
             raise NotFoundError("there is no such policy", where=str(path), hint="name a file, a folder or a policy")
+
+
+def _is_policy(file: Path) -> bool:
+    return file.suffix in (".yaml", ".yml") and not file.name.endswith(CASES_SUFFIX) and file.is_file()
 
 
 def _read(path: Path) -> Policy:

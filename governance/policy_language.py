@@ -49,8 +49,12 @@ class Waiver(Written):
 
     def covers(self, check: str, subject: Subject, day: date) -> bool:
         """Whether it excepts that subject of that check on that day."""
+        return day <= self.until and self.matches(check, subject)
+
+    def matches(self, check: str, subject: Subject) -> bool:
+        """Whether it is about that subject of that check, on whatever day."""
         own = dict(subject)
-        return check == self.check and day <= self.until and all(own.get(k) == v for k, v in self.subject.items())
+        return check == self.check and all(own.get(k) == v for k, v in self.subject.items())
 
 
 def _texts(value: Any) -> Any:

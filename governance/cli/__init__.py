@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from governance import __version__
-from governance.cli import controls, explanations, ledgers, logs, models, policies, reports, workspaces
+from governance.cli import controls, explanations, ledgers, logs, models, policies, policy_tools, reports, workspaces
 from governance.cli.session import Session, hoist
 from governance.errors import GovernanceError
 
@@ -42,7 +42,7 @@ def options(
     """Take the options that all commands share; `hoist` has read them already."""
 
 
-for group in (workspaces, logs, models, policies, controls, explanations, reports, ledgers):
+for group in (workspaces, logs, models, policies, policy_tools, controls, explanations, reports, ledgers):
     group.add_to(app)
 
 
@@ -75,8 +75,7 @@ def _run(session: Session, rest: list[str]) -> int:
         session.usage(error)
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        session.note("interrupted; what was committed stays, nothing is half done")
-        return INTERRUPTED
+        result = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -85,4 +84,7 @@ def _run(session: Session, rest: list[str]) -> int:
             raise
         session.bug(error)
         return BUG
+    if result == INTERRUPTED:  # typer turns the key into this code before anybody else sees it
+        hint = "what was committed stays, nothing is half done; the same command goes on from there"
+        session.fail(GovernanceError("interrupted", hint=hint))
     return result if isinstance(result, int) else 0

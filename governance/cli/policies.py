@@ -1,10 +1,9 @@
-"""`check`, `policy show|schema|lint`: policies and what they find."""
+"""`check`: policies and what they find."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -24,13 +23,10 @@ STYLES = {
     "waived": "blue",
 }
 
-policy = typer.Typer(help="Tools for those who write policies.", no_args_is_help=True)
-
 
 def add_to(app: typer.Typer) -> None:
-    """Adds the commands."""
+    """Adds the command."""
     app.command()(check)
-    app.add_typer(policy, name="policy")
 
 
 def check(
@@ -138,55 +134,3 @@ def figure(value: float | None, unit: str) -> str:
     if unit == "usd":
         return money(value, "USD")
     return number(value)
-
-
-@policy.command()
-def show(context: typer.Context, kind: str = typer.Argument(metavar="KIND", help="A kind of check.")) -> None:
-    """Show the manual of a kind of check."""
-    from governance.errors import NotFoundError, nearest
-    from governance.extensions import checks
-
-    session: Session = context.obj
-    known = checks()
-    if kind not in known:
-        raise NotFoundError(
-            f"no check is called '{kind}'", where="KIND", hint=nearest(kind, known) or f"known are {', '.join(known)}"
-        )
-    if session.as_json:
-        session.result({"kind": kind, "manual": known[kind].manual(), "schema": known[kind].model_json_schema()})
-        return
-    session.console.print(kind, style="bold")
-    session.console.print(known[kind].manual())
-
-
-@policy.command()
-def schema(context: typer.Context) -> None:
-    """Print the JSON Schema of the policy language, for editors."""
-    from governance.policy import language
-
-    session: Session = context.obj
-    session.result(language())
-
-
-@policy.command()
-def lint(
-    context: typer.Context,
-    named: list[str] | None = typer.Argument(
-        None, metavar="[POLICY]...", help="Names, files or folders; all by default."
-    ),
-) -> None:
-    """Report every mistake in policies at once."""
-    from governance.policy import find_policies
-
-    session: Session = context.obj
-    folder = session.workspace.policies if not named or not all(Path(name).exists() for name in named) else Path()
-    found = find_policies(folder, named or [])
-    if session.as_json:
-        session.result({"policies": [_summary(item) for item in found]})
-        return
-    for item in found:
-        session.console.print(f"✓ {item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks")
-
-
-def _summary(item: Any) -> dict[str, Any]:
-    return {"policy": item.name, "version": item.version, "sha256": item.sha256, "checks": [c.id for c in item.checks]}

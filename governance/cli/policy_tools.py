@@ -1,0 +1,162 @@
+"""`policy show|schema|lint|test`: tools for those who write policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from governance.cli.session import Session
+
+if TYPE_CHECKING:
+    from governance.policy import Policy
+    from governance.policy_trial import Trial
+
+policy = typer.Typer(help="Tools for those who write policies.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(policy, name="policy")
+
+
+@policy.command()
+def show(context: typer.Context, kind: str = typer.Argument(metavar="KIND", help="A kind of check.")) -> None:
+    """Show the manual of a kind of check."""
+    from governance.errors import NotFoundError, nearest
+    from governance.extensions import checks
+
+    session: Session = context.obj
+    known = checks()
+    if kind not in known:
+        raise NotFoundError(
+            f"no check is called '{kind}'", where="KIND", hint=nearest(kind, known) or f"known are {', '.join(known)}"
+        )
+    if session.as_json:
+        session.result({"kind": kind, "manual": known[kind].manual(), "schema": known[kind].model_json_schema()})
+        return
+    session.console.print(kind, style="bold")
+    session.console.print(known[kind].manual())
+
+
+@policy.command()
+def schema(context: typer.Context) -> None:
+    """Print the JSON Schema of the policy language, for editors."""
+    from governance.policy import language
+
+    session: Session = context.obj
+    session.result(language())
+
+
+@policy.command()
+def lint(
+    context: typer.Context,
+    named: list[str] | None = typer.Argument(
+        None, metavar="[POLICY]...", help="Names, files or folders; all by default."
+    ),
+    strict: bool = typer.Option(False, "--strict", help="Exit 1 if there is a warning."),
+) -> int:
+    """Report every mistake in policies at once, and what is valid but without effect."""
+    from governance.policy_lint import warnings
+
+    session: Session = context.obj
+    found = [(item, warnings(item, session.now.date())) for item in _policies(session, named)]
+    code = 1 if strict and any(own for _, own in found) else 0
+    if session.as_json:
+        listed = [
+            _summary(item)
+            | {"warnings": [{"rule": w.rule, "where": w.where, "what": w.what, "hint": w.hint} for w in own]}
+            for item, own in found
+        ]
+        session.result({"policies": listed})
+        return code
+    for item, own in found:
+        mark = "!" if own else "✓"
+        said = f"{item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks"
+        session.console.print(f"{mark} {said}")
+        for one in own:
+            session.console.print(f"  warning: {one.where}: {one.what} [{one.rule}]", soft_wrap=True)
+            session.console.print(f"    hint: {one.hint}", soft_wrap=True)
+    return code
+
+
+@policy.command(name="test")
+def try_cases(
+    context: typer.Context,
+    named: list[str] | None = typer.Argument(
+        None, metavar="[POLICY]...", help="Names, files or folders; all by default."
+    ),
+) -> int:
+    """Run policies on the rows of the case files beside them; exit 1 if a verdict is not the expected one."""
+    from governance.errors import NotFoundError
+    from governance.policy_trial import try_policy
+
+    session: Session = context.obj
+    trials = [try_policy(item) for item in _policies(session, named)]
+    if not any(trial.cases for trial in trials):
+        raise NotFoundError(
+            "none of these policies has cases",
+            where=str(trials[0].policy.path.parent),
+            hint="write them into a file beside the policy, such as credit.cases.yaml for credit.yaml",
+        )
+    code = 1 if any(trial.differences for trial in trials) else 0
+    if session.as_json:
+        session.result({"ok": code == 0, "policies": [_tried(trial) for trial in trials]})
+        return code
+    for trial in trials:
+        _show_trial(session, trial)
+    return code
+
+
+def _policies(session: Session, named: list[str] | None) -> list[Policy]:
+    """Those that were named; a workspace is only needed for names, or where nothing is named."""
+    from governance.policy import find_policies
+
+    folder = session.workspace.policies if not named or not all(Path(name).exists() for name in named) else Path()
+    return find_policies(folder, named or [])
+
+
+def _summary(item: Policy) -> dict[str, Any]:
+    return {"policy": item.name, "version": item.version, "sha256": item.sha256, "checks": [c.id for c in item.checks]}
+
+
+def _tried(trial: Trial) -> dict[str, Any]:
+    return {
+        "policy": trial.policy.name,
+        "version": trial.policy.version,
+        "file": None if trial.path is None else str(trial.path),
+        "cases": trial.cases,
+        "expected": trial.findings,
+        "differences": [
+            {
+                "where": one.where,
+                "case": one.case,
+                "check": one.check,
+                "subject": one.subject,
+                "expected": one.expected,
+                "found": one.found,
+            }
+            for one in trial.differences
+        ],
+        "untried": list(trial.untried),
+    }
+
+
+def _show_trial(session: Session, trial: Trial) -> None:
+    from governance.display import visible
+
+    name = f"{trial.policy.name} version {trial.policy.version}"
+    if trial.path is None:
+        session.console.print(f"? {name}: no cases beside {trial.policy.path.name}")
+        return
+    differing = f", {len(trial.differences)} not as expected" if trial.differences else ""
+    mark = "✗" if trial.differences else "✓"
+    session.console.print(f"{mark} {name}: {trial.cases} cases, {trial.findings} expected findings{differing}")
+    for one in trial.differences:
+        session.console.print(f"  {one.where}: {visible(one.case)}", soft_wrap=True)
+        session.console.print(f"    {one.check} {visible(one.subject)}", soft_wrap=True)
+        session.console.print(f"    - {visible(one.expected)}", style="red", soft_wrap=True)
+        session.console.print(f"    + {visible(one.found)}", style="green", soft_wrap=True)
+    if trial.untried:
+        session.console.print(f"  no case for {', '.join(trial.untried)}")
