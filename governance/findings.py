@@ -32,36 +32,46 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A half-open stretch of time, `start <= t < end`, in UTC."""
+    """A half-open stretch of time, `start <= t < end`, in UTC.
+
+    Attributes:
+        start: First moment.
+        end: First moment after it.
+        name: As the user wrote it.
+        timezone: Zone in which its days begin.
+    """
 
     start: datetime
     end: datetime
     name: str
+    timezone: str = "UTC"
 
     def clip(self, start: datetime | None, end: datetime | None) -> Window | None:
         """The part that lies between two moments, or None if there is none."""
         first = max(self.start, start) if start else self.start
         last = min(self.end, end) if end else self.end
-        return Window(first, last, self.name) if first < last else None
+        return Window(first, last, self.name, self.timezone) if first < last else None
 
     def previous(self) -> Window:
-        """The stretch before: the calendar quarter or month for those, else one of equal length."""
-        quarter = re.fullmatch(r"(\d{4})-Q([1-4])", self.name)
-        if quarter:
+        """The stretch before: the calendar quarter, month or day for those, else one of equal length."""
+        local = self.start.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None)
+        if quarter := re.fullmatch(r"(\d{4})-Q([1-4])", self.name):
             year, number = int(quarter[1]), int(quarter[2])
             name = f"{year - 1}-Q4" if number == 1 else f"{year}-Q{number - 1}"
-            months = 3
+            start = _shift(local, -3)
         elif re.fullmatch(r"\d{4}-\d{2}", self.name):
-            before = (self.start + timedelta(days=3)).replace(day=1) - timedelta(days=15)
-            name, months = f"{before:%Y-%m}", 1
+            start = _shift(local, -1)
+            name = f"{start:%Y-%m}"
+        elif re.fullmatch(r"\d{4}-\d{2}-\d{2}", self.name):
+            start = local - timedelta(days=1)
+            name = f"{start:%Y-%m-%d}"
         else:
-            return Window(self.start - (self.end - self.start), self.start, f"before {self.name}")
-        return Window(_months_back(self.start, months), self.start, name)
+            return Window(self.start - (self.end - self.start), self.start, f"before {self.name}", self.timezone)
+        return Window(_utc(start, ZoneInfo(self.timezone)), self.start, name, self.timezone)
 
 
-def _months_back(moment: datetime, months: int) -> datetime:
-    index = moment.year * 12 + moment.month - 1 - months
-    return moment.replace(year=index // 12, month=index % 12 + 1)
+def _utc(local: datetime, zone: ZoneInfo) -> datetime:
+    return local.replace(tzinfo=zone).astimezone(UTC)
 
 
 _FORMS = "2026-Q3, 2026-07, 2026-07-15, 2026-07-01..2026-10-01, last-30d, last-1h or last-quarter"
@@ -83,15 +93,15 @@ def parse_window(text: str, *, now: datetime, timezone: str = "UTC", fiscal_star
     """
     try:
         zone = ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise GovernanceError(
             f"no time zone is called '{timezone}'", where="governance.toml: timezone", hint="use a name such as UTC"
         ) from error
     try:
-        start, end = _bounds(text.strip(), now.astimezone(zone), fiscal_start_month)
+        start, end = _bounds(text.strip(), now, zone, fiscal_start_month)
     except (ValueError, OverflowError) as error:
         raise GovernanceError(f"'{text}' is not a window", where="--window", hint=f"use {_FORMS}") from error
-    window = Window(start.replace(tzinfo=zone).astimezone(UTC), end.replace(tzinfo=zone).astimezone(UTC), text.strip())
+    window = Window(start, end, text.strip(), timezone)
     if window.start >= window.end:
         raise GovernanceError(
             f"the window '{text}' is empty", where="--window", hint="its end must lie after its start"
@@ -99,30 +109,33 @@ def parse_window(text: str, *, now: datetime, timezone: str = "UTC", fiscal_star
     return window
 
 
-def _bounds(text: str, now: datetime, fiscal_start: int) -> tuple[datetime, datetime]:
-    """Naive local start and end."""
-    local = now.replace(tzinfo=None)
-    midnight = datetime.combine(local.date(), time())
+def _bounds(text: str, now: datetime, zone: ZoneInfo, fiscal_start: int) -> tuple[datetime, datetime]:
+    """Start and end in UTC."""
+    if last := re.fullmatch(r"last-(\d{1,5})([hm])", text):
+        unit = {"h": timedelta(hours=1), "m": timedelta(minutes=1)}[last[2]]
+        end = now.astimezone(UTC)  # an hour is an hour, also when the clocks change
+        return end - int(last[1]) * unit, end
+    start, end = _calendar(text, now.astimezone(zone).date(), fiscal_start)
+    return _utc(start, zone), _utc(end, zone)
+
+
+def _calendar(text: str, today: date, fiscal_start: int) -> tuple[datetime, datetime]:
+    """Start and end as the clocks on the wall show them."""
+    midnight = datetime.combine(today, time())
     if quarter := re.fullmatch(r"(\d{4})-Q([1-4])", text):
         return _quarter(int(quarter[1]), int(quarter[2]), fiscal_start)
     if text == "last-quarter":
-        months_in = (local.month - fiscal_start) % 3
-        this = _shift(datetime(local.year, local.month, 1), -months_in)  # noqa: DTZ001
+        this = _shift(midnight.replace(day=1), -((today.month - fiscal_start) % 3))
         return _shift(this, -3), this
-    if last := re.fullmatch(r"last-(\d{1,5})([dhm])", text):
-        count = int(last[1])
-        if last[2] == "d":
-            return midnight - timedelta(days=count), midnight
-        unit = {"h": timedelta(hours=1), "m": timedelta(minutes=1)}[last[2]]
-        return local - count * unit, local
+    if last := re.fullmatch(r"last-(\d{1,5})d", text):
+        return midnight - timedelta(days=int(last[1])), midnight
     if re.fullmatch(r"\d{4}-\d{2}", text):
         first = datetime.strptime(text, "%Y-%m")  # noqa: DTZ007
         return first, _shift(first, 1)
     if ".." in text:
         since, until = text.split("..", 1)
         return _moment(since), _moment(until)
-    day = date.fromisoformat(text)
-    start = datetime.combine(day, time())
+    start = datetime.combine(date.fromisoformat(text), time())
     return start, start + timedelta(days=1)
 
 

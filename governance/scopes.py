@@ -68,6 +68,10 @@ class Scope:
             name, now=self.window.end, timezone=self.timezone, fiscal_start_month=self.fiscal_year_start_month
         )
 
+    def window_before(self) -> Window:
+        """The window before this one, in the workspace's calendar."""
+        return self.window.previous(self.timezone, self.fiscal_year_start_month)
+
     @property
     def parameters(self) -> dict[str, Any]:
         """Values that the scope's SQL binds: `$start`, `$end`, `$reference_start`, `$reference_end`, the globs."""

@@ -96,7 +96,7 @@ class Concept(Check):
     def _compared(self, scope: Scope) -> Scope:
         """The scope with the window that figures are compared with."""
         if self.reference is None:
-            return replace(scope, reference=scope.reference or scope.window.previous())
+            return replace(scope, reference=scope.reference or scope.window_before())
         return replace(scope, reference=scope.named_window(self.reference.window))
 
     def bound(self, scope: Scope) -> dict[str, Any]:

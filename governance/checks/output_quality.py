@@ -97,7 +97,7 @@ class OutputQuality(Check):
     def _compared(self, scope: Scope) -> Scope:
         """The scope with the window that the figures are compared with."""
         if self.reference is None:
-            return replace(scope, reference=scope.reference or scope.window.previous())
+            return replace(scope, reference=scope.reference or scope.window_before())
         window = scope.named_window(self.reference.window)
         return replace(scope, reference=window)
 

@@ -16,7 +16,7 @@ from governance.engines.duckdb import Engine, literal
 from governance.errors import GovernanceError
 from governance.exhibits.families import belongs
 from governance.exhibits.found import Found, found
-from governance.findings import Window, parse_window, stamp
+from governance.findings import Window, stamp
 from governance.scopes import CALENDAR
 from governance.store import Snapshot
 
@@ -54,12 +54,7 @@ class Span:
 
 def span_of(window: Window, *, timezone: str, fiscal_start_month: int) -> Span:
     """A window and the one before it; quarters and months by the calendar of the zone, others of equal length."""
-    before = window.previous()
-    if before.name.startswith("before "):
-        return Span(window, before, timezone)
-    # Windows are kept in UTC, where the quarter of another zone begins in the evening and months have other lengths
-    named = parse_window(before.name, now=window.start, timezone=timezone, fiscal_start_month=fiscal_start_month)
-    return Span(window, named, timezone)
+    return Span(window, window.previous(timezone, fiscal_start_month), timezone)
 
 
 class Period:
