@@ -247,7 +247,10 @@ def _ratio_interval(k: int, n: int, j: int, m: int) -> tuple[float, float] | Non
 
 
 _SUMMED = ("decisions", "immature", "immature_labelled", "labelled", *CONFUSED)
-_SUMS = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in _SUMMED) + ", max(outcomes) AS outcomes, max(seen_until) AS seen_until"
+_SUMS = (
+    ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in _SUMMED)
+    + ", max(outcomes) AS outcomes, max(seen_until) AS seen_until"
+)
 _KEPT = (
     *("axis", "period", "label", "known", "what", "k", "n", "rate", "samples"),
     *("reference", "reference_rate", "outcomes", "seen_until"),
