@@ -55,11 +55,12 @@ class Window:
     def previous(self) -> Window:
         """The stretch before: the calendar quarter, month or day for those, else one of equal length."""
         local = self.start.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None)
-        if quarter := re.fullmatch(r"(\d{4})-Q([1-4])", self.name):
+        is_whole = (local.day, local.time()) == (1, time())  # and not what a policy's first day left of it
+        if is_whole and (quarter := re.fullmatch(r"(\d{4})-Q([1-4])", self.name)):
             year, number = int(quarter[1]), int(quarter[2])
             name = f"{year - 1}-Q4" if number == 1 else f"{year}-Q{number - 1}"
             start = _shift(local, -3)
-        elif re.fullmatch(r"\d{4}-\d{2}", self.name):
+        elif is_whole and re.fullmatch(r"\d{4}-\d{2}", self.name):
             start = _shift(local, -1)
             name = f"{start:%Y-%m}"
         elif re.fullmatch(r"\d{4}-\d{2}-\d{2}", self.name):
