@@ -1,0 +1,299 @@
+"""What became of findings: stored findings and the responses in the ledger -> issues, each open, answered or resolved.
+
+1. A finding calls for action if it failed, warned or errored. Runs of one check on the same subject, figure and window
+   are one issue: its first run says since when it is known and when it is due, so that a new run postpones nothing.
+2. The newest run of a check in a window speaks for it. An issue that it no longer finds is superseded.
+3. A response belongs to the issue, whichever of its runs it was given to. The last one counts: a resolution makes the
+   issue resolved, any other makes it answered.
+4. An issue without a response is recurring if the same figure of the same subject called for action in an earlier
+   window (one that began before it, or ended before it), else open.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from governance.engines.duckdb import Engine
+from governance.errors import GovernanceError, NotFoundError
+from governance.findings import stamp
+from governance.store import Snapshot, Store
+from governance.workspace import Workspace
+
+RESPONSE = "response"  # kind of the ledger entries
+MAX_TEXT = 10_000  # characters; chosen here: an answer, not a file
+_ACUTE = ("failed", "warned", "errored")
+_COLUMNS = (
+    "finding_id, run_id, assessed_ts, window_start, window_end, policy, version, check_id, kind, subject, metric, "
+    "value, unit, interval_low, interval_high, n, limits, verdict, reason, severity, owner, due, controls, "
+    "json_extract_string(evidence, '$.method') AS method"
+)
+
+Row = Mapping[str, Any]
+
+
+class Status(StrEnum):
+    """Where an issue stands."""
+
+    OPEN = "open"
+    RECURRING = "recurring"
+    ANSWERED = "answered"
+    RESOLVED = "resolved"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a person said about a finding.
+
+    Attributes:
+        finding_id: The finding.
+        at: When, UTC.
+        by: Who.
+        text: What.
+        resolves: Whether the matter is settled by it.
+        entry: Number of the ledger entry.
+    """
+
+    finding_id: str
+    at: str
+    by: str
+    text: str
+    resolves: bool
+    entry: int
+
+    def document(self) -> dict[str, Any]:
+        """The response in the JSON of `finding show`."""
+        return {"at": self.at, "by": self.by, "text": self.text, "resolves": self.resolves, "entry": self.entry}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Two runs of a check whose figures were computed in different ways."""
+
+    before: str  # method
+    after: str
+    at: str  # when the first run of the new method was judged, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing that somebody must act on.
+
+    Attributes:
+        row: The newest stored finding of it.
+        status: Where it stands.
+        first: When it was first judged, UTC.
+        due: The day by which it must be answered: that of the first run.
+        responses: What was said about it, oldest first.
+        earlier: Findings on the same subject in earlier windows that called for action, oldest first.
+        changes: Where the method changed between runs of the check on this subject, oldest first.
+    """
+
+    row: Row
+    status: Status
+    first: str
+    due: date | None
+    responses: tuple[Response, ...]
+    earlier: tuple[Row, ...]
+    changes: tuple[Change, ...]
+
+    def age_days(self, today: date) -> int:
+        """Days since it was first judged."""
+        return (today - datetime.fromisoformat(self.first).date()).days
+
+    def is_late(self, today: date) -> bool:
+        """Whether its due day has passed and it is not resolved."""
+        return self.due is not None and self.due < today and self.status not in (Status.RESOLVED, Status.SUPERSEDED)
+
+
+class History:
+    """The findings and responses of a store, as of a number of ledger entries."""
+
+    def __init__(self, snapshot: Snapshot, engine: Engine) -> None:
+        """Reads both.
+
+        Args:
+            snapshot: The state of the store.
+            engine: One in which the view `findings` is attached.
+        """
+        order = {entry.facts["run"]: entry.number for entry in snapshot.of_kind("findings")}
+        rows = engine.records(f"SELECT {_COLUMNS} FROM findings ORDER BY finding_id")
+        rows.sort(key=lambda row: order[row["run_id"]])
+        self._by_id: dict[str, Row] = {row["finding_id"]: row for row in rows}
+        self._runs: dict[tuple[Any, ...], list[Row]] = {}
+        self._series: dict[tuple[Any, ...], list[Row]] = {}
+        self._newest: dict[tuple[Any, ...], str] = {}
+        for row in rows:
+            self._runs.setdefault(_issue_key(row), []).append(row)
+            self._series.setdefault(_series_key(row), []).append(row)
+            self._newest[_window_key(row)] = row["run_id"]
+        self._responses: dict[tuple[Any, ...], list[Response]] = {}
+        for response in _responses(snapshot):
+            if response.finding_id in self._by_id:
+                key = _issue_key(self._by_id[response.finding_id])
+                self._responses.setdefault(key, []).append(response)
+
+    def issues(self) -> list[Issue]:
+        """Every issue that the newest runs found, the first to be due first."""
+        newest = [rows[-1] for rows in self._runs.values() if self._is_current(rows[-1])]
+        found = [self._issue(row) for row in newest if row["verdict"] in _ACUTE]
+        return sorted(found, key=lambda one: (one.due or date.max, one.row["policy"], one.row["finding_id"]))
+
+    def issue(self, finding_id: str) -> Issue:
+        """The issue of one finding, which may have any verdict.
+
+        Args:
+            finding_id: Its id, or the beginning of it.
+
+        Raises:
+            NotFoundError: There is none, or there are several.
+        """
+        return self._issue(self._by_id[self.find(finding_id)])
+
+    def find(self, beginning: str) -> str:
+        """The one id that begins so.
+
+        Raises:
+            NotFoundError: There is none, or there are several.
+        """
+        found = [name for name in self._by_id if name.startswith(beginning.lower())] if beginning else []
+        if not found:
+            hint = "`governance finding list` names them"
+            raise NotFoundError(f"no finding has an id that begins with '{beginning}'", where="ID", hint=hint)
+        if len(found) > 1:
+            listed = ", ".join(name[: len(beginning) + 6] for name in sorted(found)[:8])
+            more = f" and {len(found) - 8} more" if len(found) > 8 else ""  # noqa: PLR2004 - enough to choose from
+            raise NotFoundError(f"{len(found)} findings have ids that begin so: {listed}{more}", where="ID")
+        return found[0]
+
+    def _is_current(self, row: Row) -> bool:
+        return bool(self._newest[_window_key(row)] == row["run_id"])
+
+    def _issue(self, row: Row) -> Issue:
+        runs = [one for one in self._runs[_issue_key(row)] if one["verdict"] in _ACUTE] or [row]
+        series = self._series[_series_key(row)]
+        earlier = [one for one in series if one["verdict"] in _ACUTE and _is_before(one, row)]
+        responses = self._responses.get(_issue_key(row), [])
+        first = runs[0]
+        return Issue(
+            row,
+            self._status(row, responses, earlier),
+            first["assessed_ts"],
+            date.fromisoformat(first["due"]) if first["due"] else None,
+            tuple(responses),
+            tuple(_last_of_each_window(earlier)),
+            tuple(_changes(series)),
+        )
+
+    def _status(self, row: Row, responses: Sequence[Response], earlier: Sequence[Row]) -> Status:
+        if not self._is_current(row) and not self._found_again(row):
+            return Status.SUPERSEDED
+        if responses:
+            return Status.RESOLVED if responses[-1].resolves else Status.ANSWERED
+        return Status.RECURRING if earlier else Status.OPEN
+
+    def _found_again(self, row: Row) -> bool:
+        last = self._runs[_issue_key(row)][-1]
+        return self._is_current(last) and last["verdict"] in _ACUTE
+
+
+def _issue_key(row: Row) -> tuple[Any, ...]:
+    return (*_series_key(row), row["window_start"], row["window_end"])
+
+
+def _series_key(row: Row) -> tuple[Any, ...]:
+    return row["policy"], row["check_id"], row["subject"], row["metric"]
+
+
+def _window_key(row: Row) -> tuple[Any, ...]:
+    return row["policy"], row["check_id"], row["window_start"], row["window_end"]
+
+
+def _is_before(one: Row, other: Row) -> bool:
+    return bool((one["window_start"], one["window_end"]) < (other["window_start"], other["window_end"]))
+
+
+def _last_of_each_window(rows: Iterable[Row]) -> list[Row]:
+    return list({(row["window_start"], row["window_end"]): row for row in rows}.values())
+
+
+def _changes(series: Sequence[Row]) -> list[Change]:
+    """Where one run of the check was computed in another way than the run before it."""
+    return [
+        Change(a["method"], b["method"], b["assessed_ts"]) for a, b in pairwise(series) if a["method"] != b["method"]
+    ]
+
+
+def _responses(snapshot: Snapshot) -> list[Response]:
+    found = []
+    for entry in snapshot.of_kind(RESPONSE):
+        said = entry.facts
+        found.append(
+            Response(said["finding"], entry.at, said["by"], said["text"], bool(said["resolves"]), entry.number)
+        )
+    return found
+
+
+def read_history(workspace: Workspace, *, as_of: int | None = None) -> History:
+    """The findings and responses of a workspace.
+
+    Raises:
+        NotFoundError: The ledger does not have that many entries.
+    """
+    store = Store(workspace.store)
+    snapshot = store.snapshot(as_of)
+    with Engine(store.spill) as engine:
+        snapshot.attach(engine, ["findings"])
+        return History(snapshot, engine)
+
+
+def respond(workspace: Workspace, finding_id: str, *, by: str, text: str, resolves: bool, now: datetime) -> Issue:
+    """Enters what a person says about a finding into the ledger.
+
+    Args:
+        workspace: Where the finding is.
+        finding_id: Its id, or the beginning of it.
+        by: Who says it.
+        text: What.
+        resolves: Whether the matter is settled by it.
+        now: When.
+
+    Returns:
+        The issue with the response.
+
+    Raises:
+        NotFoundError: There is no such finding, or there are several.
+        GovernanceError: The finding calls for no action, or name or text are empty or too long.
+        BusyError: Another process is writing.
+    """
+    name, said = by.strip(), text.strip()
+    if not name or not said or len(said) > MAX_TEXT or len(name) > MAX_TEXT:
+        where = "--by" if not name or len(name) > MAX_TEXT else "--text"
+        raise GovernanceError(f"the response needs a name and a text of at most {MAX_TEXT:,} characters", where=where)
+    row = read_history(workspace).issue(finding_id).row
+    if row["verdict"] not in _ACUTE:
+        hint = "only what failed, warned or errored is answered"
+        raise GovernanceError(f"the finding is {row['verdict'].replace('_', ' ')}", where=row["finding_id"], hint=hint)
+    facts = {
+        "finding": row["finding_id"],
+        "policy": row["policy"],
+        "check": row["check_id"],
+        "by": name,
+        "text": said,
+        "resolves": resolves,
+    }
+    with Store(workspace.store).writing(workspace.key, now) as writer:
+        writer.commit(RESPONSE, facts, at=stamp(now))
+    return read_history(workspace).issue(row["finding_id"])
+
+
+def subject(row: Row) -> dict[str, str | None]:
+    """What a stored finding is about."""
+    found: dict[str, str | None] = json.loads(row["subject"])
+    return found
