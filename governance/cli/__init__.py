@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING
 import typer
 
 from governance import __version__
-from governance.cli import controls, explanations, ledgers, logs, models, policies, policy_tools, reports, workspaces
+from governance.cli import (
+    controls,
+    explanations,
+    explore,
+    findings,
+    ledgers,
+    logs,
+    models,
+    policies,
+    policy_tools,
+    prompts,
+    reports,
+    workspaces,
+)
 from governance.cli.session import Session, hoist
 from governance.errors import GovernanceError
 
@@ -42,7 +55,20 @@ def options(
     """Take the options that all commands share; `hoist` has read them already."""
 
 
-for group in (workspaces, logs, models, policies, policy_tools, controls, explanations, reports, ledgers):
+for group in (
+    workspaces,
+    logs,
+    models,
+    prompts,
+    policies,
+    policy_tools,
+    findings,
+    controls,
+    explanations,
+    reports,
+    ledgers,
+    explore,
+):
     group.add_to(app)
 
 

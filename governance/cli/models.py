@@ -1,4 +1,4 @@
-"""`model register|list|show|approve`: models and their artefacts."""
+"""`model register|list|show|approve|live`: models, their artefacts, and which were live when."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from governance.registration import RegisteredModel
+    from governance.servings import Serving
 
 model = typer.Typer(help="Register models with their cards, and see which were live when.", no_args_is_help=True)
 
@@ -94,6 +97,64 @@ def approve(
 
     session: Session = context.obj
     _show(session, make(session.workspace, name, version, by=by, now=session.now))
+
+
+@model.command()
+def live(
+    context: typer.Context,
+    name: str | None = typer.Argument(None, metavar="[MODEL]"),
+    at: str | None = typer.Option(None, "--at", metavar="TIME", help="Only what was live then; a day is its start."),
+) -> None:
+    """Show which versions the log shows at work, beside registration, approval and validity."""
+    from dataclasses import asdict
+
+    from governance.engines.duckdb import Engine
+    from governance.findings import stamp
+    from governance.servings import live as served
+    from governance.servings import moment_of
+    from governance.store import Store
+
+    session: Session = context.obj
+    moment = None if at is None else moment_of(at, session.workspace.timezone)
+    store = Store(session.workspace.store)
+    with Engine(store.spill) as engine:
+        found = served(store.snapshot(), engine, at=moment, model=name)
+    if session.as_json:
+        session.result({"at": moment and stamp(moment), "models": [asdict(item) for item in found]})
+        return
+    if not found:
+        which = "" if name is None else " of that name"
+        when = "was ever served or registered" if moment is None else f"was live at {stamp(moment)}"
+        session.console.print(f"No model{which} {when}.")
+    for item in found:
+        _print_serving(session, item)
+
+
+def _print_serving(session: Session, item: Serving) -> None:
+    from governance.display import visible
+
+    problems = f"  {', '.join(item.problems)}" if item.problems else ""
+    session.console.print(f"{visible(item.model)} {visible(item.version or '(no version)')}{problems}", style="bold")
+    if item.seen:
+        decided = f", {item.seen.decisions:,} decisions" if item.seen.decisions else ""
+        served = f"{item.seen.requests:,} requests{decided}"
+        session.console.print(f"  served: {served}, {item.seen.first[:19]}Z to {item.seen.last[:19]}Z")
+    if item.seen and item.seen.before and item.seen.after:
+        session.console.print(f"  around then: {item.seen.before[:19]}Z, {item.seen.after[:19]}Z")
+    for label, value in _registered(item.facts or {}).items():
+        session.console.print(f"  {label}: {visible(value)}")
+
+
+def _registered(facts: Mapping[str, Any]) -> dict[str, str]:
+    """What a registered version has, in words."""
+    approval = f"{facts['approved_ts'][:10]} by {facts['approved_by']}" if facts.get("approved_ts") else None
+    said = {
+        "registered": f"{facts['registered'][:10]}, ledger entry {facts['entry']}" if facts else None,
+        "approved": approval or facts.get("approval_status"),
+        "valid from": facts.get("valid_from"),
+        "next validation": facts.get("next_validation"),
+    }
+    return {label: str(value) for label, value in said.items() if value is not None}
 
 
 def _document(item: RegisteredModel) -> dict[str, Any]:
