@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import NotFoundError
 from governance.examination import Examination, Ground
+from governance.false_alarms import false_alarms
 from governance.finding_rows import finding_document, finding_row
 from governance.findings import Finding, Verdict, Window, stamp
 from governance.ledger import StagedFile
@@ -159,6 +160,7 @@ def document(assessment: Assessment) -> dict[str, Any]:
         "window": {"start": _iso(assessment.window.start), "end": _iso(assessment.window.end)},
         "ledger": {"size": assessment.ledger_size, "root": assessment.ledger_root},
         "counts": assessment.counts(),
+        "false_alarms": false_alarms(assessment.findings).document(),
         "findings": [finding_document(finding) for finding in assessment.findings],
     }
 

@@ -12,6 +12,7 @@ from governance.cli.session import Session
 if TYPE_CHECKING:
     from governance.assessment import Assessment
     from governance.findings import Finding
+    from governance.notifications import Recipient
 
 MARKS = {"passed": "✓", "failed": "✗", "warned": "!", "not_assessed": "?", "errored": "‼", "waived": "~"}
 STYLES = {
@@ -40,6 +41,13 @@ def check(
     as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
     show_sql: bool = typer.Option(False, "--show-sql", help="Print the statement behind each figure."),
     strict: bool = typer.Option(False, "--strict", help="Exit 4 if something was not assessed."),
+    notify: str | None = typer.Option(
+        None,
+        "--notify",
+        metavar="URL",
+        envvar="GOVERNANCE_NOTIFY",
+        help="Send a notice of failed checks to this apprise URL.",
+    ),
 ) -> int:
     """Measure and judge every check in a window, and store the findings."""
     from governance.assessment import assess, document
@@ -52,12 +60,34 @@ def check(
         window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month
     )
     policies = find_policies(space.policies, named or [])
+    recipient = None if notify is None else _recipient(notify)
     done = assess(space, policies, span, now=session.now, as_of=as_of)
+    sent = None if recipient is None else _send(session, recipient, done)
     if session.as_json:
-        session.result(document(done))
+        session.result(document(done) | ({} if recipient is None else {"notified": sent}))
     else:
         _print(session, done, show_sql=show_sql)
     return exit_code(done.counts(), strict=strict)
+
+
+def _recipient(url: str) -> Recipient:
+    """Read before anything is measured, so that a wrong URL costs nothing."""
+    from governance.notifications import Recipient
+
+    return Recipient(url)
+
+
+def _send(session: Session, recipient: Recipient, done: Assessment) -> bool | None:
+    """Whether the notice was delivered; None where nothing failed, so that none was sent."""
+    from governance.notifications import notice
+
+    what = notice(done.findings, workspace=session.workspace.root.name, window=done.window.name)
+    if what is None:
+        return None
+    sent = recipient.send(what)
+    if not sent:
+        session.note("the notice of failed checks could not be delivered; the findings are stored")
+    return sent
 
 
 def exit_code(counts: dict[str, int], *, strict: bool) -> int:
@@ -74,6 +104,7 @@ def _print(session: Session, done: Assessment, *, show_sql: bool) -> None:
     from rich.text import Text
 
     from governance.display import visible
+    from governance.false_alarms import false_alarms
 
     for name in dict.fromkeys(finding.policy for finding in done.findings):
         own = [finding for finding in done.findings if finding.policy == name]
@@ -100,6 +131,12 @@ def _print(session: Session, done: Assessment, *, show_sql: bool) -> None:
     if show_sql:
         _print_statements(session, done)
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in done.counts().items() if count)
+    chance = false_alarms(done.findings)
+    if chance.tested:
+        session.console.print(
+            f"Chance alone is expected to fail at most {chance.at_most:.2g} of the {chance.tested} checks that test "
+            f"against it; the other {chance.others} hold a figure against a limit."
+        )
     session.console.print(
         f"{done.window.name}: {counts}. Ledger {done.ledger_size} entries, root {done.ledger_root[:16]}"
     )
