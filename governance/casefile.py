@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from governance.engines.duckdb import Engine, file_list, literal
+from governance.engines.duckdb import Engine, EngineError, file_list, literal
 from governance.errors import GovernanceError, LedgerError, NotFoundError
 from governance.segments import Segment, read
 from governance.store import INDEX, Snapshot
@@ -21,6 +21,7 @@ from governance.tables import CANONICAL, SIDE_TABLES
 Row = dict[str, Any]
 _BY_REQUEST = ("requests", "decisions", "attempts", "payloads", "guardrails")
 _BY_DECISION = ("subjects", "features", "attributions")
+_IDS = ("request_uid", "request_id", "client_request_id", "response_id", "trace_id")
 _LISTED = 10  # ids in the error of an ambiguous one
 
 
@@ -74,7 +75,7 @@ def open_casefile(snapshot: Snapshot, engine: Engine, wanted: str) -> Casefile:
     conflicts = sum(1 for row in rows["requests"] if row["is_conflict"])
     rows = {table: [row for row in own if not row.get("is_conflict")] for table, own in rows.items()}
     own = rows.pop("requests")
-    if not own:
+    if not own or not {wanted, wanted.rpartition("#")[0]} & {own[0][name] for name in _IDS}:
         raise LedgerError(
             "the index names a request that its file does not hold", where=wanted, hint="run `governance verify`"
         )
@@ -102,17 +103,18 @@ def find(snapshot: Snapshot, engine: Engine, wanted: str) -> list[Lookup]:
     if not segments:
         return []
     index = read(segments, f"{snapshot.root}{os.sep}")
+    query = (
+        f"SELECT request_uid, min(day) AS day, max(last_day) AS last_day FROM {index} "
+        "WHERE id = $text OR (id = $native AND request_uid = $text) GROUP BY request_uid ORDER BY request_uid"
+    )
     bare, mark, item = wanted.rpartition("#")
     for text in (wanted, bare) if mark and item.isascii() and item.isdigit() else (wanted,):
         # The index is sorted by id, so that the native id, which it holds, leads to a `request_uid` at once
         native = text.partition(":")[2]
-        rows = engine.records(
-            f"SELECT request_uid, min(day) AS day, max(last_day) AS last_day FROM {index} "
-            "WHERE id = $text OR (id = $native AND request_uid = $text) GROUP BY request_uid ORDER BY request_uid",
-            {"text": text, "native": native},
-        )
+        rows = _records(snapshot, engine, segments, query, {"text": text, "native": native})
         if rows:
             return [Lookup(row["request_uid"], row["day"], row["last_day"]) for row in rows]
+    _check_digests(snapshot, segments)  # who hides a request may have changed the index alone
     return []
 
 
@@ -120,12 +122,15 @@ def _own_ids(snapshot: Snapshot, engine: Engine, request_uid: str) -> list[str]:
     """The ids that name this request and no other."""
     segments = snapshot.segments.get(INDEX, [])
     index = read(segments, f"{snapshot.root}{os.sep}")
-    rows = engine.rows(
+    rows = _records(
+        snapshot,
+        engine,
+        segments,
         f"SELECT id FROM {index} WHERE id IN (SELECT id FROM {index} WHERE request_uid = $uid) "
         "GROUP BY id HAVING min(request_uid) = max(request_uid)",
         {"uid": request_uid},
     )
-    return [request_uid, *(row[0] for row in rows)]
+    return [request_uid, *(row["id"] for row in rows)]
 
 
 def _nearest(snapshot: Snapshot, engine: Engine, wanted: str) -> str:
@@ -149,7 +154,10 @@ def _rows(
     by_path = {f"{snapshot.root}{os.sep}{segment.path}": segment for segment in segments}
     options = "union_by_name = true, hive_partitioning = false, filename = true"
     selected = f"* REPLACE ({_DECISION_OF_LATE} AS decision_id, $uid AS request_uid)" if table in SIDE_TABLES else "*"
-    rows = engine.records(
+    rows = _records(
+        snapshot,
+        engine,
+        segments,
         f"SELECT {selected} FROM read_parquet({file_list(list(by_path))}, {options}) "
         f"WHERE {_condition(table)} ORDER BY {CANONICAL[table].time}",
         {"uid": found.request_uid, "ids": list(ids)},
@@ -187,6 +195,19 @@ def _condition(table: str) -> str:
     )
 
 
+def _records(
+    snapshot: Snapshot, engine: Engine, segments: Sequence[Segment], sql: str, bound: dict[str, Any]
+) -> list[Row]:
+    """The rows of a query over files; where the engine cannot read one, the one that was changed is named."""
+    try:
+        return engine.records(sql, bound)
+    except EngineError as error:
+        _check_digests(snapshot, segments)
+        raise LedgerError(
+            f"the store cannot be read ({error})", where=str(snapshot.root), hint="run `governance verify`"
+        ) from error
+
+
 def _check_digests(snapshot: Snapshot, segments: Iterable[Segment]) -> None:
     for segment in segments:
         path = snapshot.path(segment)
@@ -211,10 +232,14 @@ def latest_findings(snapshot: Snapshot, engine: Engine, moment: str) -> list[Row
         snapshot: The store.
         engine: Any engine.
         moment: ISO time in UTC.
+
+    Raises:
+        LedgerError: A file of findings is not the one that the ledger names.
     """
     segments = snapshot.segments.get("findings", [])
     if not segments:
         return []
+    _check_digests(snapshot, segments)
     paths = file_list([f"{snapshot.root}{os.sep}{segment.path}" for segment in segments])
     at = f"CAST({literal(moment)} AS TIMESTAMPTZ)"
     return engine.records(

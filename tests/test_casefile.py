@@ -1,0 +1,184 @@
+"""Casefiles: any id finds its request, from files whose digests are checked; a read-only store will do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from governance.casefile import Casefile, open_casefile
+from governance.engines.duckdb import Engine
+from governance.errors import GovernanceError, LedgerError, NotFoundError
+from tests.logbooks import MAPPING, Logbook, logbook
+
+COLUMNS = MAPPING.replace(
+    "score: score",
+    "score: score\n  client_request_id: client\n  response_id: response\n  trace_id: trace\n  decision_ts: decided",
+)
+LINE = {
+    "id": "r1",
+    "at": "2026-07-01T23:59:00Z",
+    "decided": "2026-07-02T00:01:00Z",
+    "score": 0.5,
+    "decision": "yes",
+    "client": "c1",
+    "response": "resp1",
+    "trace": "aa",
+    "income": 1000,
+    "sex": "f",
+}
+MORE = COLUMNS + "features: [income]\nsubjects: {sex: sex}\n"
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Logbook:
+    book = logbook(tmp_path)
+    other = LINE | {"id": "r2", "client": "c2", "response": "resp2", "income": 2000}
+    book.read("log.jsonl", json.dumps(LINE) + "\n" + json.dumps(other) + "\n", MORE)
+    return book
+
+
+def open_(book: Logbook, wanted: str, as_of: int | None = None) -> Casefile:
+    from governance.store import Store
+
+    with Engine() as engine:
+        return open_casefile(Store(book.workspace.store).snapshot(as_of), engine, wanted)
+
+
+@pytest.mark.parametrize("wanted", ["r1", "c1", "resp1", "loans:r1", "loans:r1#0", "r1#0", "c1#0"])
+def test_any_id_finds_the_request_with_all_that_belongs_to_it(book: Logbook, wanted: str) -> None:
+    """The decision was made after midnight, in the file of another day than the request."""
+    case = open_(book, wanted)
+    assert case.request["request_id"] == "r1"
+    assert [row["decision_id"] for row in case.decisions] == ["loans:r1#0"]
+    assert [row["income"] for row in case.of_decision("features", "loans:r1#0")] == [1000.0]
+    assert [row["sex"] for row in case.of_decision("subjects", "loans:r1#0")] == ["f"]
+    assert {path.split("/")[0] for path in case.files} == {"requests", "decisions", "features", "subjects"}
+    assert all((book.workspace.store / path).is_file() for path in case.files)
+
+
+def test_an_ambiguous_id_is_refused_with_the_list(book: Logbook) -> None:
+    with pytest.raises(GovernanceError, match="the id names 2 requests: loans:r1, loans:r2") as caught:
+        open_(book, "aa")
+    assert caught.value.exit_code == 2
+    many = "".join(json.dumps(LINE | {"id": f"m{place:02d}", "trace": "bb"}) + "\n" for place in range(30))
+    book.read("many.jsonl", many, MORE)
+    with pytest.raises(GovernanceError, match=r"names 30 requests: loans:m00, .*loans:m09 and 20 more"):
+        open_(book, "bb")
+
+
+def test_an_unknown_id_gets_the_nearest_one(book: Logbook, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no request has this id") as caught:
+        open_(book, "resp3")
+    assert caught.value.hint in ("did you mean 'resp1'?", "did you mean 'resp2'?")
+    with pytest.raises(NotFoundError) as caught:
+        open_(book, "' OR 1=1 --")
+    assert caught.value.hint
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFoundError) as caught:
+        open_(logbook(tmp_path / "empty"), "r1")
+    assert "store is empty" in str(caught.value.hint)
+
+
+def test_ids_with_signs_in_them_do_not_run_together(book: Logbook) -> None:
+    ids = ["x", "x#1", "x#1#0", "a:b", "loans:x"]
+    text = "".join(
+        json.dumps(LINE | {"id": name, "client": None, "response": None, "trace": None, "income": place}) + "\n"
+        for place, name in enumerate(ids)
+    )
+    book.read("odd.jsonl", text, MORE)
+    for place, name in enumerate(ids[:4]):
+        case = open_(book, name)
+        assert case.request["request_id"] == name
+        assert [row["income"] for row in case.rows["features"]] == [float(place)]
+    with pytest.raises(GovernanceError, match="names 2 requests"):
+        open_(book, "loans:x")  # the id of one request, and the uid of another
+
+
+SIDES = {
+    "reviews": ("requested_ts", "outcome"),
+    "outcomes": ("known_ts", "name"),
+    "assessments": ("created_ts", "name"),
+}
+
+
+@pytest.mark.parametrize("table", SIDES)
+@pytest.mark.parametrize("target", ["r1", "c1", "resp1", "loans:r1", "loans:r1#0"])
+def test_what_came_before_its_request_belongs_to_it(tmp_path: Path, table: str, target: str) -> None:
+    book = logbook(tmp_path)
+    time, what = SIDES[table]
+    mapping = f"source: s\ntable: {table}\ncolumns: {{request_id: id, {time}: at, {what}: o}}\n"
+    side = f"id,at,o\n{target},2026-07-03T00:00:00Z,good\nr2,2026-07-03T00:00:00Z,bad\naa,2026-07-03T00:00:00Z,none\n"
+    book.read("side.csv", side, mapping)
+    book.read("log.jsonl", "".join(json.dumps(LINE | {"id": one} | more) + "\n" for one, more in
+              [("r1", {}), ("r2", {"client": "c2", "response": "resp2"})]), MORE)  # fmt: skip
+    case = open_(book, "r1")
+    assert [(row[what], row["decision_id"]) for row in case.rows[table]] == [("good", "loans:r1#0")]
+
+
+def test_a_tampered_file_is_found(book: Logbook) -> None:
+    paths = [path for table in ("requests", "features") for path in (book.workspace.store / table).rglob("*.parquet")]
+    for path in paths:
+        content = path.read_bytes()
+        path.chmod(0o644)
+        for spot in (0, 10, len(content) // 2, len(content) - 6):
+            path.write_bytes(content[:spot] + bytes([content[spot] ^ 1]) + content[spot + 1 :])
+            with pytest.raises(LedgerError, match="not the one that the ledger names") as caught:
+                open_(book, "r1")
+            assert caught.value.exit_code == 3
+            assert caught.value.where == path.relative_to(book.workspace.store).as_posix()
+        path.write_bytes(content)
+    assert open_(book, "r1").request
+
+
+def test_a_missing_file_is_found(book: Logbook) -> None:
+    next((book.workspace.store / "decisions").rglob("*.parquet")).unlink()
+    with pytest.raises(LedgerError, match="cannot be read"):
+        open_(book, "r1")
+
+
+def test_an_index_that_hides_a_request_or_names_another_is_found(book: Logbook) -> None:
+    (path,) = (book.workspace.store / "index").glob("*.parquet")
+    rows = pq.read_table(path).to_pylist()
+    hidden = [row for row in rows if row["request_uid"] != "loans:r1"]
+    moved = [row | ({"request_uid": "loans:r2"} if row["id"] == "r1" else {}) for row in rows]
+    for changed in (hidden, moved):
+        path.unlink()
+        pq.write_table(pa.Table.from_pylist(changed), path)
+        with pytest.raises(LedgerError):
+            open_(book, "r1")
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    paths = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    for path in paths:
+        path.chmod(0o555)
+    try:
+        yield
+    finally:
+        for path in paths:
+            path.chmod(0o755)
+
+
+def test_a_store_that_cannot_be_written_can_be_read(book: Logbook) -> None:
+    before = book.digest()
+    with read_only(book.workspace.store):
+        if os.access(book.workspace.store, os.W_OK) and os.geteuid() != 0:
+            pytest.fail("the folder should not be writable")
+        assert open_(book, "r1").request["request_id"] == "r1"
+    assert book.digest() == before
+
+
+def test_as_of_an_earlier_state_there_is_no_later_request(book: Logbook) -> None:
+    size = book.snapshot.checkpoint.size
+    book.read("late.jsonl", json.dumps(LINE | {"id": "late"}) + "\n", MORE)
+    assert open_(book, "late").request
+    with pytest.raises(NotFoundError):
+        open_(book, "late", as_of=size)
