@@ -32,7 +32,7 @@ _BY_REQUEST = (REQUESTS, ATTEMPTS, PAYLOADS, GUARDRAILS)
 _BY_DECISION = (DECISIONS, SUBJECTS)
 
 # Not part of what a record says: where it was read, what we made of it, and bodies, which a workspace may leave out
-_LEFT_OUT = {*(column.name for column in PROVENANCE), "is_conflict", "quality_flags", "body"}
+_LEFT_OUT = {*(column.name for column in PROVENANCE), "is_conflict", "quality_flags", "cost_computed", "body"}
 
 # Names that no column of a log has by chance: they stand beside the columns of strangers
 _UID, _ORIGIN, _NUMBER, _ROW = (identifier(f"\x1f{name}") for name in ("uid", "origin", "number", "row"))

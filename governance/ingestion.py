@@ -18,6 +18,8 @@ from governance.intake import Format, Intake, opened, read_format
 from governance.ledger import Entry, Writer
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
+from governance.price_book import PriceBook
+from governance.prices import price_book, priced
 from governance.records import records
 from governance.sourced import source_batches
 from governance.staging import Origin, Staging, model_folder
@@ -108,7 +110,7 @@ def ingest(
     form = read_format(source, mapping)
     store = Store(workspace.store)
     with opened(paths, form, stdin, workspace.store / "cache") as intakes, store.writing(workspace.key, now) as writer:
-        run = _Run(store, writer, workspace, form, now, store.snapshot())
+        run = _Run(store, writer, workspace, form, now, store.snapshot(), price_book(store.snapshot()))
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
     return Ingestion(reports, checkpoint.size, checkpoint.root)
@@ -124,6 +126,7 @@ class _Run:
     form: Format
     now: datetime
     snapshot: Snapshot
+    prices: PriceBook
 
     def read(self, intake: Intake) -> FileReport:
         report = FileReport(intake.log.name, intake.source)
@@ -162,6 +165,7 @@ class _Run:
         with Engine(self.store.spill) as engine:
             self.snapshot.attach(engine, [name for name in batch.tables if name != "payloads"] + ["requests"])
             met = fates(engine, self.snapshot, batch)
+            batch = priced(batch, self.prices)  # after what was met: a record is the same whatever it cost
             stage = Staging(self.store, self.snapshot, engine, batch, met, origin, self.workspace.keep_payloads)
             staged = stage.files()
         counts = _balance(batch, stage)

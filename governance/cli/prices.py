@@ -1,0 +1,150 @@
+"""`price add|list`: what models cost, and since when."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from governance.cli.session import Session
+
+if TYPE_CHECKING:
+    from governance.prices import RegisteredPrices
+    from governance.pricing import PriceRow
+
+price = typer.Typer(help="Register price tables, and see which price was in force when.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(price, name="price")
+
+
+@price.command()
+def add(
+    context: typer.Context,
+    table: Path = typer.Argument(metavar="FILE", help="Price table: genai-prices' or LiteLLM's JSON, .gz or not."),
+    valid_from: str | None = typer.Option(
+        None, "--valid-from", metavar="DATE", help="First day for which it holds, UTC; else from the beginning."
+    ),
+) -> None:
+    """Register a price table; logs that are read from then on get their costs from it."""
+    from governance.prices import add as register
+
+    session: Session = context.obj
+    made = register(session.workspace, table, now=session.now, valid_from=_day(valid_from))
+    if session.as_json:
+        session.result(_table_document(made))
+        return
+    session.console.print(f"Ledger entry {made.entry}: {_table_line(made)}")
+
+
+@price.command("list")
+def list_prices(
+    context: typer.Context,
+    model: str | None = typer.Argument(None, metavar="[MODEL]", help="Text in the name of a model; else the tables."),
+    at: str | None = typer.Option(None, "--at", metavar="TIME", help="Only what counts then; UTC unless it says so."),
+) -> None:
+    """List the price tables, or the prices of a model."""
+    from governance.prices import price_book, registered
+    from governance.store import Store
+
+    session: Session = context.obj
+    moment = _moment(at)
+    snapshot = Store(session.workspace.store).snapshot()
+    tables = [item for item in registered(snapshot) if _holds(item, moment)]
+    rows = None if model is None else price_book(snapshot).rows(model, moment)
+    if session.as_json:
+        listed = {"tables": [_table_document(item) for item in tables]}
+        session.result(listed | ({} if rows is None else {"prices": [_document(row) for row in rows]}))
+        return
+    if not tables:
+        session.console.print("No price table holds. Next: governance price add FILE --valid-from DATE")
+    elif rows is None:
+        for item in tables:
+            session.console.print(_table_line(item))
+    else:
+        _print(session, rows)
+
+
+def _day(text: str | None) -> date | None:
+    from governance.errors import GovernanceError
+
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise GovernanceError(f"no day: {text}", where="--valid-from", hint="write it like 2026-07-01") from error
+
+
+def _moment(text: str | None) -> datetime | None:
+    from governance.conversions import moment
+    from governance.errors import GovernanceError
+    from governance.rows import UnreadableError
+
+    try:
+        return None if text is None else moment(text, "--at").at
+    except UnreadableError as error:
+        hint = "write it like 2026-07-01 or 2026-07-01T12:00:00Z"
+        raise GovernanceError(f"no time: {text}", where="--at", hint=hint) from error
+
+
+def _holds(item: RegisteredPrices, at: datetime | None) -> bool:
+    return at is None or item.valid_from is None or item.valid_from <= at
+
+
+def _table_document(item: RegisteredPrices) -> dict[str, Any]:
+    return {**item.facts, "entry": item.entry, "registered": item.at}
+
+
+def _table_line(item: RegisteredPrices) -> str:
+    from governance.display import visible
+
+    facts = item.facts
+    since = f"from {facts['valid_from']}" if facts["valid_from"] else "from the beginning"
+    models = f"{facts['models']:,} models of {facts['providers']:,} providers"
+    return f"{visible(facts['file'])} ({facts['form']}), {since}: {models}, sha256 {item.sha256[:12]}"
+
+
+def _document(row: PriceRow) -> dict[str, Any]:
+    """A price row; amounts are text, so that no digit is lost."""
+    return {
+        "price_id": row.price_id,
+        "provider": row.provider,
+        "model": row.model,
+        "service_tier": row.service_tier,
+        "over_tokens": row.over_tokens,
+        "valid_from": row.valid_from.isoformat() if row.valid_from else None,
+        "daily": [str(moment) for moment in row.daily] if row.daily else None,
+        "usd_per_million": {unit: f"{amount:f}" for unit, amount in row.prices.items()},
+        "usd_per_request": f"{row.per_request:f}",
+    }
+
+
+def _print(session: Session, rows: list[PriceRow]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from governance.display import visible
+
+    if not rows:
+        session.console.print("No price table has such a model.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("model", "holds", "USD per million tokens"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        amounts = [f"{unit} {amount:f}" for unit, amount in row.prices.items()]
+        amounts += [f"request {row.per_request:f} each"] if row.per_request else []
+        name = f"{row.provider} {row.model}"
+        table.add_row(Text(visible(name)), _condition(row), ", ".join(amounts))
+    session.console.print(table)
+
+
+def _condition(row: PriceRow) -> str:
+    said = [f"from {row.valid_from:%Y-%m-%d}"] if row.valid_from else []
+    said += [f"{row.daily[0]:%H:%M} to {row.daily[1]:%H:%M} UTC"] if row.daily else []
+    said += [f"over {row.over_tokens:,} tokens in"] if row.over_tokens is not None else []
+    said += [row.service_tier] if row.service_tier != "standard" else []
+    return ", ".join(said) or "always"
