@@ -7,13 +7,13 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from governance import yamltext
 from governance.errors import Mistake, NotFoundError, PolicyError, nearest
-from governance.tables import CANONICAL, DECISIONS, REQUESTS, SIDE_TABLES, TAGS, TIME
+from governance.findings import is_timezone
+from governance.tables import CANONICAL, DECISIONS, REQUESTS, SIDE_TABLES, STANDALONE, TAGS, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,8 @@ _INTERNAL = frozenset(
     "request_uid source id_origin input_state output_state n_decisions quality_flags is_conflict file_sha256 row_no "
     "decision_id item_index score_digits target_id outcome_id value_num".split()
 )
+_OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # the same, of tables that belong to no request
+_TABLES = ("requests", *SIDE_TABLES, *STANDALONE)
 _DECIDES = tuple(
     name
     for name in DECISIONS.names
@@ -77,7 +79,7 @@ class ColumnRule(_Model):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str | None) -> str | None:
-        if value is not None and value not in available_timezones():
+        if value is not None and not is_timezone(value):
             raise ValueError(f"no time zone is called '{value}'; use a name such as Europe/Berlin")
         return value
 
@@ -130,7 +132,8 @@ class Mapping(_Model):
 
     Attributes:
         source: Name under which the records are stored; part of their identity.
-        table: requests (with decisions) or a side table: outcomes, reviews, assessments.
+        table: requests (with decisions); a side table (outcomes, reviews, assessments); or a table that belongs to no
+            request (evaluations, incidents, request_counts).
         columns: Canonical column -> rule.
         features: The model's inputs, or "*" for every column that is not named elsewhere.
         subjects: Protected attribute -> rule.
@@ -193,6 +196,8 @@ def allowed_columns(table: str) -> tuple[str, ...]:
         names = [*REQUESTS.names, *_DECIDES, "decision_ts", "model"]
         types = {column.name: column.type for column in (*REQUESTS.columns, *DECISIONS.columns)}
         return tuple(name for name in names if name not in _INTERNAL and types[name] != TAGS)
+    if table in STANDALONE:
+        return tuple(name for name in CANONICAL[table].names if name not in _OF_OTHERS)
     names = [name for name in CANONICAL[table].names if name not in _INTERNAL | {"decision_id"}]
     return ("request_id", *names)
 
@@ -202,9 +207,8 @@ def _unknown_columns(document: yamltext.Document) -> Iterator[Mistake]:
     if not isinstance(value, dict):
         return
     table = value.get("table", "requests")
-    if table not in ("requests", *SIDE_TABLES):
-        known = ("requests", *SIDE_TABLES)
-        yield Mistake(document.at(("table",)), f"no table is called '{table}'", f"use one of {', '.join(known)}")
+    if table not in _TABLES:
+        yield Mistake(document.at(("table",)), f"no table is called '{table}'", f"use one of {', '.join(_TABLES)}")
         return
     columns = value.get("columns")
     names = allowed_columns(str(table))
@@ -241,10 +245,13 @@ def _missing_columns(document: yamltext.Document, table: str, columns: dict[str,
         "outcomes": ("request_id", "name", "known_ts"),
         "reviews": ("request_id", "requested_ts"),
         "assessments": ("request_id", "name", "created_ts"),
+        "evaluations": ("suite", "metric", "started_ts"),
+        "incidents": ("incident_id", "opened_ts"),
+        "request_counts": ("window_start", "window_end", "expected"),
     }[table]
     for name in needed:
         if name not in columns:
-            hint = "a time column, or {constant: 2026-07-01T00:00:00Z}" if name.endswith("_ts") else None
+            hint = "a time column, or {constant: 2026-07-01T00:00:00Z}" if is_time(name, table) else None
             yield Mistake(document.at(("columns",)), f"'{name}' must be mapped", hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tomllib
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from governance.errors import GovernanceError, NotFoundError, nearest
+from governance.findings import is_timezone
 
 SETTINGS_FILE = "governance.toml"
 _TEMPLATE = """\
@@ -100,32 +103,41 @@ def _read(root: Path, environment: Mapping[str, str]) -> Workspace:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GovernanceError(f"the settings are not TOML ({error})", where=str(path)) from error
+        hint = 'a setting is written as: timezone = "UTC"'
+        raise GovernanceError(f"the settings are not TOML ({error})", where=str(path), hint=hint) from error
     for name in settings:
         if name not in _KNOWN:
             hint = nearest(name, _KNOWN) or f"known are {', '.join(_KNOWN)}"
             raise GovernanceError(f"no setting is called '{name}'", where=str(path), hint=hint)
-    payloads = _setting(settings, "payloads", "digest", str, path)
+    payloads = _setting(settings, "payloads", str, path, default="digest")
     if payloads not in ("digest", "keep"):
         raise GovernanceError(f"payloads is '{payloads}'", where=str(path), hint='it must be "digest" or "keep"')
-    month = _setting(settings, "fiscal_year_start_month", 1, int, path)
+    month = _setting(settings, "fiscal_year_start_month", int, path, default=1)
     if not 1 <= month <= 12:  # noqa: PLR2004 - months
         raise GovernanceError(f"fiscal_year_start_month is {month}", where=str(path), hint="it must be 1 to 12")
-    key = _setting(settings, "key", str(default_key(root, environment)), str, path)
+    timezone = _setting(settings, "timezone", str, path, default="UTC")
+    if not is_timezone(timezone):
+        hint = nearest(timezone, available_timezones()) or "use a name such as Europe/Berlin"
+        raise GovernanceError(f"no time zone is called '{timezone}'", where=f"{path}: timezone", hint=hint)
+    key = _setting(settings, "key", str, path, default=str(default_key(root, environment)))
     return Workspace(
         root,
-        _setting(settings, "timezone", "UTC", str, path),
+        timezone,
         month,
         payloads == "keep",
-        _setting(settings, "keep_raw", False, bool, path),
+        _setting(settings, "keep_raw", bool, path, default=False),
         (root / Path(key).expanduser()) if not Path(key).is_absolute() else Path(key),
     )
 
 
-def _setting(settings: dict[str, Any], name: str, default: Any, kind: type, path: Path) -> Any:
+def _setting(settings: dict[str, Any], name: str, kind: type, path: Path, *, default: Any) -> Any:
     value = settings.get(name, default)
     if type(value) is not kind:
-        raise GovernanceError(f"{name} must be a {kind.__name__}, not {value!r}", where=str(path))
+        form = {str: "a text in quotes", int: "a whole number", bool: "true or false"}[kind]
+        hint = f"the default is {json.dumps(default)}"
+        raise GovernanceError(
+            f"{name} must be {form}, not {json.dumps(value, default=str)}", where=str(path), hint=hint
+        )
     return value
 
 
@@ -153,7 +165,11 @@ def make_workspace(root: Path, *, environment: Mapping[str, str], now: str) -> W
 
     if (root / SETTINGS_FILE).exists() or (root / "store").exists():
         raise GovernanceError("there is a workspace here already", where=str(root), hint="choose another folder")
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"the folder cannot be made ({error.strerror})"
+        raise GovernanceError(what, where=str(root), hint="choose another folder") from error
     resolved = root.resolve()
     key = _free_key(default_key(resolved, environment))
     create_key(key)
