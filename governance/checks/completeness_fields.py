@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from governance.checks import Check, Row
-from governance.checks._cells import unfolded
+from governance.checks._cells import Cell, breaches, unfolded
 from governance.checks._groups import DECISION_ID, REQUEST_ID, columns, decided, unattributed
-from governance.checks._shares import LISTED, counted, distinct, falls_short, told
+from governance.checks._shares import falls_short, told
 from governance.engines.duckdb import literal
 from governance.errors import nearest
 from governance.findings import Judgement, Observation, Verdict
@@ -26,8 +26,8 @@ class CompletenessFields(Check):
     """Complete records: required fields are filled, and prompts and responses are there.
 
     What is measured: for each field, the share of the records that have a value in it, with its Wilson interval; for
-    `input` and `output` of requests, the share whose body is in one of the accepted states, and how many are truncated,
-    redacted, absent or sampled out. An empty list or an empty text is no value.
+    `input` and `output` of requests, the share whose body is in one of the accepted states, and which states the others
+    are in. An empty list or an empty text is no value.
 
     Why it matters: a log must allow the operation of the system to be traced (Regulation (EU) 2024/1689, articles 12(1)
     and 19(1)); a field that is empty for some records takes these records silently out of every figure that needs it.
@@ -92,37 +92,39 @@ class CompletenessFields(Check):
         return self.fields | {str(body): share for body, share in self.bodies.items()}
 
     def statement(self, scope: Scope) -> str:
-        cells = {name: _figures(self._filled(name), "NULL") for name in self.fields}
+        alias = self.records[0]
+        cells = {name: Cell(f"{alias}.{name}", self._empty(name)) for name in self.fields}
         accepted = ", ".join(literal(state) for state in self.accepted)
         for body in self.bodies:
-            cells[body] = _figures(f"{_BODIES[body]} IN ({accepted})", _BODIES[body])
-        needed = dict.fromkeys([*self.fields, *(_BODIES[body] for body in self.bodies)])
-        alias = self.records[0]
+            cells[body] = Cell(f"{alias}.{_BODIES[body]}", f"CASE WHEN {{v}} NOT IN ({accepted}) THEN {{v}} END")
         identity = (
             f"{REQUEST_ID} AS id, r.start_ts AS ts" if alias == "r" else f"{DECISION_ID} AS id, d.decision_ts AS ts"
         )
         source = f"{scope.requests()} r" if alias == "r" else decided(self, scope)
-        values = "".join(f"{alias}.{name}, " for name in needed)
-        return (
-            f"WITH records AS (SELECT {columns(self, scope)}{values}{identity} FROM {source}) "
-            f"{unfolded(self, cells, 'records', key='field')} ORDER BY axis, subject"
-        )
+        found = unfolded(self, cells, columns(self, scope) + identity, source, key="field", of_whole=True)
+        return f"{found} ORDER BY axis, subject"
 
-    def _filled(self, name: str) -> str:
+    def _empty(self, name: str) -> str:
+        """SQL over `{v}`: `missing` where the field has no value."""
         column = CANONICAL[self.records].column(name)
         kind = column.type if column else ""
-        if kind in (TAGS, TEXTS):
-            return f"coalesce(len({name}), 0) > 0" if kind == TEXTS else f"coalesce(cardinality({name}), 0) > 0"
-        return f"{name} IS NOT NULL AND {name} <> ''" if kind == "VARCHAR" else f"{name} IS NOT NULL"
+        empty = {
+            "VARCHAR": "{v} IS NULL OR {v} = ''",
+            TEXTS: "coalesce(len({v}), 0) = 0",
+            TAGS: "coalesce(cardinality({v}), 0) = 0",
+        }
+        return f"CASE WHEN {empty.get(kind, '{v} IS NULL')} THEN 'missing' END"
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
         return [self._observation(row) for row in rows]
 
     def _observation(self, row: Row) -> Observation:
-        counts: dict[str, Any] = {"records": row["n"], "filled": row["filled"], "missing": row["n"] - row["filled"]}
+        found = breaches(row)
+        filled = row["n"] - sum(found.values())
+        counts: dict[str, Any] = {"records": row["n"], "filled": filled, "missing": row["n"] - filled}
         if row["cell"] in self.bodies:
-            counts["states"] = counted(row["states"])
-        subject, interval = subject_of(row["subject"]), wilson(row["filled"], row["n"])
+            counts["states"] = dict(sorted(found.items(), key=lambda item: -item[1]))
+        subject, interval = subject_of(row["subject"]), wilson(filled, row["n"])
         samples = tuple(row["samples"] or ())
         return Observation(subject, "filled_share", row["value"], "share", row["n"], counts, interval, samples)
 
@@ -142,13 +144,3 @@ class CompletenessFields(Check):
             said = f"{field}: {counts['missing']} of {n} {self.records} {what}; {least:.4g} must be there"
             return Judgement(Verdict.FAILED, f"{who}{said}", limit)
         return Judgement(Verdict.PASSED, who or None, limit)
-
-
-def _figures(filled: str, state: str) -> dict[str, str]:
-    return {
-        "value": f"count(*) FILTER ({filled}) / count(*)",
-        "n": "count(*)",
-        "filled": f"count(*) FILTER ({filled})",
-        "states": distinct(state, f"{state} IS NOT NULL"),
-        "samples": f"arg_min(id, (ts, id), {LISTED}) FILTER (NOT ({filled}))",
-    }
