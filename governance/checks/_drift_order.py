@@ -88,34 +88,34 @@ def _compared(samples: Samples, measure: str, number: int, place: int, groups: S
     sides = {f"c{n}": n for n in range(len(groups))} | {f"r{n}": -1 - n for n in range(len(references))}
     rows = [_row(samples.subject(place, groups[n]), measure, n, other, (number, place, n)) for n, other in pairs]
     unnested = f"SELECT unnest([{', '.join(rows)}], recursive := true) FROM"
-    sizes = ", ".join(_size(side, f"part{number} = {part}", f"v{place}") for side, part in sides.items())
-    if not samples.variables[place].is_numeric:
+    is_numeric = samples.variables[place].is_numeric
+    sizes = ", ".join(
+        _size(side, f"part{number} = {part}", f"v{place}", is_numeric=is_numeric) for side, part in sides.items()
+    )
+    if not is_numeric:
         ordered = [f"{name}_{side}" for side in sides for name in ("mean", "sd", "spread")]
         ordered += [f"{name}_{n}" for n, _ in pairs for name in ("ks", "distance", "spread")]
         nothing = ", ".join(f"CAST(NULL AS DOUBLE) AS {name}" for name in ordered)
         return f"{unnested} (SELECT *, {nothing} FROM (SELECT {sizes} FROM parted))"
-    moments = ", ".join(_moments(side, f"part{number} = {part}") for side, part in sides.items())
     figures = ", ".join([*map(_side, sides), *(_pair(n, other) for n, other in pairs)])
     # Whole numbers and not doubles: their running sums take half the time, and are exact in any order
     sums = ", ".join(f"sum(CAST(part{number} = {part} AS INTEGER)) OVER upto AS {side}" for side, part in sides.items())
     return (
         f"(WITH points AS (SELECT v{place} AS x, part{number} FROM parted "
         f"WHERE v{place} IS NOT NULL AND part{number} IS NOT NULL), "
-        f"sizes AS (SELECT {sizes} FROM parted), moments AS (SELECT {moments} FROM points), "
+        f"sizes AS (SELECT {sizes} FROM parted), "
         f"cumulated AS (SELECT {sums}, coalesce(lead(x) OVER upto - x, 0) AS width FROM points "
         "WINDOW upto AS (ORDER BY x)), "
         f"compared AS (SELECT {figures} FROM cumulated, sizes) "
-        f"{unnested} compared, sizes, moments)"
+        f"{unnested} compared, sizes)"
     )
 
 
-def _size(side: str, is_in: str, value: str) -> str:
-    return f"count(CASE WHEN {is_in} THEN 1 END) AS all_{side}, count(CASE WHEN {is_in} THEN {value} END) AS n_{side}"
-
-
-def _moments(side: str, is_in: str) -> str:
-    own = f"CASE WHEN {is_in} THEN x END"
-    return f"avg({own}) AS mean_{side}, stddev_pop({own}) AS sd_{side}"
+def _size(side: str, is_in: str, value: str, *, is_numeric: bool) -> str:
+    """Aggregates of one sample, in any order."""
+    own = f"CASE WHEN {is_in} THEN {value} END"
+    moments = f", avg({own}) AS mean_{side}, stddev_pop({own}) AS sd_{side}" if is_numeric else ""
+    return f"count(CASE WHEN {is_in} THEN 1 END) AS all_{side}, count({own}) AS n_{side}{moments}"
 
 
 def _share(side: str) -> str:
