@@ -167,17 +167,25 @@ def _read(document: yamltext.Document, policy: Policy) -> list[Case]:
 def _differences(policy: Policy, case: Case, document: yamltext.Document, place: int) -> Iterator[Difference]:
     where = f"{document.where}:{document.line((place,))}"
     found = _findings(policy, case, where)
-    wanted = {(item.check, subject_text(tuple(item.subject.items()))): item for item in case.expect}
-    seen = {(one.check, subject_text(one.observation.subject)): one for one in found}
+    wanted = {(item.check, frozenset(item.subject.items())): item for item in case.expect}
+    seen = {(one.check, frozenset(one.observation.subject)): one for one in found}
     for key, item in wanted.items():
         one = seen.get(key)
-        others = ", ".join(subject for check, subject in seen if check == item.check)
-        said = f"no such finding; subjects are {others}" if one is None else _said(one)
+        if one is None:
+            others = ", ".join(_about(other) for other in found if other.check == item.check)
+            said = f"no such finding; subjects are {others}"
+        else:
+            said = _said(one)
         if one is None or not _agrees(item, one):
-            yield Difference(where, case.name, *key, _wished(item), said)
+            about = subject_text(tuple(item.subject.items()))
+            yield Difference(where, case.name, item.check, about, _wished(item), said)
     for key, one in seen.items():
         if key not in wanted and one.judgement.verdict in _ALARMS:
-            yield Difference(where, case.name, *key, "nothing that calls for action", _said(one))
+            yield Difference(where, case.name, one.check, _about(one), "nothing that calls for action", _said(one))
+
+
+def _about(one: Finding) -> str:
+    return subject_text(one.observation.subject)
 
 
 def _findings(policy: Policy, case: Case, where: str) -> list[Finding]:
