@@ -68,7 +68,7 @@ class DriftInput(Drift):
     step before the model that was released again; or a reference that is no longer the right one.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ("features.*",)
 
     features: tuple[str, ...] | None = None
 
