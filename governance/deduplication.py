@@ -21,6 +21,7 @@ from governance.tables import (
     PROVENANCE,
     REQUESTS,
     SIDE_TABLES,
+    STANDALONE,
     SUBJECTS,
 )
 
@@ -73,7 +74,7 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
         engine.register(f"new_features_{place}", inputs.rows)
     if REQUESTS.name in batch.tables:
         found.requests.update(_requests(engine, snapshot, batch))
-    for table in SIDE_TABLES:
+    for table in (*SIDE_TABLES, *STANDALONE):
         if table in batch.tables:
             found.side[table] = _known(engine, table, found.requests)
     return found

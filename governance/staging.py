@@ -18,7 +18,7 @@ from governance.engines.duckdb import Engine
 from governance.ledger import StagedFile
 from governance.segments import read, resolved
 from governance.store import INDEX, Snapshot, Store
-from governance.tables import CANONICAL, FEATURES, PER_MODEL, QUARANTINE, REQUESTS, SIDE_TABLES
+from governance.tables import CANONICAL, FEATURES, PER_MODEL, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Staging:
 
     def _new(self, name: str, rows: pa.Table) -> pa.Table:
         """The rows that are not duplicates; bodies only where the workspace keeps them."""
-        if name in SIDE_TABLES:
+        if name in (*SIDE_TABLES, *STANDALONE):
             known = self.met.side.get(name)
             return _without(rows, known) if known else rows
         if name == "payloads" and not self.keep_payloads:

@@ -118,7 +118,7 @@ class Outputs:
 
     def _side_table(self, batch: Batch) -> None:
         table = CANONICAL[self._mapping.table]
-        given = self._given(table.name) | {"target_id": "native"}
+        given = self._given(table.name) | ({"target_id": "native"} if table.column("target_id") else {})
         if table is OUTCOMES and "value" in given:
             given["value_num"] = f"TRY_CAST({given['value']} AS DOUBLE)"
         # Names and empty texts take part, so that no two contents run together

@@ -20,6 +20,7 @@ from tests.sources import (
     test_bedrock,
     test_databricks,
     test_envoy_ai_gateway,
+    test_inspect_ai,
     test_kong,
     test_kserve,
     test_langfuse,
@@ -43,6 +44,7 @@ VALUES: dict[str, list[dict[str, Any]]] = {
     "bedrock": test_bedrock.VALUES,
     "databricks": test_databricks.VALUES,
     "envoy-ai-gateway": test_envoy_ai_gateway.VALUES,
+    "inspect-ai": test_inspect_ai.VALUES,
     "kong": test_kong.VALUES,
     "kserve": test_kserve.VALUES,
     "langfuse": [*test_langfuse.VALUES, test_langfuse.TRACE],
@@ -62,17 +64,18 @@ SHARED = [
     ("bedrock", "bedrock/invocation_log_converse_pair.json"),
     ("bedrock", "bedrock/invocation_log_stream_and_metadata_only.jsonl"),
     ("databricks", "databricks/inference_table_payload.jsonl"),
+    ("inspect-ai", "inspect_ai/log_formats.json"),
+    ("inspect-ai", "inspect_ai/no_samples.json"),
     ("mlflow", "mlflow/trace_schema_v2_response.json"),
     ("opa", "opa/decision_log_console_llm_gateway.jsonl"),
     ("openai-batch", "openai_batch/batch_output_docs_out_of_order.jsonl"),
 ]
-# what no source reads: metadata of models and runs, evaluations, other trails
+# what no source reads: metadata of models and runs, other trails
 FOREIGN = [
     "agent_governance_toolkit/aml_audit_trail.json",
     "agent_governance_toolkit/soc2_audit_trail.json",
     "cyclonedx/valid-machine-learning-1.5.json",
     "google_model_card/full.json",
-    "inspect_ai/log_formats.json",
     "openlineage/example_full_event.json",
     "openlineage/dbt_bigquery_successful_run.json",
 ]
