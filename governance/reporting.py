@@ -101,7 +101,7 @@ def report(
     raw = template.read_bytes()
     store = Store(workspace.store)
     snapshot = store.snapshot(as_of)
-    span = span_of(window, timezone=workspace.timezone, fiscal_start_month=workspace.fiscal_year_start_month)
+    span = span_of(window)
     _require_findings(snapshot, window)
     digest = hashlib.sha256(raw).hexdigest()
     given = _window_parameters(snapshot, span) | {"notebook": name, "template_sha256": digest}

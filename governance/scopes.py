@@ -70,7 +70,7 @@ class Scope:
 
     def window_before(self) -> Window:
         """The window before this one, in the workspace's calendar."""
-        return self.window.previous(self.timezone, self.fiscal_year_start_month)
+        return self.window.previous()
 
     @property
     def parameters(self) -> dict[str, Any]:

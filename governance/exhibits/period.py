@@ -52,9 +52,9 @@ class Span:
     timezone: str = "UTC"
 
 
-def span_of(window: Window, *, timezone: str, fiscal_start_month: int) -> Span:
-    """A window and the one before it; quarters and months by the calendar of the zone, others of equal length."""
-    return Span(window, window.previous(timezone, fiscal_start_month), timezone)
+def span_of(window: Window) -> Span:
+    """A window and the one before it, in the zone of the window."""
+    return Span(window, window.previous(), window.timezone)
 
 
 class Period:

@@ -105,7 +105,7 @@ class View(Period):
         own = self._workspace
         zone, month = (own.timezone, own.fiscal_year_start_month) if own else ("UTC", 1)
         found = parse_window(name, now=datetime.now(UTC), timezone=zone, fiscal_start_month=month)
-        return self._in(span_of(found, timezone=zone, fiscal_start_month=month))
+        return self._in(span_of(found))
 
     def between(
         self,
