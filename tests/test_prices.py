@@ -8,15 +8,18 @@ import os
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from governance.cli import main
 from governance.engines.duckdb import Engine
 from governance.errors import LedgerError, NotFoundError, SourceError
 from governance.ingestion import ingest
 from governance.prices import add, price_book, registered
 from governance.pricing import Tokens, Unpriced
+from governance.simulator.faults import FaultPlan
+from governance.simulator.writing import write_gateway
 from governance.store import Store
 from governance.verification import verify
 from governance.workspace import Workspace, make_workspace
@@ -147,3 +150,81 @@ def test_a_file_that_is_no_price_table_is_refused(workspace: Workspace, tmp_path
 def test_a_missing_file_is_an_input_error(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         add(workspace, tmp_path / "none.json", now=NOW)
+
+
+@pytest.mark.slow
+def test_the_gateway_of_the_demo_reports_what_its_prices_give(workspace: Workspace, tmp_path: Path) -> None:
+    """Every request, cache hits among them, whose tokens were not sent to the provider."""
+    add(workspace, DEMO_PRICES, now=NOW)
+    write_gateway(DEMO_PRICES.parent, tmp_path / "gateway", 1, FaultPlan.none())
+    ingest(workspace, [str(tmp_path / "gateway" / "*.jsonl*")], now=NOW, source="litellm")
+    with Engine(tmp_path) as engine:
+        Store(workspace.store).snapshot().attach(engine)
+        both, differ, hits = engine.rows(
+            "SELECT count(*) FILTER (cost_reported IS NOT NULL AND cost_computed IS NOT NULL), "
+            "count(*) FILTER (cost_reported IS DISTINCT FROM cost_computed), "
+            "count(*) FILTER (cache_status = 'exact_hit' AND input_tokens > 0 AND cost_computed = 0) FROM requests"
+        )[0]
+    assert differ == 0
+    assert both > 10_000
+    assert hits > 100
+
+
+MAPPING = """
+source: calls
+columns:
+  request_id: id
+  start_ts: at
+  provider: {constant: p}
+  model_served: {constant: m1}
+  input_tokens: tokens
+  output_tokens: {constant: 0}
+  cost_reported: cost
+  cost_currency: currency
+"""
+
+
+def test_a_mapped_table_gets_costs_too_but_not_beside_another_currency(workspace: Workspace, tmp_path: Path) -> None:
+    add(workspace, table(tmp_path / "p.json", "1.5"), now=NOW)
+    (tmp_path / "calls.yaml").write_text(MAPPING, encoding="utf-8")
+    lines = "id,at,tokens,cost,currency\na,2026-07-01T00:00:00Z,10,0.1,EUR\nb,2026-07-01T00:00:01Z,10,0.1,usd\n"
+    (tmp_path / "calls.csv").write_text(lines + "c,2026-07-01T00:00:02Z,10,,\n", encoding="utf-8")
+    ingest(workspace, [str(tmp_path / "calls.csv")], now=NOW, mapping=tmp_path / "calls.yaml")
+    with Engine(tmp_path) as engine:
+        Store(workspace.store).snapshot().attach(engine)
+        rows = engine.rows("SELECT cost_reported, cost_computed FROM requests ORDER BY start_ts")
+    tenth, own = Decimal("0.1"), Decimal("0.000015")
+    assert rows == [(tenth, None), (tenth, own), (None, own)]
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(str(ended.value.code or 0)), capsys.readouterr().out
+
+
+def test_the_command_registers_and_lists(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--workspace", str(workspace.root)]
+    path = str(table(tmp_path / "p.json", "0.15", "m[bold]1"))
+    assert "No price table" in run([*at, "price", "list"], capsys)[1]
+    code, said = run([*at, "price", "add", path, "--valid-from", "2026-07-01"], capsys)
+    assert code == 0
+    assert "p.json (genai-prices), from 2026-07-01: 1 models of 1 providers" in " ".join(said.split())
+    assert "p.json" in run([*at, "price", "list", "--at", "2026-07-01"], capsys)[1]
+    assert "No price table" in run([*at, "price", "list", "--at", "2026-06-30T23:59:59Z"], capsys)[1]
+    assert "p m[bold]1" in run([*at, "price", "list", "M["], capsys)[1]
+    assert "No price table has" in run([*at, "price", "list", "other"], capsys)[1]
+    document = json.loads(run([*at, "--json", "price", "list", "m"], capsys)[1])
+    assert document["prices"][0]["usd_per_million"] == {"input": "0.15", "output": "0.15"}
+    assert document["tables"][0]["valid_from"] == "2026-07-01"
+
+
+@pytest.mark.parametrize("option", [["add", "p.json", "--valid-from", "July"], ["list", "--at", "noon"]])
+def test_a_time_that_is_none_is_an_input_error(
+    workspace: Workspace, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = run(["--json", "--workspace", str(workspace.root), "price", *option], capsys)
+    assert code == 2
+    assert json.loads(said)["error"]["where"] == option[-2]
