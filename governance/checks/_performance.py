@@ -30,6 +30,7 @@ from governance.checks._labels import (
     one_sided,
     prediction,
 )
+from governance.checks._references import own_columns, samples_of
 from governance.statistics import mean_interval, wilson
 
 Metric = Literal["accuracy", "precision", "recall", "f1", "auc", "brier", "calibration"]
@@ -59,6 +60,10 @@ _SCORES = (
     f"count(*) FILTER ({_SCORED}) AS scored, count(*) FILTER ({_SCORED} AND positive) AS positives, "
     f"count(*) FILTER ({_SCORED} AND NOT positive) AS negatives, "
     f"count(*) FILTER ({_SCORED} AND score NOT BETWEEN 0 AND 1) AS out_of_range"
+)
+_SUMS = (
+    ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in (*COUNTED[:4], *CONFUSED))
+    + ", max(outcomes) AS outcomes, max(seen_until) AS seen_until, flatten(list(samples)) AS samples"
 )
 _SCORE_NAMES = ("scored", "positives", "negatives", "out_of_range")
 _RANK_NAMES = ("wins", "positive_squares", "negative_squares")
@@ -90,19 +95,32 @@ def names(metric: Metric) -> tuple[str, ...]:
     return (*COUNTED, *_SCORE_NAMES, *(_RANK_NAMES if metric == "auc" else _MEAN_NAMES))
 
 
+def relations(check: Check, metric: Metric, source: str, records: str) -> str:
+    """The common tables that `figures` reads: `records` under the name of the source, and what it adds up.
+
+    Classes are counted once in the finest groups, so that several axes do not keep all records in memory.
+    """
+    if metric not in OF_CLASSES:
+        return f"{source} AS ({records})"
+    wrong = f"arg_min({{'ts': ts, 'id': id}}, (ts, id), 10) FILTER (is_mature AND {_WRONG[metric]}) AS samples"
+    return (
+        f"{source} AS ({records}), {source}_cells AS (SELECT {own_columns(check)}{COUNTS}, {CONFUSION}, {wrong} "
+        f"FROM {source} GROUP BY ALL HAVING count(*) > 0)"
+    )
+
+
 def figures(check: Check, metric: Metric, source: str, base: Check | None = None) -> str:
-    """One row for each group of the relation `source`, which `Truth.records` makes.
+    """One row for each group.
 
     Args:
         check: Names the axes.
         metric: Which figure becomes `value`.
-        source: Name of the relation.
+        source: Name given to `relations`.
         base: The same check without the calendar: its subject becomes a column `base`.
     """
     value = f"{_VALUES[metric]} AS value"
     if metric in OF_CLASSES:
-        wrong = f"arg_min(id, (ts, id), 10) FILTER (is_mature AND {_WRONG[metric]}) AS samples"
-        return f"SELECT *, {value} FROM ({grouped(check, f'{COUNTS}, {CONFUSION}, {wrong}', source, base=base)})"
+        return f"SELECT *, {value} FROM ({grouped(check, _SUMS, f'{source}_cells', base=base)})"
     far = f"arg_max(id, (abs({_HIT} - score), id), 10) FILTER ({_SCORED}) AS samples"
     if metric == "auc":
         plain = grouped(check, f"{COUNTS}, {_SCORES}, {far}", source, base=base)
@@ -146,6 +164,11 @@ def figure(row: Row, metric: Metric, truth: Truth) -> Figure:
     if reason is not None:
         return Figure(None, found.n, None, counts, reason)
     return Figure(row["value"], found.n, found.interval, counts, None)
+
+
+def samples(row: Row, metric: Metric) -> tuple[str, ...]:
+    """Ids of decisions that show the figure."""
+    return samples_of(row) if metric in OF_CLASSES else tuple(row["samples"] or ())
 
 
 def _of_classes(row: Row, metric: Metric) -> Figure:

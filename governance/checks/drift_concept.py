@@ -21,6 +21,8 @@ from governance.checks._performance import (
     figures,
     limits,
     names,
+    relations,
+    samples,
     selected,
 )
 from governance.checks.output_quality import ReferenceWindow
@@ -105,14 +107,15 @@ class Concept(Check):
     def statement(self, scope: Scope) -> str:
         plain = self.model_copy(update={"per": None})
         wanted = selected(self.metric, self.positive_when, self.score_direction)
-        now = self.truth.records(self, scope, wanted)
-        earlier = self.truth.records(plain, scope, wanted, reference=True)
+        now = relations(self, self.metric, "records", self.truth.records(self, scope, wanted))
+        records = self.truth.records(plain, scope, wanted, reference=True)
+        earlier = relations(plain, self.metric, "earlier", records)
         listed = ", ".join(f"w.{name} AS was_{name}" for name in (*names(self.metric), "value"))
         loss = "w.value - n.value"
         if self.metric in (*LOWER_IS_BETTER, "calibration"):
             loss = "n.value - w.value"
         return (
-            f"WITH {self.truth.tables()}, records AS ({now}), earlier AS ({earlier}), "
+            f"WITH {self.truth.tables()}, {now}, {earlier}, "
             f"now AS ({figures(self, self.metric, 'records', base=plain)}), "
             f"was AS ({figures(plain, self.metric, 'earlier')}) "
             f"SELECT n.* RENAME (value AS figure), {loss} AS value, {listed} FROM now n "
@@ -139,10 +142,10 @@ class Concept(Check):
         if reason is None and was is not None:
             value, interval = row["value"], self._interval(now, was)
             counts["noise_floor"] = None if interval is None else _floor(value, interval)
-        n, samples = min(now.n, was.n if was else 0), tuple(row["samples"] or ())
+        n, ids = min(now.n, was.n if was else 0), samples(row, self.metric)
         metric = f"{self.metric}_{'change' if self.metric == 'calibration' else 'loss'}"
         subject = subject_of(row["subject"])
-        return Observation(subject, metric, value, "score", n, counts, interval, samples, reason)
+        return Observation(subject, metric, value, "score", n, counts, interval, ids, reason)
 
     def _earlier(self, row: Row) -> Figure | None:
         """The figure of the reference window, or None where it does not hold the group."""

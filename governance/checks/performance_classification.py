@@ -10,7 +10,16 @@ from pydantic import Field, model_validator
 from governance.checks import Check, Row, above, below
 from governance.checks._groups import unattributed
 from governance.checks._labels import Direction, Duration, PositiveWhen, Truth
-from governance.checks._performance import LOWER_IS_BETTER, OF_CLASSES, figure, figures, limits, selected
+from governance.checks._performance import (
+    LOWER_IS_BETTER,
+    OF_CLASSES,
+    figure,
+    figures,
+    limits,
+    relations,
+    samples,
+    selected,
+)
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 
@@ -94,9 +103,9 @@ class PerformanceClassification(Check):
 
     def statement(self, scope: Scope) -> str:
         wanted = selected(self.metric, self.positive_when, self.score_direction)
-        records = self.truth.records(self, scope, wanted)
+        records = relations(self, self.metric, "records", self.truth.records(self, scope, wanted))
         found = figures(self, self.metric, "records")
-        return f"WITH {self.truth.tables()}, records AS ({records}) SELECT * FROM ({found}) ORDER BY axis, subject"
+        return f"WITH {self.truth.tables()}, {records} SELECT * FROM ({found}) ORDER BY axis, subject"
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
         return [self._observation(row) for row in rows]
@@ -104,10 +113,9 @@ class PerformanceClassification(Check):
     def _observation(self, row: Row) -> Observation:
         found = figure(row, self.metric, self.truth)
         unit = "share" if self.metric in OF_CLASSES else "score"
-        samples = tuple(row["samples"] or ())
-        subject = subject_of(row["subject"])
+        subject, ids = subject_of(row["subject"]), samples(row, self.metric)
         return Observation(
-            subject, self.metric, found.value, unit, found.n, found.counts, found.interval, samples, found.reason
+            subject, self.metric, found.value, unit, found.n, found.counts, found.interval, ids, found.reason
         )
 
     def limit(self) -> Mapping[str, Any]:

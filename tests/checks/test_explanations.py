@@ -59,7 +59,8 @@ def reasons(engine: Engine, adverse: str) -> Iterator[tuple[set[str], list[str]]
     for model, names in INPUTS.items():
         rows = engine.records(
             f'SELECT a.* FROM "attributions:{model}" a JOIN decisions d USING (decision_id) '
-            "WHERE NOT d.favourable AND coalesce(d.deciding_stage, 'model') = 'model' AND score_error <= score_tolerance"
+            "WHERE NOT d.favourable AND coalesce(d.deciding_stage, 'model') = 'model' "
+            "AND score_error <= score_tolerance"
         )
         for row in rows:
             pushes: Counter[str] = Counter()
