@@ -157,14 +157,19 @@ class Store:
 
     @contextmanager
     def writing(self, key: Path, now: datetime) -> Iterator[Writer]:
-        """The ledger's writer; what readers left in the spool is sealed first.
+        """The ledger's writer; what readers left in the spool is sealed first, what an error leaves is removed.
 
         Raises:
             BusyError: Another process is writing.
         """
         with self.ledger.writing(key) as writer:
             self._seal_readings(writer, now)
-            yield writer
+            try:
+                yield writer
+            except BaseException:
+                if not (self.root / "ledger" / "pending").exists():  # else the next writer still needs them
+                    durable.remove_temporaries(self.root, leave=("cache", SPOOL))
+                raise
 
     def _seal_readings(self, writer: Writer, now: datetime) -> None:
         waiting = sorted((self.root / SPOOL).glob("*.json"))
