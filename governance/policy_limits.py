@@ -26,11 +26,6 @@ def unreachable(check: Check) -> Iterator[tuple[str, str]]:
             yield name, f"{name} {limits[name]:g} is never exceeded: the figure is at most 1"
     if check.kind == "performance-classification" and limits["min"] is not None and limits["min"] <= 0:
         yield "min", f"min {limits['min']:g} is never missed: the figure is at least 0"
-    if check.kind == "completeness-fields":
-        for name in ("fields", "bodies"):
-            free = [column for column, share in limits[name].items() if share <= 0]
-            if free:
-                yield name, f"a share of 0 is always there: {', '.join(free)} may be empty in every record"
 
 
 def _bounded(kind: str, limits: dict[str, Any]) -> tuple[str, ...]:

@@ -197,5 +197,5 @@ def _may_name(check: Check, name: str) -> bool:
 @cache
 def _code(kind: type[Check]) -> str:
     own = inspect.getsource(sys.modules[kind.__module__])
-    shared = Path(inspect.getfile(kind)).parent.glob("_*.py")
+    shared = Path(inspect.getfile(kind)).parent.glob("_[a-z]*.py")  # not __init__.py, which names what nobody uses
     return own + "".join(path.read_text(encoding="utf-8") for path in sorted(shared))
