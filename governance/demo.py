@@ -16,6 +16,7 @@ from governance.errors import GovernanceError
 from governance.findings import Verdict, parse_window, stamp
 from governance.ingestion import ingest
 from governance.policy import read_policies
+from governance.prices import add as add_prices
 from governance.registration import register
 from governance.reporting import Report, report
 from governance.simulator import Simulation, simulate
@@ -118,8 +119,9 @@ def play(
     workspace = _workspace(folder, environment, now)
     say("writing the source files: real and measured data on a new calendar")
     made = write(workspace.root / "sources")
-    say("registering the credit model with its card and background")
+    say("registering the credit model with its card and background, and the price table")
     register(workspace, made.card, now=now, artefact=made.model, background=made.background)
+    add_prices(workspace, made.prices, now=now)
     for item in made.ingests:
         done = ingest(workspace, [str(path) for path in item.paths], now=now, source=item.source, mapping=item.mapping)
         say(f"ingested {done.total('records'):,} records of {done.files[0].source}")

@@ -116,15 +116,18 @@ class Examination:
         if not total:
             return f"no {check.table} in the window that the policy applies to"
         for needed in check.needs:
-            table, _, column = needed.partition(".")
-            if table in ("requests", "decisions"):
-                where = scope.requests() if table == "requests" else scope.decisions()
-                filled = self.engine.value(f"SELECT count({column}) FROM {where}", scope.parameters)
-            else:
-                filled = self.engine.value(f"SELECT count(*) FROM {table}") if table in self.ground.columns else 0
-            if not filled:
-                return f"{total} {check.table}, but {needed} is empty; no source that was ingested fills it"
+            if not any(self._is_filled(column, scope) for column in needed.split("|")):
+                either = needed.replace("|", " or ")
+                return f"{total} {check.table}, but {either} is empty; no source that was ingested fills it"
         return f"{total} {check.table}, but none that the check can measure"
+
+    def _is_filled(self, needed: str, scope: Scope) -> bool:
+        """Whether a column of the records in scope, or a table that joins them, holds anything."""
+        table, _, column = needed.partition(".")
+        if table in ("requests", "decisions"):
+            where = scope.requests() if table == "requests" else scope.decisions()
+            return bool(self.engine.value(f"SELECT count({column}) FROM {where}", scope.parameters))
+        return table in self.ground.columns and bool(self.engine.value(f"SELECT count(*) FROM {table}"))
 
     def _finding(
         self,

@@ -105,12 +105,14 @@ def filled_columns(engine: Engine, snapshot: Snapshot) -> frozenset[str]:
 
 
 def _coverage(kind: str, needs: Sequence[str], filled: frozenset[str]) -> Coverage:
-    missing = tuple(column for column in needs if column not in filled)
-    return Coverage(kind, not missing, missing, {column: _filled_by(column) for column in missing})
+    missing = tuple(need for need in needs if filled.isdisjoint(need.split("|")))
+    return Coverage(kind, not missing, missing, {need: _filled_by(need) for need in missing})
 
 
-def _filled_by(column: str) -> tuple[str, ...]:
-    named = tuple(name for name, source in sources().items() if column in source.fills)
+def _filled_by(need: str) -> tuple[str, ...]:
+    """Sources that fill a column, or one of several that will do."""
+    columns = need.split("|")
+    named = tuple(name for name, source in sources().items() if not set(columns).isdisjoint(source.fills))
     return (*named, "a mapping")
 
 

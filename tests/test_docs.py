@@ -121,7 +121,10 @@ def _reference_of_checks() -> str:
     ]
     for kind, check in checks().items():
         manual = re.sub(r"^Example:\n((?: {4}.*\n|\n)+)", _example, check.manual() + "\n", flags=re.MULTILINE)
-        needs = ", ".join(f"`{column}`" for column in check.needs) or "nothing beyond the records"
+        needs = (
+            ", ".join(" or ".join(f"`{name}`" for name in need.split("|")) for need in check.needs)
+            or "nothing beyond the records"
+        )
         parts.append(f"\n## {kind}\n\n{manual.strip()}\n\nNeeds: {needs}.\n")
     return "".join(parts)
 

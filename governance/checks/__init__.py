@@ -63,6 +63,7 @@ class Check(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     table: ClassVar[str] = "decisions"
+    # Columns without which the kind measures nothing, as `table.column`; `a|b` where one of them will do
     needs: ClassVar[tuple[str, ...]] = ()
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")

@@ -49,7 +49,7 @@ class CostAttribution(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.cost_reported",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.cost_reported|requests.cost_computed",)
 
     by: tuple[tuple[str, ...], ...] = Field(min_length=1)
     max_share: float = Field(ge=0, lt=1)

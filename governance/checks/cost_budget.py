@@ -55,7 +55,7 @@ class CostBudget(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.cost_reported",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.cost_reported|requests.cost_computed",)
 
     max_usd: Decimal = Field(ge=0)
     per: Per | None = "month"

@@ -54,7 +54,7 @@ class CostPerDecision(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.cost_reported",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.cost_reported|requests.cost_computed",)
 
     unit: Literal["decision", "upheld-decision", "conversation", "end-user", "user", "request"] = "decision"
     max_usd: Decimal = Field(ge=0)

@@ -65,7 +65,7 @@ class Service(Check):
     apply (look at `per: hour`); or a cache whose key leaves out what matters.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("requests.fallbacks", "requests.cache_status")
+    needs: ClassVar[tuple[str, ...]] = ("requests.fallbacks|requests.cache_status",)
 
     served_by: tuple[Route, ...] = Field(default=("fallback", "cache"), min_length=1)
     max_difference: float = Field(ge=0)

@@ -69,7 +69,7 @@ class Fallback(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.fallbacks",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.fallbacks|decisions.deciding_stage",)
 
     max_share: float | None = Field(default=None, ge=0, lt=1)
     worse_by: float | None = Field(default=None, ge=0)

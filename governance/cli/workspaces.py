@@ -116,5 +116,5 @@ def _coverage(session: Session, found: Sequence[Coverage]) -> None:
     for item in found:
         session.console.print(f"{'✓' if item.judged else '?'} {item.kind}")
         for column, helpful in item.would_help.items():
-            session.console.print(f"    {column} is empty; filled by {', '.join(helpful)}")
+            session.console.print(f"    {column.replace('|', ' or ')} is empty; filled by {', '.join(helpful)}")
     session.console.print(f"{judged} of {len(found)} kinds of checks can be judged")
