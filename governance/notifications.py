@@ -7,6 +7,7 @@ since these may come from the log.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,11 @@ class Recipient:
             raise MissingExtraError("apprise", "notify", "--notify") from error
         logging.getLogger(apprise.logger.name).setLevel(logging.CRITICAL + 1)  # its lines may show parts of the URL
         self._apprise: Any = apprise.Apprise()
-        if not self._apprise.add(url):
+        with warnings.catch_warnings():
+            # It loads every plugin, and so whatever deprecated module the libraries of these import
+            warnings.simplefilter("ignore", DeprecationWarning)
+            is_known = self._apprise.add(url)
+        if not is_known:
             scheme = url.partition("://")[0] if "://" in url else "none"
             hint = "use one that apprise knows, such as mailto://, slack://, msteams:// or json://"
             raise GovernanceError(f"the URL of the notice is of no known kind ({scheme})", where="--notify", hint=hint)

@@ -39,6 +39,7 @@ HEAVY = (
     "nbconvert",
     "typst",
     "cryptography",
+    "apprise",
 )
 SLOW_TO_LOAD = {*HEAVY, "pyarrow", "pandas", "numpy", "scipy", "sqlalchemy", "jupyterlab", "IPython"}
 DATA_SUFFIXES = {".gz", ".zst", ".bz2", ".parquet", ".csv", ".json", ".jsonl", ".txt", ".ubj", ".ttf", ".otf"}
