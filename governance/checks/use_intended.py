@@ -183,7 +183,8 @@ class UseIntended(Check):
         seen = told(counts["seen"])
         if observation.metric == "busiest_day":
             if above(observation.value or 0.0, float(self.max_per_day or 0)):
-                said = f"more than {self.max_per_day} {self.records} on {counts['days_above']} days: {seen}"
+                days = "1 day" if counts["days_above"] == 1 else f"{counts['days_above']} days"
+                said = f"more than {self.max_per_day} {self.records} on {days}: {seen}"
                 return Judgement(Verdict.FAILED, f"{who}{said}", self.limit())
             return Judgement(Verdict.PASSED, who or None, self.limit())
         unknown = f"{counts['unknown']} more do not say it" if counts["unknown"] else ""
