@@ -73,10 +73,7 @@ def _newcombe_auc(area: float, p: int, n: int, z: float) -> Interval:
 
 def _edge(inside: float, outside: float, within: Callable[[float], bool]) -> float:
     """Where a condition that holds inside ends, by bisection; `outside` itself where it never ends before."""
-    for _ in range(200):
-        middle = (inside + outside) / 2
-        if middle in (inside, outside):
-            break
+    while (middle := (inside + outside) / 2) not in (inside, outside):
         inside, outside = (middle, outside) if within(middle) else (inside, middle)
     return outside
 

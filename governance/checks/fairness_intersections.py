@@ -67,8 +67,6 @@ class Intersections(Check):
     def _attributes(self) -> Intersections:
         if any(len(axis) != 1 for axis in self.by):
             raise ValueError("`by` lists single attributes; the intersections are made of them")
-        if len(set(self.by)) < len(self.by):
-            raise ValueError("`by` names an attribute twice")
         if self.depth > len(self.by):
             raise ValueError(f"`depth` is more than the {len(self.by)} attributes in `by`")
         return self

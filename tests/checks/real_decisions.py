@@ -42,10 +42,14 @@ class People:
     engine: Engine
     columns: dict[str, tuple[str, ...]]
 
-    def found(
-        self, kind: str, /, within: Window = ALWAYS, **fields: Any
-    ) -> dict[tuple[str | None, ...], tuple[Observation, Judgement]]:
-        """What a check finds in a window: values of the subject -> observation and judgement."""
+    def found(self, kind: str, /, **fields: Any) -> dict[tuple[str | None, ...], tuple[Observation, Judgement]]:
+        """What a check finds: values of the subject -> observation and judgement.
+
+        Args:
+            kind: Kind of check.
+            fields: Its fields, and the window as `within` if not always.
+        """
+        within: Window = fields.pop("within", ALWAYS)
         check: Check = checks()[kind].model_validate({"id": "real", "kind": kind, **fields})
         where = (f"({check.where})",) if check.where else ()
         measured = check.measure(self.engine, Scope(within, predicates=where, columns=self.columns)).observations

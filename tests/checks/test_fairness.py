@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from governance.checks._discoveries import false_discovery_rates, p_of_difference
 from governance.checks._strata import Level, common_ratio_interval
 from governance.engines.duckdb import Engine
+from governance.extensions import checks
+from governance.scopes import UnknownDimensionError
 from governance.statistics import ratio_interval
 from tests.checks.real_decisions import People, acs, compas, lay_out
 
@@ -265,3 +268,32 @@ class TestConditional:
         )
         assert common_ratio_interval([Level(0, 20, 10, 22)]) is None
         assert common_ratio_interval([]) is None
+
+
+_RATES = {"kind": "fairness-error-rates", "by": ["sex"], "outcome": "x", "positive_when": "adverse"}
+_BANDS = {"kind": "fairness-calibration", "by": ["sex"], "outcome": "x", "max_difference": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (_RATES, "give `max_difference`, `min_ratio` or both"),
+        (_BANDS | {"bands": [0.5, 0.5]}, "the edges of bands are finite numbers that rise"),
+        (_BANDS | {"bands": 1}, "greater than or equal to 2"),
+        ({"kind": "fairness-intersections", "by": ["a", ["b", "c"]]}, "`by` lists single attributes"),
+        ({"kind": "fairness-intersections", "by": ["a", "a"]}, "`depth` is more than the 1 attributes"),
+        ({"kind": "fairness-intersections", "by": ["a", "b"], "depth": 3}, "`depth` is more than the 2 attributes"),
+        ({"kind": "fairness-conditional", "by": ["a"], "given": "a"}, "`given` must be another column"),
+        ({"kind": "performance-calibration", "outcome": "x"}, "give `max_ece`, `max_gap` or both"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_mistake(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        checks()[str(fields["kind"])].model_validate({"id": "a"} | fields)
+
+
+def test_a_factor_that_nothing_carries_is_named() -> None:
+    with Engine() as engine:
+        people = lay_out(engine, "SELECT '1' AS id, true AS positive, true AS favourable, 'm' AS sex", ["sex"])
+        with pytest.raises(UnknownDimensionError, match="income"):
+            people.found("fairness-conditional", by=["sex"], given="income")

@@ -243,6 +243,15 @@ class TestCalibration:
                 covered += low <= truth <= high
             assert covered / 2000 >= 0.93, off
 
+    def test_scores_of_exactly_0_and_1_have_no_noise(self) -> None:
+        from governance.checks._calibration import Band, ece_floor, ece_interval
+
+        bands = [Band(40, 40, 1.0, 0.0)]
+        assert ece_floor(bands) == 0
+        low, high = ece_interval(0.0, bands)
+        assert low == 0
+        assert 0.02 < high < 0.1
+
 
 class TestRegression:
     def test_errors_are_those_of_scikit_learn(self, shared_data: SharedData) -> None:
