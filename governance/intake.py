@@ -15,7 +15,7 @@ from typing import IO
 from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
 from governance.mapped import refuse_missing
-from governance.mapping import Mapping, read_mapping
+from governance.mapping import Mapping, read_mapping, shipped_mappings
 from governance.records import LogFile, columns_of, open_log, records
 from governance.sources import Source
 
@@ -55,7 +55,7 @@ class Intake:
 
 
 def read_format(source: str | None, mapping: Path | None) -> Format:
-    """The format that a user named.
+    """The format that a user named; a mapping that is no file may be the name of a shipped one.
 
     Raises:
         SourceError: No source has that name, or both a source and a mapping are given.
@@ -68,8 +68,9 @@ def read_format(source: str | None, mapping: Path | None) -> Format:
         raise SourceError(f"no source is called '{source}'", where="--source", hint=hint)
     if mapping is None:
         return Format(source)
-    read, digest = read_mapping(mapping)
-    return Format(None, read, mapping, digest)
+    file = mapping if mapping.exists() else shipped_mappings().get(str(mapping), mapping)
+    read, digest = read_mapping(file)
+    return Format(None, read, file, digest)
 
 
 def expand(paths: Sequence[str]) -> list[Path]:

@@ -29,6 +29,7 @@ _INTERNAL = frozenset(
     "decision_id item_index score_digits target_id outcome_id value_num".split()
 )
 _OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # the same, of tables that belong to no request
+_SHIPPED = Path(__file__).parent / "mappings"
 _TABLES = ("requests", *SIDE_TABLES, *STANDALONE)
 _DECIDES = tuple(
     name
@@ -165,6 +166,11 @@ class Mapping(_Model):
         return self.table == "requests" and bool(set(self.columns) & set(_DECIDES) or self.subjects or self.features)
 
 
+def shipped_mappings() -> dict[str, Path]:
+    """Name -> file of the mappings of common frames that come with the package; its first line says of what."""
+    return {path.stem: path for path in sorted(_SHIPPED.glob("*.yaml"))}
+
+
 def read_mapping(path: Path) -> tuple[Mapping, str]:
     """The mapping in a file, and the digest of its bytes.
 
@@ -175,7 +181,8 @@ def read_mapping(path: Path) -> tuple[Mapping, str]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise NotFoundError(f"the mapping cannot be read ({error.strerror})", where=str(path)) from error
+        hint = nearest(str(path), shipped_mappings()) or "`governance sources` names the mappings that are shipped"
+        raise NotFoundError(f"the mapping cannot be read ({error.strerror})", where=str(path), hint=hint) from error
     document = yamltext.parse(raw, str(path))
     if not isinstance(document.value, dict):
         raise PolicyError([Mistake(str(path), "a mapping file is a YAML mapping", "it begins with 'source: NAME'")])

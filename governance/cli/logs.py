@@ -29,7 +29,9 @@ def ingest(
         metavar="PATH...", help="Files, folders, patterns or - ; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2."
     ),
     source: str | None = typer.Option(None, "--source", metavar="NAME", help="The log format; else it is recognised."),
-    mapping: Path | None = typer.Option(None, "--mapping", metavar="FILE", help="Mapping of a table of your own."),
+    mapping: Path | None = typer.Option(
+        None, "--mapping", metavar="FILE", help="Mapping of a table of your own, or a shipped one."
+    ),
     max_quarantined: float | None = typer.Option(
         None, "--max-quarantined", metavar="SHARE", min=0, max=1, help="Exit 2 if more than this share cannot be read."
     ),
@@ -89,6 +91,7 @@ def list_sources(
 ) -> None:
     """List the log formats with what each fills."""
     from governance.extensions import sources
+    from governance.mapping import shipped_mappings
     from governance.tables import CANONICAL
 
     session: Session = context.obj
@@ -103,17 +106,23 @@ def list_sources(
                 session.console.print(f"  {name}  {text}")
         return
     found = sources()
+    mapped = {name: _title(path) for name, path in shipped_mappings().items()}
     if session.as_json:
-        session.result(
-            {
-                "sources": [
-                    {"name": s.name, "title": s.title, "fills": list(s.fills), "verified": s.verified}
-                    for s in found.values()
-                ]
-            }
-        )
+        listed_sources = [
+            {"name": s.name, "title": s.title, "fills": list(s.fills), "verified": s.verified} for s in found.values()
+        ]
+        mappings = [{"name": name, "title": title} for name, title in mapped.items()]
+        session.result({"sources": listed_sources, "mappings": mappings})
         return
     for name, source in found.items():
         session.console.print(f"{name}: {source.title}", style="bold")
         session.console.print(f"  fills {len(source.fills)} columns; {source.verified}")
     session.console.print("mapped: any CSV, JSON Lines, JSON or Parquet table, with --mapping FILE", style="bold")
+    for name, title in mapped.items():
+        session.console.print(f"  --mapping {name}: {title}")
+
+
+def _title(mapping: Path) -> str:
+    """The comment on the first line of a shipped mapping."""
+    with mapping.open(encoding="utf-8") as file:
+        return file.readline().removeprefix("#").strip()
