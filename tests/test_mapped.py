@@ -297,7 +297,7 @@ def test_a_column_that_a_table_does_not_have_is_a_mistake_of_the_mapping(book: L
 
 
 def test_the_same_table_as_csv_json_lines_and_parquet(book: Logbook) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": f"r{place}", "at": datetime(2026, 7, 1 + place % 3, 10, tzinfo=UTC), "n": place, "x": place / 4}
         | {"b": place % 2 == 0, "w": None if place % 5 else "text"}
         for place in range(50)

@@ -124,6 +124,11 @@ class RecordChunk(Chunk):
     def _numbers(self) -> pa.Array:
         return pa.array([number for number, _ in self._readable], pa.int64())
 
+    def unload(self, engine: Engine) -> None:
+        """Forgets the records too: the next ones need the room."""
+        super().unload(engine)
+        self._readable = []
+
     def _digests(self, engine: Engine) -> list[str]:  # noqa: ARG002 - tables need it
         dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=text_of).encode
         return [hashlib.sha256(dump(record.value).encode()).hexdigest()[:32] for _, record in self._readable]
@@ -236,8 +241,10 @@ def chunks_of(log: LogFile) -> Iterator[Chunk]:
 def _records(log: LogFile) -> Iterator[Chunk]:
     number = 0
     for found in chunks(records(log)):
-        yield RecordChunk(found, number)
+        chunk = RecordChunk(found, number)
         number += len(found)
+        found.clear()  # the chunk has what can be read; nobody else may hold it while the next one is read
+        yield chunk
 
 
 def _tables(log: LogFile) -> Iterator[Chunk]:
