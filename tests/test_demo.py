@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
+from governance.assessment import assess
 from governance.demo import QUARTERS, Play, play
 from governance.errors import GovernanceError
 from governance.findings import Verdict
+from governance.policy import read_policies
 from governance.simulator import (
     DriftedInput,
     FallbackStorm,
@@ -63,6 +67,20 @@ def test_nothing_errs_and_what_is_not_assessed_has_its_reason(planted: Play) -> 
     left = [f.judgement.reason for f in findings if f.judgement.verdict is Verdict.NOT_ASSESSED]
     assert len(left) <= 5
     assert all(left)
+
+
+def test_the_starters_run_on_it(planted: Play, tmp_path: Path) -> None:
+    """On a copy, as their findings are stored; attributes that the demo has not (race) are named, and nothing errs."""
+    copy = replace(planted.workspace, root=tmp_path / "copy")
+    shutil.copytree(planted.workspace.root, copy.root)
+    starters = read_policies([copy.policies / "starters"])
+    found = assess(copy, starters, planted.assessments[-1].window, now=NOW).findings
+    assert {one.policy for one in found} == {"hiring-ll144"}
+    assert [one.judgement.reason for one in found if one.judgement.verdict is Verdict.ERRORED] == []
+    judged = {one.check for one in found if one.judgement.verdict is Verdict.PASSED}
+    left = {one.check: one.judgement.reason for one in found if one.judgement.verdict is Verdict.NOT_ASSESSED}
+    assert judged == {"fields-that-rates-need"}
+    assert all("no record carries 'race'" in str(reason) for reason in left.values())
 
 
 def test_the_clean_twin_fails_none_of_those_checks(tmp_path: Path, planted: Play) -> None:
