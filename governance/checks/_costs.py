@@ -5,9 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 # A cost without a currency is taken as US dollars; one in another currency is counted and left out.
-COST = (
-    "CASE WHEN coalesce(upper(r.cost_currency), 'USD') = 'USD' THEN coalesce(r.cost_reported, r.cost_computed) END"
-)
+COST = "CASE WHEN coalesce(upper(r.cost_currency), 'USD') = 'USD' THEN coalesce(r.cost_reported, r.cost_computed) END"
 
 
 def usd(amount: Decimal | float) -> str:

@@ -50,7 +50,7 @@ class ChangeApproved(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.model_served",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.model_served|requests.model_requested|requests.prompt_name",)
 
     models: bool = True
     prompts: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -71,7 +71,7 @@ class ChangeComparison(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.experiment_arm",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.experiment_arm|requests.is_shadow",)
 
     arm: str | None = None
     against: str | None = None

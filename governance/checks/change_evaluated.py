@@ -59,7 +59,7 @@ class ChangeEvaluated(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.model_version", "evaluations.value")
+    needs: ClassVar[tuple[str, ...]] = ("requests.model_version|requests.prompt_version", "evaluations.value")
 
     of: Literal["model", "prompt"] = "model"
     suite: str = Field(min_length=1)

@@ -43,7 +43,7 @@ class CompletenessUnpriced(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.input_tokens",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.input_tokens|requests.output_tokens",)
 
     max_share: float = Field(default=0.0, ge=0, lt=1)
 

@@ -56,7 +56,7 @@ class Routing(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.model_served",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.model_served|requests.provider|requests.region|requests.route_name",)
 
     models: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()

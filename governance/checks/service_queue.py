@@ -59,7 +59,7 @@ class ServiceQueue(Check):
     """
 
     table: ClassVar[str] = "requests"
-    needs: ClassVar[tuple[str, ...]] = ("requests.queue_us",)
+    needs: ClassVar[tuple[str, ...]] = ("requests.queue_us|requests.http_status|requests.error_type",)
 
     max_wait_ms: float | None = Field(default=None, gt=0)
     quantile: float = Field(default=0.95, ge=0.5, lt=1)
