@@ -11,7 +11,9 @@ from governance.engines.duckdb import Engine, identifier
 from governance.extensions import checks, sources
 from governance.findings import Window, stamp
 from governance.store import Snapshot, Store
-from governance.tables import CANONICAL, MODELS, PER_MODEL
+from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS
+
+_ENTRIES = {MODELS.name: "model", PROMPTS.name: "prompt"}  # tables whose rows are ledger entries, and of which kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def filled_columns(engine: Engine, snapshot: Snapshot) -> frozenset[str]:
     """`table.column` of every canonical column that holds a value somewhere, and `table.*` of every table with rows."""
     found: set[str] = set()
     for name, table in CANONICAL.items():
-        if not snapshot.segments.get(name) and not (name == MODELS.name and snapshot.of_kind("model")):
+        if not snapshot.segments.get(name) and not snapshot.of_kind(_ENTRIES.get(name, "")):
             continue
         found.add(f"{name}.*")
         if name in PER_MODEL:

@@ -83,7 +83,7 @@ def register(
         missing = "name" if own_name is None else "version"
         raise SourceError(f"the card gives no {missing}", where=str(card_path), hint=f"add it, or pass --{missing}")
     store = Store(workspace.store)
-    facts: dict[str, Any] = _card_facts(card, own_name, own_version)
+    facts: dict[str, Any] = _card_facts(card, own_name, own_version, card_path.parent)
     with store.writing(workspace.key, now) as writer:
         staged = [_blob(store, card_bytes, "card", facts, "card_sha256")]
         if model_path is not None:
@@ -138,7 +138,7 @@ def _is_artefact(path: Path) -> bool:
     return True
 
 
-def _card_facts(card: Card, name: str, version: str) -> dict[str, Any]:
+def _card_facts(card: Card, name: str, version: str, folder: Path) -> dict[str, Any]:
     return {
         "model": name,
         "version": version,
@@ -157,6 +157,7 @@ def _card_facts(card: Card, name: str, version: str) -> dict[str, Any]:
         "approval_status": card.approval_status,
         "groups": {group: list(features) for group, features in card.groups.items()},
         "reasons": dict(card.reasons),
+        "notes": [note.removeprefix(f"{folder}/") for note in card.notes],  # no path of this machine in the ledger
     }
 
 

@@ -1,4 +1,4 @@
-"""The registered models as a view: rows written from ledger entries, because no Parquet file holds them."""
+"""The registered models and prompts as views: rows written from ledger entries, because no Parquet file holds them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.engines.duckdb import literal
 from governance.entries import Entry
-from governance.tables import MODELS, TEXTS
+from governance.tables import MODELS, PROMPTS, TEXTS, Table
 
 
 def models_view(entries: Sequence[Entry]) -> str | None:
@@ -24,14 +24,27 @@ def models_view(entries: Sequence[Entry]) -> str | None:
             row = found[entry.facts["model"], entry.facts["version"]]
             if row["approved_ts"] is None:
                 row |= {"approved_by": entry.facts["by"], "approved_ts": entry.at}
-    if not found:
+    return _view(MODELS, list(found.values()))
+
+
+def prompts_view(entries: Sequence[Entry]) -> str | None:
+    """SELECT of the registered versions of prompts; None if there are none."""
+    return _view(PROMPTS, [_prompt(entry) for entry in entries if entry.kind == "prompt"])
+
+
+def _view(table: Table, rows: Sequence[Mapping[str, Any]]) -> str | None:
+    if not rows:
         return None
-    names = ", ".join(MODELS.names)
-    rows = ", ".join(f"({', '.join(_value(row, name, kind) for name, kind in _COLUMNS)})" for row in found.values())
-    return f"SELECT * FROM (VALUES {rows}) AS registered({names})"
+    listed = ", ".join(
+        f"({', '.join(_value(row, column.name, column.type) for column in table.columns)})" for row in rows
+    )
+    return f"SELECT * FROM (VALUES {listed}) AS registered({', '.join(table.names)})"
 
 
-_COLUMNS = [(column.name, column.type) for column in MODELS.columns]
+def _prompt(entry: Entry) -> dict[str, Any]:
+    facts: Mapping[str, Any] = entry.facts
+    own = {name: facts.get(name) for name in PROMPTS.names}
+    return own | {"prompt_id": f"{facts['prompt']}@{facts['version']}", "registered_ts": entry.at}
 
 
 def _registered(entry: Entry) -> dict[str, Any]:

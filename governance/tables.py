@@ -464,8 +464,25 @@ MODELS = Table(
         Column("adverse", TEXT, "direction of the score that is adverse to the person: up or down"),
         Column("approved_by", TEXT, "who approved it"),
         Column("approved_ts", TIME, "when it was approved"),
+        Column("approval_status", TEXT, "what the registry that the card came from says of it"),
         Column("next_validation", TEXT, "date by which it must be validated again"),
         Column("features", TEXTS, "the inputs, in the model's order"),
+    ),
+)
+
+PROMPTS = Table(
+    "prompts",
+    "one registered version of a prompt",
+    "prompt_id",
+    "registered_ts",
+    (
+        _needed("prompt_id", TEXT, "prompt@version"),
+        _needed("prompt", TEXT, "name as the requests log it"),
+        _needed("version", TEXT, "version as the requests log it"),
+        _needed("registered_ts", TIME, "when it was registered"),
+        Column("valid_from", TIME, "first day in use"),
+        Column("author", TEXT, "who wrote it"),
+        _needed("template_sha256", TEXT, "digest of the template"),
     ),
 )
 
@@ -523,6 +540,7 @@ CANONICAL = {
         REQUEST_COUNTS,
         QUARANTINE,
         MODELS,
+        PROMPTS,
         FINDINGS,
     )
 }

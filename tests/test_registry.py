@@ -87,3 +87,31 @@ def test_a_store_shows_its_models_as_of_an_entry(tmp_path: Path) -> None:
     assert seen[0] == [named | {"approved_ts": "2026-07-01T12:00:00.000000Z"}]
     assert seen[1] == [named | {"approved_ts": None}]
     assert seen[2] == []
+
+
+def test_what_a_card_does_not_tell_is_a_note_without_the_folder(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w", environment={"HOME": str(tmp_path)}, now="2026-07-01T00:00:00.000000Z")
+    card = tmp_path / "package.json"
+    card.write_text(
+        '{"ModelPackageArn": "a", "ModelPackageGroupName": "m", "ModelPackageVersion": 3, '
+        '"ModelApprovalStatus": "Approved"}'
+    )
+    made = register(workspace, card, now=NOW)
+    assert (made.model, made.version, made.facts["approval_status"]) == ("m", "3", "Approved")
+    (note,) = made.facts["notes"]
+    assert note.startswith("package.json:1: SageMaker says")
+    with Engine() as engine:
+        Store(workspace.store).snapshot().attach(engine, ["models"])
+        (row,) = engine.records("SELECT approval_status, approved_by, approved_ts FROM models")
+    assert row == {"approval_status": "Approved", "approved_by": None, "approved_ts": None}
+
+
+def test_the_folder_of_a_run_is_registered_as_one_document(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w", environment={"HOME": str(tmp_path)}, now="2026-07-01T00:00:00.000000Z")
+    (tmp_path / "run" / "params").mkdir(parents=True)
+    (tmp_path / "run" / "meta.yaml").write_text("run_id: 4d62\n")
+    (tmp_path / "run" / "params" / "depth").write_text("4")
+    made = register(workspace, tmp_path / "run", now=NOW, name="m", version="1")
+    assert register(workspace, tmp_path / "run", now=NOW, name="m", version="1") == made
+    kept = Store(workspace.store).snapshot().blob(made.facts["card_sha256"]).read_bytes()
+    assert b'"depth": "4"' in kept

@@ -12,6 +12,7 @@ from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
 from governance.findings import stamp
 from governance.ingestion import ingest
+from governance.inventory import filled_columns
 from governance.prompts import prompts, register_prompt, uses
 from governance.registration import approve, register
 from governance.servings import Serving, live, moment_of, prompts_seen
@@ -150,6 +151,35 @@ def test_registered_prompts_beside_those_in_the_log(workspace: Workspace, tmp_pa
     assert (listed[1].seen.requests, listed[1].seen.last[:10]) == (2, "2026-07-06")
     assert listed[2].registered is None
     assert snapshot(workspace).blob(made.template_sha256).read_text() == "Sort {{letter}}"
+
+
+def test_registered_prompts_are_a_table(workspace: Workspace, tmp_path: Path) -> None:
+    template = tmp_path / "triage.txt"
+    template.write_text("Sort {{letter}}")
+    made = register_prompt(workspace, template, name="tri'age", version="3", now=day(1), valid_from="2026-07-01")
+    with Engine() as engine:
+        snapshot(workspace).attach(engine, ["prompts"])
+        (found,) = engine.records("SELECT * FROM prompts")
+        assert {"prompts.*", "prompts.valid_from"} <= filled_columns_of(workspace)
+    assert found == {
+        "prompt_id": "tri'age@3",
+        "prompt": "tri'age",
+        "version": "3",
+        "registered_ts": "2026-07-01T12:00:00.000000Z",
+        "valid_from": "2026-07-01T00:00:00.000000Z",
+        "author": None,
+        "template_sha256": made.template_sha256,
+    }
+    size = made.entry
+    with Engine() as engine:
+        Store(workspace.store).snapshot(size).attach(engine, ["prompts"])
+        assert engine.records("SELECT * FROM prompts") == []
+
+
+def filled_columns_of(workspace: Workspace) -> frozenset[str]:
+    with Engine() as engine:
+        snapshot(workspace).attach(engine)
+        return filled_columns(engine, snapshot(workspace))
 
 
 def test_the_same_prompt_again_is_the_same_entry_and_another_is_refused(workspace: Workspace, tmp_path: Path) -> None:
