@@ -51,6 +51,7 @@ def register(
 @model.command("list")
 def list_models(context: typer.Context) -> None:
     """List the registered versions."""
+    from governance.display import visible
     from governance.registration import models
     from governance.store import Store
 
@@ -63,7 +64,8 @@ def list_models(context: typer.Context) -> None:
         session.console.print("No model is registered. Next: governance model register CARD --artefact FILE")
     for item in found:
         approved = f"approved by {item.facts['approved_by']}" if item.facts.get("approved_by") else "not approved"
-        session.console.print(f"{item.model} {item.version}  {item.facts.get('format') or 'no model file'}, {approved}")
+        line = f"{item.model} {item.version}  {item.facts.get('format') or 'no model file'}, {approved}"
+        session.console.print(visible(line))
 
 
 @model.command()
