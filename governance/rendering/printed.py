@@ -248,7 +248,7 @@ def _cell(cell: Shown, column: Column, places: dict[str, str]) -> dict[str, Json
 UPRIGHT, SMALL, ACROSS = 120, 136, 206
 GUTTER = 3
 MOST_LEADING = 4  # chosen here: more words than this fill a sheet of their own
-SHORT = 14  # characters of an entry that is not worth breaking
+SHORT = 20  # characters of an entry that is not worth breaking
 COMFORTABLE = 20  # characters to which a column of words may shrink before the table takes smaller type or turns
 
 
@@ -276,7 +276,7 @@ def _longest(natural: Sequence[int], widths: Sequence[int], room: int) -> list[J
     """Characters of the longest word that a column takes unbroken: fewer where columns share what is left."""
     left = room - sum(size for size, width in zip(natural, widths, strict=True) if width == 0)
     whole = sum(widths)
-    return [max(int(0.75 * left * width / whole), 4) if width > 1 else LONG_WORD for width in widths]
+    return [max(int(0.9 * left * width / whole), 4) if width > 1 else LONG_WORD for width in widths]
 
 
 def _natural(column: Column, cells: Sequence[Shown]) -> int:
