@@ -52,7 +52,7 @@ class Forbidden(Check):
           top: 4
           max_share: 0
           severity: critical
-          controls: [ecoa-reg-b:1002.4-a]
+          controls: [ecoa-reg-b:1002.4.a]
 
     Fields:
         forbidden: Names of inputs or groups, or patterns such as `age*`. A group is meant if one of its inputs is.
