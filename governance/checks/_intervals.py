@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from governance.statistics import Z95, mean_interval, wilson
+from governance.statistics import Z95, mean_interval, ratio_interval, wilson
 
 Interval = tuple[float, float]
 
@@ -117,4 +117,24 @@ def difference_interval(a: float, of_a: Interval, b: float, of_b: Interval) -> I
     return (
         difference - math.hypot(a - of_a[0], of_b[1] - b),
         difference + math.hypot(of_a[1] - a, b - of_b[0]),
+    )
+
+
+def share_ratio_interval(k: int, n: int, j: int, m: int) -> Interval:
+    """95 % interval of the ratio of the shares k/n and j/m; j >= 1.
+
+    Katz's. Where that has no width or no value (nobody or everybody counted on both sides) from the score interval of
+    each share: Donner & Zou (2012), Statistical Methods in Medical Research 21, 347-359, MOVER-R.
+    """
+    katz = ratio_interval(k, n, j, m)
+    if katz is not None and katz[0] < katz[1]:
+        return katz
+    a, b = k / n, j / m
+    (low, high), (other_low, other_high) = wilson(k, n), wilson(j, m)
+    product = a * b
+    below = math.sqrt(max(0.0, product**2 - low * other_high * (2 * a - low) * (2 * b - other_high)))
+    above = math.sqrt(max(0.0, product**2 - high * other_low * (2 * a - high) * (2 * b - other_low)))
+    return (
+        max(0.0, (product - below) / (other_high * (2 * b - other_high))),
+        (product + above) / (other_low * (2 * b - other_low)),
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from governance.checks._intervals import share_ratio_interval
 from governance.statistics import Z95
 
 
@@ -37,5 +38,7 @@ def common_ratio_interval(levels: Sequence[Level], z: float = Z95) -> tuple[floa
     if own == 0 or other == 0:
         return None
     spread = math.fsum(((a + c) * n * m - a * c * (n + m)) / (n + m) ** 2 for a, n, c, m in both)
-    half = z * math.sqrt(max(0.0, spread) / (own * other))
+    if spread <= 0:  # everybody was favoured, so that no level varies: as if all were one level
+        return share_ratio_interval(*(sum(level[place] for level in both) for place in range(4)))
+    half = z * math.sqrt(spread / (own * other))
     return own / other * math.exp(-half), own / other * math.exp(half)

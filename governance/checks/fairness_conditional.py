@@ -13,12 +13,12 @@ from governance.checks import Check, Row, below
 from governance.checks._bands import Edges, name_sql, number_sql
 from governance.checks._discoveries import false_discovery_rates, p_of_difference
 from governance.checks._groups import DECISION_ID, columns, decided, keys, names
+from governance.checks._intervals import share_ratio_interval
 from governance.checks._references import Reference, bound_reference, groups, own_columns, parts, referred, samples_of
 from governance.checks._strata import Level, common_ratio_interval
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, UnknownDimensionError, subject_of, subject_sql
-from governance.statistics import ratio_interval
 
 COMMON, LEVEL = "common", "level"
 _INPUTS = "features:"
@@ -219,7 +219,7 @@ class Conditional(Check):
         elif j == 0:
             reason = "nobody of the reference group was favoured in this level, so the ratio has no denominator"
         elif not row["is_reference"]:
-            counts["p"], interval = p_of_difference(k, n, j, m), ratio_interval(k, n, j, m)
+            counts["p"], interval = p_of_difference(k, n, j, m), share_ratio_interval(k, n, j, m)
         value = row["value"] if reason is None else None
         subject, facts = subject_of(row["subject"]), {"what": LEVEL}
         return Observation(

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from governance.checks import Check, Row
 from governance.checks._discoveries import p_of_difference
+from governance.checks._intervals import share_ratio_interval
 from governance.checks._labels import (
     CONFUSED,
     CONFUSION,
@@ -33,7 +34,7 @@ from governance.checks._references import (
 )
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
-from governance.statistics import newcombe, ratio_interval, wilson
+from governance.statistics import newcombe, wilson
 
 Rate = Literal["tpr", "fpr"]
 DIFFERENCE, RATIO = "difference", "ratio"
@@ -240,10 +241,10 @@ class ErrorRates(Check):
         return Judgement(Verdict.FAILED, reason, self.limit())
 
 
-def _ratio_interval(k: int, n: int, j: int, m: int) -> tuple[float, float] | None:
+def _ratio_interval(k: int, n: int, j: int, m: int) -> tuple[float, float]:
     """Interval of the smaller rate over the larger."""
     smaller, larger = ((k, n), (j, m)) if Fraction(k, n) <= Fraction(j, m) else ((j, m), (k, n))
-    return ratio_interval(*smaller, *larger)
+    return share_ratio_interval(*smaller, *larger)
 
 
 _SUMMED = ("decisions", "immature", "immature_labelled", "labelled", *CONFUSED)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from governance.checks._intervals import share_ratio_interval
 from governance.checks._strata import Level, common_ratio_interval
 from governance.engines.duckdb import Engine
 from governance.statistics import ratio_interval
@@ -148,6 +149,12 @@ class TestConditional:
         )
         assert common_ratio_interval([Level(0, 20, 10, 22)]) is None
         assert common_ratio_interval([]) is None
+
+    def test_everybody_favoured_is_no_certainty(self) -> None:
+        low, high = common_ratio_interval([Level(4, 4, 5, 5), Level(2, 2, 3, 3)]) or (1.0, 1.0)
+        assert (low, high) == pytest.approx(share_ratio_interval(6, 6, 8, 8))
+        assert low < 0.7
+        assert high > 1.4
 
 
 class TestAdult:

@@ -19,6 +19,7 @@ from governance.checks._intervals import (
     difference_interval,
     f1_interval,
     score_interval,
+    share_ratio_interval,
 )
 from governance.checks.performance_classification import PerformanceClassification
 from governance.engines.duckdb import Engine
@@ -168,6 +169,27 @@ class TestIntervals:
         assert (low, high) == pytest.approx((max(0, ends[0]), ends[1]), rel=1e-6)
         assert bounded_mean_interval(0.0, 0.0, 5) == pytest.approx(wilson(0, 5))
         assert bounded_mean_interval(0.25, None, 1) == pytest.approx(score_interval(0.25, 1))
+
+    def test_ratio_of_shares_covers_as_often_as_it_says(self) -> None:
+        """By enumeration of all outcomes, those among them of which the interval of Katz has no value or width."""
+        from scipy.stats import binom
+
+        for (n, p), (m, q) in (((12, 0.95), (10, 0.98)), ((15, 0.05), (20, 0.6)), ((30, 0.4), (30, 0.5))):
+            covered = total = 0.0
+            for k in range(n + 1):
+                for j in range(1, m + 1):
+                    chance = float(binom.pmf(k, n, p) * binom.pmf(j, m, q))
+                    low, high = share_ratio_interval(k, n, j, m)
+                    assert low <= k / n / (j / m) <= high
+                    assert low < high
+                    covered += chance * (low <= p / q <= high)
+                    total += chance
+            assert covered / total >= 0.93
+
+    def test_ratio_of_everybody_to_everybody_has_the_ends_of_one_share(self) -> None:
+        low = wilson(10, 10)[0]
+        assert share_ratio_interval(10, 10, 10, 10) == pytest.approx((low, 1 / low), rel=1e-12)
+        assert share_ratio_interval(0, 5, 3, 5)[0] == 0
 
     def test_difference_of_shares_is_newcombes(self) -> None:
         for k, n, j, m in ((5, 9, 1, 30), (0, 5, 5, 5), (40, 100, 38, 90)):
