@@ -144,7 +144,8 @@ class Found:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):  # limits by tier or group, the empty name for all others
-        return " or ".join(f"{_plain(limit)} ({'others' if name in ('', '*') else name})" for name, limit in value.items())
+        named = {("others" if name in ("", "*") else name): limit for name, limit in value.items()}
+        return " or ".join(f"{_plain(limit)} ({name})" for name, limit in named.items())
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
