@@ -233,7 +233,7 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def decode_json(text: str) -> Any:  # noqa: ANN401  (JSON is anything)
+def decode_json(text: str) -> Any:
     """What the JSON text says, decoded again while that is the JSON text of an object or list.
 
     Numbers are exact decimals; NaN and Infinity, which MLflow writes, become a decimal NaN.
@@ -256,7 +256,7 @@ def decode_json(text: str) -> Any:  # noqa: ANN401  (JSON is anything)
     return value
 
 
-def look_up(value: object, steps: Sequence[str]) -> Any:  # noqa: ANN401  (JSON is anything)
+def look_up(value: object, steps: Sequence[str]) -> Any:
     """What lies at a path in decoded JSON, or None; `*` stands for each element of a list.
 
     Example:

@@ -66,7 +66,7 @@ class Fields:
         self._encoded = encoded
         self._nested: dict[str, Any] = {}
 
-    def raw(self, column: str) -> Any:  # noqa: ANN401  (as logged)
+    def raw(self, column: str) -> Any:
         """The value under the first name that has one (null and empty text are none), as logged."""
         for key, path in self._paths[column]:
             value = self._values.get(key)
@@ -80,7 +80,7 @@ class Fields:
                 return value
         return None
 
-    def nested(self, key: str) -> Any:  # noqa: ANN401  (JSON is anything)
+    def nested(self, key: str) -> Any:
         """The value under a key, decoded where it is JSON text; text that is no JSON stays text."""
         if key not in self._nested:
             value = self._values.get(key)

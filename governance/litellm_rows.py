@@ -48,7 +48,7 @@ _GUARDRAIL_ALIASES = Aliases(GUARDRAIL_NAMES)
 _CACHE_HIT = re.compile(r"(?P<id>.+)_cache_hit[\d.]+")
 
 
-def rows_of(record: Any, source: str) -> Rows:  # noqa: ANN401  (a record may be anything)
+def rows_of(record: Any, source: str) -> Rows:
     """The request, its bodies and the verdicts of its guardrails.
 
     Args:

@@ -29,7 +29,7 @@ def _snake(name: str) -> str:
     return _HUMP.sub("_", name).lower()
 
 
-def member(message: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401  (JSON is anything)
+def member(message: Mapping[str, Any], name: str) -> Any:
     """The member of a message by its camel-case name, however it is written; None if absent."""
     value = message.get(name)
     return message.get(_snake(name)) if value is None else value
@@ -59,7 +59,7 @@ def split(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from _records(scope_group, shared, records, name)
 
 
-def _records(group: Any, shared: dict[str, Any], records: str, name: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def _records(group: Any, shared: dict[str, Any], records: str, name: str) -> Iterator[dict[str, Any]]:
     if not isinstance(group, Mapping):
         yield {"malformed": group}
         return
@@ -70,17 +70,17 @@ def _records(group: Any, shared: dict[str, Any], records: str, name: str) -> Ite
         yield {**shared, "scope": scope_name, kind: message}
 
 
-def _messages(value: Any) -> list[Any]:  # noqa: ANN401
+def _messages(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def _attribute_list(holder: Any) -> Any:  # noqa: ANN401
+def _attribute_list(holder: Any) -> Any:
     return holder.get("attributes") if isinstance(holder, Mapping) else None
 
 
-def attributes(listed: Any) -> dict[str, Any]:  # noqa: ANN401  (as logged, may be of any form)
+def attributes(listed: Any) -> dict[str, Any]:
     """A list of key-value messages as a dict; a key that stands twice has its last value.
 
     Raises:
@@ -94,7 +94,7 @@ def attributes(listed: Any) -> dict[str, Any]:  # noqa: ANN401  (as logged, may 
     raise UnreadableError("type_mismatch", f"attributes are not a list of keys and values: {brief(listed)}")
 
 
-def any_value(value: Any) -> Any:  # noqa: ANN401  (an attribute is anything)
+def any_value(value: Any) -> Any:
     """What an AnyValue message holds: text, truth value, int, Decimal, list, dict, or None.
 
     Bytes stay base64 text; an integer stays text where it is no integer, for the column that reads it to judge.

@@ -144,7 +144,8 @@ class Staging:
             if CANONICAL[name].column("request_uid") is not None and name not in (*SIDE_TABLES, *PER_MODEL):
                 self.engine.register(f"stored_{name}", rows)
                 days.append(
-                    f"SELECT request_uid, CAST(CAST({CANONICAL[name].time} AS DATE) AS VARCHAR) AS day FROM stored_{name}"
+                    f"SELECT request_uid, CAST(CAST({CANONICAL[name].time} AS DATE) AS VARCHAR) AS day "
+                    f"FROM stored_{name}"
                 )
         rows = self.engine.arrow(
             "SELECT DISTINCT u.id, r.request_uid, d.earliest AS day, d.latest AS last_day FROM stored_requests r, "

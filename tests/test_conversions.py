@@ -37,7 +37,7 @@ from governance.sources import UnreadableError
 HOSTILE = [Decimal(text) for text in ("1e999999999", "-1e999999999", "1e9999999", "0e999999999", "1e-999999999")]
 
 
-def reason_of(call: Any, *args: object) -> str:  # noqa: ANN401  (any function)
+def reason_of(call: Any, *args: object) -> str:
     with pytest.raises(UnreadableError) as caught:
         call(*args)
     return caught.value.reason

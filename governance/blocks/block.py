@@ -70,7 +70,7 @@ def text_html(text: str) -> str:
     return escape(visible(text))
 
 
-def _document(value: Any) -> dict[str, Json]:  # noqa: ANN401 - any dataclass
+def _document(value: Any) -> dict[str, Json]:
     """The fields of a dataclass in their order."""
     return {field.name: encoded(getattr(value, field.name)) for field in fields(value)}
 
@@ -99,7 +99,7 @@ def encoded(value: object) -> Json:
             raise ValueError(f"{value!r} cannot stand in a block")
 
 
-def revived(hint: Any, value: Json) -> Any:  # noqa: ANN401 - a type hint and what it describes are known to the caller
+def revived(hint: Any, value: Json) -> Any:
     """The value that a JSON document stands for, of the type that the hint demands.
 
     Raises:
@@ -120,7 +120,7 @@ def revived(hint: Any, value: Json) -> Any:  # noqa: ANN401 - a type hint and wh
     raise ValueError(f"{str(value)[:80]!r} is not what a block holds here")
 
 
-def _one_of(hints: tuple[Any, ...], value: Json) -> Any:  # noqa: ANN401 - as above
+def _one_of(hints: tuple[Any, ...], value: Json) -> Any:
     """The value as the first member of a union that it can be."""
     if isinstance(value, dict):
         kinds = {one.type: one for one in hints if is_dataclass(one) and hasattr(one, "type")}
@@ -136,7 +136,7 @@ def _one_of(hints: tuple[Any, ...], value: Json) -> Any:  # noqa: ANN401 - as ab
     raise ValueError(f"{str(value)[:80]!r} is not what a block holds here")
 
 
-def _object(kind: Any, value: Mapping[str, Json]) -> Any:  # noqa: ANN401 - as above
+def _object(kind: Any, value: Mapping[str, Json]) -> Any:
     """A dataclass from its document; every field must be known, and those without default given."""
     hints = _hints(kind)
     known = {field.name: field for field in fields(kind)}
@@ -155,7 +155,7 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _fits(hint: Any, value: Json) -> bool:  # noqa: ANN401 - as above
+def _fits(hint: Any, value: Json) -> bool:
     if hint is NoneType:
         return value is None
     if hint in {date, datetime, Decimal}:
@@ -167,7 +167,7 @@ def _fits(hint: Any, value: Json) -> bool:  # noqa: ANN401 - as above
     return isinstance(hint, type) and isinstance(value, hint)
 
 
-def _scalar(hint: Any, value: Json) -> Any:  # noqa: ANN401 - as above
+def _scalar(hint: Any, value: Json) -> Any:
     if hint is datetime:
         return datetime.fromisoformat(str(value))
     if hint is float:

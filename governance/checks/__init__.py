@@ -7,12 +7,15 @@ subclass of `Check` and `tests/cases/<kind>.yaml`; nothing else needs to know of
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
-import sys
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -143,15 +146,40 @@ class Check(BaseModel, ABC):
 
     @classmethod
     def method(cls) -> str:
-        """Fingerprint of the way in which the kind measures and judges: it changes when the code does."""
-        source = inspect.getsource(sys.modules[cls.__module__])  # with the SQL and arithmetic beside the class
+        """Fingerprint of the way in which the kind measures and judges: it changes when the code does.
+
+        It covers the file of the kind and the private files beside it that it is made of.
+        """
         kind = cls.__module__.rsplit(".", 1)[-1].replace("_", "-")
-        return f"{kind}:{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+        return f"{kind}:{hashlib.sha256(_sources(cls.__module__).encode()).hexdigest()[:16]}"
 
     @classmethod
     def manual(cls) -> str:
         """The docstring as shown by `policy show`."""
         return inspect.cleandoc(cls.__doc__ or "")
+
+
+@cache
+def _sources(module: str) -> str:
+    """Source of a module of this package, followed by those of the private modules that it imports, each once."""
+    found: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found[name] = inspect.getsource(import_module(name))
+            waiting += _private(found[name])
+    return "".join(found.values())
+
+
+def _private(source: str) -> list[str]:
+    """The private modules of this package that a source imports, in its order."""
+    named: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            named += [name for name in modules if re.fullmatch(rf"{re.escape(__name__)}\._\w+", name)]
+    return named
 
 
 def above(value: float, limit: float) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from governance.checks import Check, Measurement, Row, _drift_bins, _drift_noise, _drift_order, _drift_records, above
+from governance.checks import Check, Measurement, Row, _drift_bins, _drift_noise, _drift_order, above
 from governance.checks._drift_records import Samples
 from governance.checks._groups import unattributed
 from governance.engines.duckdb import Engine, literal
@@ -219,12 +217,6 @@ class Drift(Check):
         if needed is None:
             return "only a larger reference could tell"
         return f"about {needed} records could tell"
-
-    @classmethod
-    def method(cls) -> str:
-        shared = (_drift_bins, _drift_noise, _drift_order, _drift_records)
-        source = "".join(map(inspect.getsource, (inspect.getmodule(Drift), *shared)))  # type: ignore[arg-type]
-        return f"{super().method()}.{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
 
 def _overlap(one: Window, other: Window) -> bool:

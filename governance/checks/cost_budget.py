@@ -147,7 +147,7 @@ class CostBudget(Check):
 
 def _usd(amount: Decimal | float) -> str:
     """An amount to the cent, or to six digits where that would show nothing."""
-    return f"{amount:,.2f} USD" if abs(amount) >= 1 else f"{amount:.6f} USD"
+    return f"{amount:,.2f} USD" if abs(float(amount)) >= 1 else f"{amount:.6f} USD"
 
 
 class Part(NamedTuple):

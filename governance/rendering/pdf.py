@@ -114,6 +114,6 @@ def _template() -> bytes:
 
 
 @cache
-def _fonts() -> Any:  # noqa: ANN401 - typst has no types for it
+def _fonts() -> Any:
     """Only the fonts inside the typst package, so that every machine makes the same bytes."""
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True)

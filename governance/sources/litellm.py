@@ -34,7 +34,7 @@ class LiteLlmSource(Source):
         """Whether the object has the keys of a StandardLoggingPayload."""
         return value.keys() >= KEYS and not value.keys().isdisjoint(ONE_OF)
 
-    def rows(self, record: Any) -> Rows | Ignored:  # noqa: ANN401  (as the interface)
+    def rows(self, record: Any) -> Rows | Ignored:
         """The request, its bodies and the verdicts of its guardrails."""
         return rows_of(record, self.name)
 

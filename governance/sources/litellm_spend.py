@@ -33,7 +33,7 @@ class LiteLlmSpendSource(Source):
         """Whether the object has the keys of a spend log."""
         return value.keys() >= KEYS
 
-    def rows(self, record: Any) -> Rows | Ignored:  # noqa: ANN401  (as the interface)
+    def rows(self, record: Any) -> Rows | Ignored:
         """The request, its bodies and the verdicts of its guardrails."""
         return rows_of(record, self.name)
 

@@ -92,7 +92,7 @@ class OtlpSource(Source):
         """One record per span, log record or metric, each with the attributes of its resource."""
         return split(value)
 
-    def rows(self, record: Any) -> Rows | Ignored:  # noqa: ANN401  (as the interface)
+    def rows(self, record: Any) -> Rows | Ignored:
         """A request with its bodies, an assessment for an evaluation event, or the kind of another record."""
         if not isinstance(record, Mapping):
             raise UnreadableError("not_an_object", "the record is not one that this source has split off")

@@ -123,10 +123,6 @@ class TestEvidence:
             )
             assert rows[0][0] == 99.5
 
-    def test_the_fingerprint_knows_the_shared_code(self) -> None:
-        assert built().method() != built("drift-output", of="score").method()
-        assert built().method().count(".") == 1
-
 
 class TestOutput:
     def test_what_the_decisions_have(self, engine: Engine) -> None:

@@ -45,7 +45,7 @@ def opened(report: bytes) -> Iterator[pikepdf.Pdf]:
         yield document
 
 
-def tags(node: Any) -> Iterator[Any]:  # noqa: ANN401 - an object of a PDF
+def tags(node: Any) -> Iterator[Any]:
     if isinstance(node, pikepdf.Array):
         for one in node:
             yield from tags(one)
@@ -145,7 +145,7 @@ def test_text_is_no_markup() -> None:
     ]
 
 
-def layout_of(*columns: int) -> Any:  # noqa: ANN401 - part of a JSON document
+def layout_of(*columns: int) -> Any:
     table = Table("t", tuple(Column("x" * min(w, 8)) for w in columns), (tuple("word " * (w // 5) for w in columns),))
     blocks: Any = printed(laid_out([[table]], "t"), lang="en", footer="")["blocks"]
     inner = blocks[0]["blocks"][0] if blocks[0]["is"] == "across" else blocks[0]

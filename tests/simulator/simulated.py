@@ -50,7 +50,7 @@ class Files:
         """All rows of a statement."""
         return self.connection.execute(sql).fetchall()
 
-    def value(self, sql: str) -> Any:  # noqa: ANN401  (one value of whatever the statement selects)
+    def value(self, sql: str) -> Any:
         """The only value of a statement."""
         return self.rows(sql)[0][0]
 

@@ -74,7 +74,7 @@ def recorded_spans() -> list[Any]:
     return [pytest.param(record["span"] | ids, id=record["file"]) for record in records]
 
 
-def body_in(span: dict[str, Any], key: str) -> Any:  # noqa: ANN401  (JSON is anything)
+def body_in(span: dict[str, Any], key: str) -> Any:
     texts = [pair["value"]["stringValue"] for pair in span["attributes"] if pair["key"] == key]
     return json.loads(texts[0]) if texts else {}
 
