@@ -46,8 +46,8 @@ def make_desk(root: Path) -> Workspace:
     (workspace.policies / "desk.yaml").write_text(POLICY, encoding="utf-8")
     path, mapping = root / "log.csv", root / "log.mapping.yaml"
     mapping.write_text(MAPPING, encoding="utf-8")
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+    with path.open("w", newline="", encoding="utf-8") as log:
+        writer = csv.writer(log)
         writer.writerow(["id", "at", "model", "ms", "unit"])
         for month, ms in MONTHS.items():
             for number in range(10):

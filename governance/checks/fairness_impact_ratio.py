@@ -11,11 +11,12 @@ from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
 from governance.checks._groups import DECISION_ID, columns, decided, keys, subject_column
+from governance.checks._intervals import share_ratio_interval
 from governance.checks._ratios import Group, flipping_outcomes, ratio_bounds
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of, subject_sql, subject_text
-from governance.statistics import fisher_exact, ratio_interval, two_proportion_z, wilson
+from governance.statistics import fisher_exact, two_proportion_z, wilson
 
 FISHER_N, FISHER_EXPECTED = 30, 5  # an exact test below these: enforcement manual to 29 CFR 1607.4(D)
 _HIGHEST = ("highest", "highest-included")
@@ -171,7 +172,7 @@ class ImpactRatio(Check):
         if reason is None and reference is not None:
             counts |= self._comparison(row, reference, axis)
             if reference is not row:
-                interval = ratio_interval(favourable, n, reference["favourable"], reference["n"])
+                interval = share_ratio_interval(favourable, n, reference["favourable"], reference["n"])
         value = row["value"] if reason is None else None
         listed = sorted((sample["ts"], sample["id"]) for sample in row["samples"] or ())
         samples = tuple(name for _, name in listed[:10])
