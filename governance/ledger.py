@@ -168,7 +168,7 @@ class Ledger:
         if key.public.pem() != self.public_key():
             raise GovernanceError("the signing key is not the one of this store", where=str(key_path))
         holder: dict[str, str | int] = {
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+            "command": _command_line(),
             "host": os.uname().nodename,
             "pid": os.getpid(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),  # for whoever is kept out; it is no evidence
@@ -202,3 +202,9 @@ class Ledger:
             raise LedgerError(
                 f"the file cannot be read: {error.strerror or error}", where=str(path), hint=_VERIFY
             ) from error
+
+
+def _command_line() -> str:
+    """The command that holds the lock, without addresses: one for notices may hold a password."""
+    words = ["..." if "://" in word else word for word in sys.argv[1:]]
+    return " ".join([Path(sys.argv[0]).name, *words])[:200]
