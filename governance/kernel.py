@@ -34,8 +34,8 @@ def private_folder() -> Iterator[Path]:
 def this_interpreter(folder: Path) -> type[AsyncKernelManager]:
     """The manager of a kernel that is this interpreter, whatever kernels are installed."""
     is_ipc = _can_bind(folder / "try")
-    quiet = [] if is_ipc else ["--IPKernelApp.log_level=40"]  # it warns of TCP at each start, and there is no other way
-    options = ["--HistoryManager.enabled=False", *quiet]
+    # It warns of TCP at each start and calls the interrupt of its own shutdown an error; what a cell says goes elsewhere
+    options = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"]
     package = str(Path(__file__).resolve().parents[1])
     # The notebook must find this very package, also where it is not installed; installed ones are found anyway
     path = [package] if package not in {p for p in sys.path if p.endswith("-packages")} else []
