@@ -34,7 +34,7 @@ def private_folder() -> Iterator[Path]:
 def this_interpreter(folder: Path) -> type[AsyncKernelManager]:
     """The manager of a kernel that is this interpreter, whatever kernels are installed."""
     is_ipc = _can_bind(folder / "try")
-    # It warns of TCP at each start and calls the interrupt of its own shutdown an error; what a cell says goes elsewhere
+    # It warns of TCP at each start and calls the interrupt of its own shutdown an error; cells speak for themselves
     options = ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=50"]
     package = str(Path(__file__).resolve().parents[1])
     # The notebook must find this very package, also where it is not installed; installed ones are found anyway

@@ -176,7 +176,7 @@ def test_where_sockets_cannot_be_it_is_tcp(monkeypatch: pytest.MonkeyPatch) -> N
         kernel = this_interpreter(folder)()
         assert kernel.transport == "tcp"
         assert kernel.kernel_spec is not None
-        assert "--IPKernelApp.log_level=40" in kernel.kernel_spec.argv
+        assert "--IPKernelApp.log_level=50" in kernel.kernel_spec.argv
 
 
 @pytest.mark.parametrize(
