@@ -88,7 +88,7 @@ class TestInterrupted:
     def test_control_c_stops_cleanly(self, book: Logbook) -> None:
         path = book.write("log.csv", many(600))
         process = subprocess.Popen(
-            ingest_command(book, path, batch=10), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ingest_command(book, path, batch=60), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         while process.poll() is None and len(self._entries(book)) < 3:
             time.sleep(0.005)
@@ -98,7 +98,7 @@ class TestInterrupted:
         assert json.loads(document)["error"]["what"] == "interrupted"
         assert said == ""
         assert book.verifies()
-        done = subprocess.run(ingest_command(book, path, batch=10), check=True, capture_output=True, text=True)
+        done = subprocess.run(ingest_command(book, path, batch=60), check=True, capture_output=True, text=True)
         assert json.loads(done.stdout)["duplicates"] > 0
         self._is_whole(book)
 

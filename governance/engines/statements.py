@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.engines.duckdb import Engine, EngineError, identifier
-from governance.engines.gate import ALLOWED_FUNCTIONS
+from governance.engines.gate import ALLOWED_FUNCTIONS, is_outsized
 
+MAX_LENGTH = 20_000  # characters; chosen here: five screens of SQL
 _FUNCTIONS = ALLOWED_FUNCTIONS | frozenset(
     "any_value arg_max arg_min avg bool_and bool_or corr count count_star first list max median min mode quantile_cont "
     "quantile_disc stddev_pop stddev_samp string_agg sum var_pop var_samp list_slice list_sort list_distinct "
@@ -62,6 +63,8 @@ def selection(engine: Engine, sql: str, *, views: Collection[str], parameters: C
         views: Names that it may read.
         parameters: Names that it may bind.
     """
+    if is_outsized(sql, MAX_LENGTH):
+        return Selection(refusal=f"it is longer than {MAX_LENGTH} characters, or nests too deep")
     bare, wrapped = _tree(engine, sql), _tree(engine, f"SELECT * FROM (\n{sql}\n) AS inside")
     for parsed in (bare, wrapped):
         if isinstance(parsed, str):
