@@ -21,6 +21,7 @@ from governance.cli import (
     policy_tools,
     prices,
     prompts,
+    quarantine,
     reports,
     workspaces,
 )
@@ -59,6 +60,7 @@ def options(
 for group in (
     workspaces,
     logs,
+    quarantine,
     models,
     prompts,
     prices,
