@@ -31,6 +31,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files; review the diff")
 
 
+# Files that are slow as a whole: child processes, simulations, whole distributions, each case twice
+SLOW_FILES = frozenset(
+    "artefacts/test_artefacts.py checks/test_drift_acs.py checks/test_drift_noise.py checks/test_evidence.py "
+    "checks/test_fairness.py checks/test_fairness_levels.py checks/test_recomputed.py checks/test_small_samples.py "
+    "explainers/test_explainers.py exhibits/test_sections.py simulator/test_faults.py simulator/test_source_files.py "
+    "simulator/test_streams.py sources/test_every_source.py test_casefile.py test_ci_recipe.py test_commits.py "
+    "test_expectation_runs.py test_history.py test_policy_trial.py test_sandbox.py".split()
+)
+SLOW_TESTS = frozenset(
+    "test_statement_gives_the_same_figures test_a_heavy_library_is_imported_in_one_file "
+    "test_control_c_stops_cleanly test_every_record_is_accounted_for".split()
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what is slow as a whole."""
+    for item in items:
+        path = item.path.relative_to(REPOSITORY / "tests").as_posix() if item.path.is_relative_to(REPOSITORY) else ""
+        if path in SLOW_FILES or item.name.partition("[")[0] in SLOW_TESTS:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_configure() -> None:
     """Makes the terminal the same everywhere: 80 columns, no colours, no rulers of a build server.
 
