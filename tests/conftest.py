@@ -33,15 +33,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # Files that are slow as a whole: child processes, simulations, whole distributions, each case twice
 SLOW_FILES = frozenset(
-    "artefacts/test_artefacts.py checks/test_drift_acs.py checks/test_drift_noise.py checks/test_evidence.py "
+    "artefacts/test_artefacts.py checks/test_drift.py checks/test_drift_acs.py checks/test_drift_noise.py "
+    "checks/test_evidence.py "
     "checks/test_fairness.py checks/test_fairness_levels.py checks/test_recomputed.py checks/test_small_samples.py "
     "explainers/test_explainers.py exhibits/test_sections.py simulator/test_faults.py simulator/test_source_files.py "
     "simulator/test_streams.py sources/test_every_source.py test_casefile.py test_ci_recipe.py test_commits.py "
-    "test_expectation_runs.py test_history.py test_policy_trial.py test_sandbox.py".split()
+    "test_expectation_batches.py test_expectation_runs.py test_history.py test_policy_trial.py test_sandbox.py".split()
 )
 SLOW_TESTS = frozenset(
-    "test_statement_gives_the_same_figures test_a_heavy_library_is_imported_in_one_file "
-    "test_control_c_stops_cleanly test_every_record_is_accounted_for".split()
+    "test_a_heavy_library_is_imported_in_one_file test_control_c_stops_cleanly test_every_record_is_accounted_for "
+    "test_whole_and_in_several_parts test_a_value_of_another_type_on_line_30001_is_quarantined".split()
 )
 
 

@@ -14,7 +14,7 @@ from governance.extensions import checks
 from governance.findings import Verdict
 from governance.scopes import subject_text
 from governance.tables import CANONICAL, PER_MODEL
-from tests.checks.cases import CASES, REQUIRED, Measured, measured, number, outcomes, read_cases
+from tests.checks.cases import CASES, REQUIRED, Case, Measured, measured, number, outcomes, read_cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,13 @@ WITHOUT_SQL = ("integrity",)  # reads the files of the store, not its tables
 ALL = [case for kind in KINDS for case in read_cases(kind)]
 
 
-@pytest.fixture(params=ALL, ids=lambda case: f"{case.kind}: {case.name}", scope="module")
+def _param(case: Case) -> Any:
+    """A case; the plainest two of each kind are quick ones, all of them take half a minute."""
+    is_plain = case.name.lower().startswith(("passes", "fails"))
+    return pytest.param(case, id=f"{case.kind}: {case.name}", marks=() if is_plain else pytest.mark.slow)
+
+
+@pytest.fixture(params=[_param(case) for case in ALL], scope="module")
 def found(request: pytest.FixtureRequest) -> Iterator[Measured]:
     measurement = measured(request.param)
     yield measurement
