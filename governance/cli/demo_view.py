@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -35,11 +38,13 @@ def show(console: Console, done: Demo) -> None:
     for path in done.report.paths():
         console.print(str(path), soft_wrap=True)
     console.print()
+    # `make demo` runs it from .venv, which is not on the path of a shell
+    program = "governance" if shutil.which("governance") else str(Path(sys.argv[0]).absolute())
     console.print("Try next", style="bold")
     console.print(f"cd {done.workspace}", soft_wrap=True)
-    console.print(f"governance explain {done.example}", soft_wrap=True)
-    console.print("governance check credit-decisions --window 2026-Q3 --show-sql", soft_wrap=True)
-    console.print("governance verify", soft_wrap=True)
+    console.print(f"{program} explain {done.example}", soft_wrap=True)
+    console.print(f"{program} check credit-decisions --window 2026-Q3 --show-sql", soft_wrap=True)
+    console.print(f"{program} verify", soft_wrap=True)
 
 
 def _faults(console: Console, done: Demo) -> None:
