@@ -120,7 +120,7 @@ def _form(head: bytes, path: Path, shown: str) -> str:
             where=shown,
             hint="a CSV file must be named .csv; a JSON Lines file holds one object per line",
         )
-    if b"\0" in head:
+    if b"\0" in text.partition(b"\n")[0]:  # further on it is a character that a log should not have, and may
         hint = "CSV, JSON Lines and JSON in UTF-8, and Parquet can be read"
         raise SourceError("the file is neither text in UTF-8 nor Parquet", where=shown, hint=hint)
     return "csv"

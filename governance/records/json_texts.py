@@ -22,10 +22,11 @@ def json_records(lines: Iterable[Line]) -> Iterator[Record]:
     """One record for each line that is not blank."""
     for line in lines:
         content = line.raw.removeprefix(_BOM) if line.number == 1 else line.raw
+        offset = line.offset + len(line.raw) - len(content)
         if line.reason:
             yield Record(line.number, line.offset, line.raw, None, line.reason, line.detail)
         elif content.strip():
-            yield json_record(line.number, line.offset, content.rstrip(b"\r\n"), ended=content.endswith(b"\n"))
+            yield json_record(line.number, offset, content.rstrip(b"\r\n"), ended=content.endswith(b"\n"))
 
 
 def json_record(  # noqa: PLR0911 - one way out for each way in which a record can be broken
