@@ -25,6 +25,7 @@ CALENDAR = {
     "quarter": "quarter",
     "year": "%Y",
 }
+PREVIOUS = "previous"  # as a reference: the window before the one that is checked
 _FILTERS = ("model", "operation", "business_unit", "environment")
 
 
@@ -63,7 +64,9 @@ class Scope:
     store: Path | None = None
 
     def named_window(self, name: str) -> Window:
-        """The window that a check names, in the workspace's calendar."""
+        """The window that a check names, in the workspace's calendar; `previous` is the one before this one."""
+        if name == PREVIOUS:
+            return self.window.previous()
         return parse_window(
             name, now=self.window.end, timezone=self.timezone, fiscal_start_month=self.fiscal_year_start_month
         )

@@ -16,7 +16,7 @@ from governance.checks._groups import unattributed
 from governance.engines.duckdb import Engine, literal
 from governance.errors import GovernanceError
 from governance.findings import Judgement, Observation, Subject, Verdict, Window, parse_window
-from governance.scopes import Scope, subject_of, subject_text
+from governance.scopes import PREVIOUS, Scope, subject_of, subject_text
 
 _NAMES = {"psi": "PSI", "js": "Jensen-Shannon distance", "ks": "KS distance", "wasserstein": "Wasserstein distance"}
 _UNITS = {"psi": "index", "js": "distance", "ks": "distance", "wasserstein": "reference sd"}
@@ -36,10 +36,10 @@ class Reference(BaseModel):
     @field_validator("window")
     @classmethod
     def _is_fixed(cls, value: str | None) -> str | None:
-        if value is None:
+        if value is None or value == PREVIOUS:
             return value
         if value.startswith("last-"):
-            raise ValueError("a reference must not move: name a quarter, a month, a day or two days")
+            raise ValueError("a reference must not move: name a quarter, a month, a day or two days, or `previous`")
         try:
             parse_window(value, now=_ANY_DAY)
         except GovernanceError as error:
@@ -55,7 +55,7 @@ class Reference(BaseModel):
     @property
     def label(self) -> str:
         """How reasons call it."""
-        return self.window or "the registered sample"
+        return "the window before" if self.window == PREVIOUS else self.window or "the registered sample"
 
 
 @dataclass(frozen=True)

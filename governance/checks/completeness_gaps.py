@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -47,8 +48,10 @@ class CompletenessGaps(Check):
         per: The silence of each part of the calendar by itself; not hours.
         minimum_n: Requests of the stream in the window below which its silences say nothing.
 
-    A stream without any request in the window is not seen: look at `governance status` for what is late. Public
-    holidays are not known; except them with a waiver, or leave a margin.
+    A stream without any request in the window is known from the window before (the quarter, month or day before
+    those, else of equal length): it was silent all the time, and n is its requests there. One that was silent there
+    too is not seen: look at `governance status` for what is late. Public holidays are not known; except them with a
+    waiver, or leave a margin.
 
     A failure can mean: logging or its transport was down; a file was not ingested; the service itself was down; or
     fewer people worked than usual.
@@ -93,12 +96,18 @@ class CompletenessGaps(Check):
 
     def bound(self, scope: Scope) -> dict[str, Any]:
         opens, closes = self.opening
-        return scope.parameters | {"opens": opens, "closes": closes, "limit_us": self.max_gap_minutes * 60e6}
+        own = {"opens": opens, "closes": closes, "limit_us": self.max_gap_minutes * 60e6}
+        return self._with_earlier(scope).parameters | own
+
+    def _with_earlier(self, scope: Scope) -> Scope:
+        """The scope, and the window before in which streams that fell silent are known."""
+        return replace(scope, reference=scope.window_before())
 
     def statement(self, scope: Scope) -> str:
         zone = literal(scope.timezone)
         part = scope.calendar(self.per, "noon_ts") if self.per else "''"
         working = ", ".join(str(WEEK.index(day) + 1) for day in self.days)
+        plain = self.model_copy(update={"per": None})
         axes = " UNION ALL ".join(self._gaps(place, axis) for place, axis in enumerate(self.axes))
         return (
             "WITH days AS (SELECT CAST(midnight AS DATE) AS day, isodow(midnight) IN "
@@ -118,6 +127,8 @@ class CompletenessGaps(Check):
             f"stream AS (SELECT {columns(self, scope)}k.part, r.start_ts AS ts, {REQUEST_ID} AS id, k.before_us + "
             "least(greatest(date_diff('microsecond', k.open_ts, r.start_ts), 0), k.working_us) AS at_us "
             f"FROM {scope.requests()} r JOIN clock k ON k.day = CAST(timezone({zone}, r.start_ts) AS DATE)), "
+            f"earlier AS (SELECT {columns(plain, scope)}r.start_ts AS ts "
+            f"FROM {self._with_earlier(scope).requests(reference=True)} r), "
             f"gaps AS ({axes}) "
             f"SELECT axis, subject, max(gap_us) / 60e6 AS value, {_FIGURES} FROM gaps GROUP BY axis, subject "
             "ORDER BY axis, subject"
@@ -128,15 +139,17 @@ class CompletenessGaps(Check):
         own = [identifier(f"group_{name}") for name in axis]
         listed = "".join(f"{key}, " for key in own)
         by = f" GROUP BY {', '.join(own)}" if own else ""
+        known = f"SELECT {listed}1 AS now FROM stream UNION ALL SELECT {listed}0 FROM earlier"
         named, values = [*axis, *([self.per] if self.per else [])], [*own, *(["p.part"] if self.per else [])]
         within = f"OVER (PARTITION BY {listed}p.part ORDER BY at_us, s.ts NULLS LAST)"
         return (
-            f"SELECT {place} AS axis, {subject_sql(named, values)} AS subject, s.n, s.ts, "
+            f"SELECT {place} AS axis, {subject_sql(named, values)} AS subject, s.n, s.n_before, s.ts, "
             "p.closes_us - p.opens_us AS working_us, "
             f"at_us - coalesce(lag(at_us) {within}, p.opens_us) AS gap_us, lag(s.id) {within} AS before_id, "
             f"coalesce(lag(s.ts) {within}, p.first_ts) AS gap_start, coalesce(s.ts, p.last_ts) AS gap_end FROM "
-            f"(SELECT {listed}part, at_us, ts, id, NULL AS n FROM stream UNION ALL "
-            f"SELECT {listed}q.part, q.closes_us, NULL, NULL, n FROM (SELECT {listed}count(*) AS n FROM stream{by} "
+            f"(SELECT {listed}part, at_us, ts, id, NULL AS n, NULL AS n_before FROM stream UNION ALL "
+            f"SELECT {listed}q.part, q.closes_us, NULL, NULL, n, n_before FROM (SELECT {listed}"
+            f"CAST(sum(now) AS BIGINT) AS n, CAST(sum(1 - now) AS BIGINT) AS n_before FROM ({known}){by} "
             "HAVING count(*) > 0) g CROSS JOIN parts q) s JOIN parts p ON p.part = s.part"
         )
 
@@ -157,8 +170,11 @@ class CompletenessGaps(Check):
         reason = "there is no working time in the window" if is_idle else None
         samples = tuple(dict.fromkeys(gap["before"] for gap in gaps if gap["before"] is not None))
         value = None if is_idle else row["value"]
+        if not row["n"]:
+            counts["requests_before"] = row["n_before"]
+        n = row["n"] or row["n_before"]
         return Observation(
-            subject_of(row["subject"]), "longest_silence", value, "minutes", row["n"], counts, None, samples, reason
+            subject_of(row["subject"]), "longest_silence", value, "minutes", n, counts, None, samples, reason
         )
 
     def limit(self) -> Mapping[str, Any]:
@@ -168,10 +184,11 @@ class CompletenessGaps(Check):
         who, counts = unattributed(observation.subject), observation.counts
         if above(observation.value or 0.0, self.max_gap_minutes):
             start, end = counts["longest"][0]["start"], counts["longest"][0]["end"]
-            reason = (
-                f"{who}no request for {observation.value:,.0f} working minutes from {start} to {end}; "
-                f"{counts['silences']} silences above {self.max_gap_minutes:g} minutes"
-            )
+            reason = f"{who}no request for {observation.value:,.0f} working minutes from {start} to {end}; "
+            if "requests_before" in counts:
+                reason += f"none in the whole window, and {observation.n} in the one before"
+            else:
+                reason += f"{counts['silences']} silences above {self.max_gap_minutes:g} minutes"
             return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())
 
@@ -186,7 +203,7 @@ def _minutes(hours: str) -> tuple[int, int]:
 
 
 _FIGURES = (
-    "max(n) AS n, count(ts) AS requests, max(working_us) AS working_us, "
+    "max(n) AS n, max(n_before) AS n_before, count(ts) AS requests, max(working_us) AS working_us, "
     "count(*) FILTER (gap_us > $limit_us) AS silences, sum(gap_us) FILTER (gap_us > $limit_us) AS silent_us, "
     "arg_max({'start': strftime(gap_start, '%Y-%m-%dT%H:%M:%SZ'), 'end': strftime(gap_end, '%Y-%m-%dT%H:%M:%SZ'), "
     f"'minutes': gap_us / 60e6, 'before': before_id}}, (gap_us, gap_end), {LISTED}) "

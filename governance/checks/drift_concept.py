@@ -61,7 +61,7 @@ class Concept(Check):
             score was on or beyond the threshold in force. Needed for accuracy, precision, recall and f1 alone.
         score_direction: `up` if a higher score makes the outcome likelier, `down` if a lower one does.
         max_loss: Loss above which the check fails; exactly on it passes. For brier a loss is a rise.
-        reference: The window to compare with, as {window: 2026-Q2}; the one before, of equal length, unless named.
+        reference: The window to compare with, as {window: 2026-Q2}; unless named the one before, {window: previous}.
         mature_after: Time after which a decision's outcome counts, such as 90d; younger ones are counted apart.
         min_labelled: Share of the old enough decisions that must have the outcome, in both windows.
 

@@ -52,7 +52,8 @@ class DriftInput(Drift):
           severity: medium
 
     Fields:
-        reference: `{window: 2026-Q2}` for the records of another window, which must not overlap the checked one,
+        reference: `{window: 2026-Q2}` for the records of another window, which must not overlap the checked one;
+            `{window: previous}` for the one before it (the quarter, month or day before those, else of equal length);
             or `{training: true}` for the background sample that the newest version of the model was registered with.
             A group in `by` is compared with the same group of the window, or with the whole sample.
         features: Inputs to look at; all of them unless named.

@@ -50,8 +50,8 @@ class DriftOutput(Drift):
           severity: medium
 
     Fields:
-        reference: `{window: 2026-Q2}`, which must not overlap the checked window. `{training: true}` is refused: a
-            background sample holds inputs.
+        reference: `{window: 2026-Q2}`, which must not overlap the checked window, or `{window: previous}`, the one
+            before it. `{training: true}` is refused: a background sample holds inputs.
         of: One of, or a list of: `score`, `decision`, `favourable`, `output_tokens`, `finish_reason`, `status`. Unless
             named: those of the first three that any decision has or, where there are no decisions, those of the others
             that any request has; with ks and wasserstein the numbers among them.

@@ -14,7 +14,7 @@ from governance.checks import Check, Row, above, below
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.errors import GovernanceError
 from governance.findings import Judgement, Observation, Verdict, parse_window
-from governance.scopes import Scope, subject_of
+from governance.scopes import PREVIOUS, Scope, subject_of
 from governance.statistics import mean_interval, welch
 
 LEVEL, DROP = "level", "drop"
@@ -27,7 +27,7 @@ _NAMES = "n.mean, n.n, n.requests, n.assessments, n.variance, n.lowest, n.highes
 
 
 class ReferenceWindow(BaseModel):
-    """The window that a figure is compared with, as `--window` names it."""
+    """The window that a figure is compared with, as `--window` names it, or `previous`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,6 +36,8 @@ class ReferenceWindow(BaseModel):
     @field_validator("window")
     @classmethod
     def _is_window(cls, value: str) -> str:
+        if value == PREVIOUS:
+            return value
         try:
             parse_window(value, now=datetime(2026, 1, 1, tzinfo=UTC))
         except GovernanceError as error:
@@ -68,7 +70,7 @@ class OutputQuality(Check):
         score: Name of the assessment, as the log has it.
         min: Mean below which the check fails; exactly on it passes.
         max_drop: Loss against the reference window above which the check fails; exactly on it passes.
-        reference: The window to compare with, as {window: 2026-Q2}; the one before, of equal length, unless named.
+        reference: The window to compare with, as {window: 2026-Q2}; unless named the one before, {window: previous}.
 
     With both limits each group has two findings, told apart by `measure`. A group that the reference window does not
     hold (a new version) has no drop and is not assessed by it. `minimum_n` holds for assessed requests, for `max_drop`
