@@ -10,6 +10,10 @@ from pydantic import ValidationError
 from governance.extensions import checks
 
 MISTAKES: list[tuple[str, dict[str, Any], str]] = [
+    ("change-evaluated", {"suite": "s", "metric": "m"}, "give `min`, or `max` where less is better"),
+    ("change-evaluated", {"suite": "s", "metric": "m", "min": 1, "per": "month"}, "are for shares of requests"),
+    ("change-evaluated", {"suite": "s", "metric": "m", "min": 1, "max_share": 0.1}, "are for shares of requests"),
+    ("drift-output", {"reference": {"window": "last-7d"}, "max": 1}, "a reference must not move"),
     ("cost-budget", {"max_usd": -1}, "greater than or equal to 0"),
     ("cost-budget", {"max_usd": 1, "warn_at": 1}, "less than 1"),
     ("escalation", {"below": 0.5, "within": "five days"}, "no duration; write 90s, 30m, 12h, 5d or 2w"),
