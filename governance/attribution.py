@@ -17,7 +17,7 @@ from governance.explainers import Attributions, explainer, reproduction
 from governance.findings import Window, stamp
 from governance.ingestion import model_folder
 from governance.ledger import StagedFile
-from governance.registration import RegisteredModel, find_model
+from governance.registered import RegisteredModel, find_model
 from governance.store import Snapshot, Store
 from governance.tables import ATTRIBUTIONS
 from governance.workspace import Workspace

@@ -20,6 +20,7 @@ from governance.casefile import Casefile, Row, latest_findings, open_casefile
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
 from governance.merkle import leaf_hash, prove_inclusion
+from governance.replay import attribution_now
 from governance.store import Snapshot, Store
 
 MAX_REASONS = 4  # more than four are not likely to help: Regulation B, comment 9(b)(2)-1
@@ -159,8 +160,6 @@ class _Explained:
         if not self.compute:
             self.missing.append({"what": "contributions", "why": "none are stored"})
             return None
-        from governance.replay import attribution_now  # noqa: PLC0415 - brings models and Arrow; a stored record needs neither
-
         try:
             return attribution_now(self.snapshot, self.decision or {}, self._wide("features"))
         except GovernanceError as error:

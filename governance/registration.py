@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,42 +12,15 @@ from governance import artefacts
 from governance.cards import Card, content_of, parse_card
 from governance.errors import GovernanceError, NotFoundError, SourceError, nearest
 from governance.findings import stamp
-from governance.ledger import Entry, StagedFile
-from governance.store import Snapshot, Store
+from governance.ledger import StagedFile
+from governance.registered import RegisteredModel, find_model, registered, require_model
+from governance.store import Store
 from governance.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_MODEL_BYTES = 1 << 30  # chosen here: gradient-boosted models are tens of megabytes
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredModel:
-    """One registered version of a model, as the ledger has it.
-
-    Attributes:
-        model: Name as the decisions log it.
-        version: Version as the decisions log it.
-        entry: Number of the ledger entry.
-        facts: What was registered: owner, tier, purpose, format, link, digests, features, approval, validity.
-    """
-
-    model: str
-    version: str
-    entry: int
-    at: str
-    facts: Mapping[str, Any]
-
-    @property
-    def artefact_sha256(self) -> str | None:
-        """Digest of the model file."""
-        return self.facts.get("artefact_sha256")
-
-    @property
-    def background_sha256(self) -> str | None:
-        """Digest of the background sample."""
-        return self.facts.get("background_sha256")
 
 
 def register(
@@ -102,7 +74,7 @@ def register(
         at = stamp(now)
         fresh = [file for file in staged if not store.snapshot().blob(file.named.sha256).exists()]
         entry = writer.commit("model", facts, _distinct(fresh), at=at)
-    return _model(entry)
+    return registered(entry)
 
 
 def _distinct(staged: Sequence[StagedFile]) -> list[StagedFile]:
@@ -218,38 +190,6 @@ def _background(store: Store, path: Path, facts: dict[str, Any]) -> StagedFile:
     return _blob(store, buffer.getvalue().to_pybytes(), "background", facts, "background_sha256")
 
 
-def models(snapshot: Snapshot) -> list[RegisteredModel]:
-    """Every registered version, approvals applied, oldest first."""
-    found = {(entry.facts["model"], entry.facts["version"]): _model(entry) for entry in snapshot.of_kind("model")}
-    for entry in snapshot.of_kind("approval"):
-        key = (entry.facts["model"], entry.facts["version"])
-        own = found[key]
-        approved = {"approved_by": entry.facts["by"], "approved_on": entry.facts["on"]}
-        found[key] = RegisteredModel(own.model, own.version, own.entry, own.at, {**own.facts, **approved})
-    return list(found.values())
-
-
-def find_model(snapshot: Snapshot, name: str, version: str) -> RegisteredModel | None:
-    """The registered version of that name, or None."""
-    return next((model for model in models(snapshot) if (model.model, model.version) == (name, version)), None)
-
-
-def require_model(snapshot: Snapshot, name: str, version: str | None) -> list[RegisteredModel]:
-    """The versions of a model, or the one that was named.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    known = models(snapshot)
-    found = [model for model in known if model.model == name and version in (None, model.version)]
-    if not found:
-        listed = [model.model for model in known]
-        hint = nearest(name, listed) or ("`governance model register FILE` registers one" if not listed else None)
-        what = f"{name} {version}" if version else name
-        raise NotFoundError(f"no model is registered as '{what}'", where=name, hint=hint)
-    return found
-
-
 def approve(workspace: Workspace, name: str, version: str, *, by: str, now: datetime) -> RegisteredModel:
     """Says in the ledger that a person approved a version.
 
@@ -262,7 +202,3 @@ def approve(workspace: Workspace, name: str, version: str, *, by: str, now: date
         facts = {"model": name, "version": version, "by": by, "on": str(now.astimezone(UTC).date())}
         writer.commit("approval", facts, at=stamp(now))
     return require_model(store.snapshot(), name, version)[0]
-
-
-def _model(entry: Entry) -> RegisteredModel:
-    return RegisteredModel(entry.facts["model"], entry.facts["version"], entry.number, entry.at, entry.facts)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
-from governance.attribution import best_method, compute, logged_names, score_checks
 from governance.errors import NotFoundError, SourceError
-from governance.registration import find_model
+from governance.registered import RegisteredModel, find_model
 from governance.store import Snapshot
 
 
@@ -35,6 +32,16 @@ def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: M
         raise NotFoundError(f"model {model} {version} is not registered", hint=hint)
     if registered.artefact_sha256 is None:
         raise SourceError(f"model {model} {version} is registered without its file")
+    return _computed(snapshot, registered, decision, features)
+
+
+def _computed(
+    snapshot: Snapshot, registered: RegisteredModel, decision: Mapping[str, Any], features: Mapping[str, Any]
+) -> dict[str, Any]:
+    import pyarrow as pa  # noqa: PLC0415 - a record whose model is not known needs neither Arrow nor models
+
+    from governance.attribution import best_method, compute, logged_names, score_checks  # noqa: PLC0415
+
     names = logged_names(registered, features)
     row = pa.table(
         {name: [features[logged]] for name, logged in names.items()}

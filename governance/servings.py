@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
 from governance.findings import stamp
-from governance.registration import RegisteredModel, models
+from governance.registered import RegisteredModel, models
 from governance.registry import models_view
 from governance.store import Snapshot
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from governance import yamltext
-from governance.cli import app
+from governance.cli.application import application
 from governance.extensions import checks
 from governance.mapping import read_mapping
 from governance.policy import read_policies
@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def _commands() -> dict[str, Any]:
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(application())
     found: dict[str, Any] = {}
     for name, command in group.commands.items():
         below = getattr(command, "commands", None)

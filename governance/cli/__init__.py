@@ -1,79 +1,23 @@
-"""The command line: each command parses, calls one function, and prints; results on stdout, all else on stderr."""
+"""The command line: each command parses, calls one function, and prints; results on stdout, all else on stderr.
+
+What `explain` takes in its plain form is read here, so that an engineer waits for the answer and not for libraries;
+typer reads everything else, and comes with `application.py` alone.
+"""
 
 from __future__ import annotations
 
-import logging
 import sys
 from typing import TYPE_CHECKING
 
-import typer
-
 from governance import __version__
-from governance.cli import (
-    controls,
-    explanations,
-    explore,
-    findings,
-    ledgers,
-    logs,
-    models,
-    policies,
-    policy_tools,
-    prices,
-    prompts,
-    quarantine,
-    reports,
-    workspaces,
-)
 from governance.cli.session import Session, hoist
 from governance.errors import GovernanceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer carries click inside and does not export it
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 BUG = 70  # EX_SOFTWARE of sysexits.h
-
-app = typer.Typer(
-    name="governance",
-    help="Read AI request logs, decide controls from the log rows, explain decisions, and prove every number.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="These three options stand before or after any command. Start with: governance demo",
-)
-
-
-@app.callback()
-def options(
-    workspace: str | None = typer.Option(
-        None, "--workspace", metavar="DIR", help="The workspace; else the one around this folder."
-    ),
-    as_json: bool = typer.Option(False, "--json", help="Print exactly one JSON document."),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-) -> None:
-    """Take the options that all commands share; `hoist` has read them already."""
-
-
-for group in (
-    workspaces,
-    logs,
-    quarantine,
-    models,
-    prompts,
-    prices,
-    policies,
-    policy_tools,
-    findings,
-    controls,
-    explanations,
-    reports,
-    ledgers,
-    explore,
-):
-    group.add_to(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     session, rest = hoist(given)
     if session.debug:
+        import logging
+
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     code = _run(session, rest)
     sys.exit(code)
@@ -95,16 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(session: Session, rest: list[str]) -> int:
     try:
-        result = app(args=rest, standalone_mode=False, obj=session, prog_name="governance")
+        result = _command(session, rest)
     except GovernanceError as error:
         if session.debug:
             raise
         session.fail(error)
         return error.exit_code
-    except UsageError as error:
-        session.usage(error)
-        return 2
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         result = INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
@@ -118,3 +61,17 @@ def _run(session: Session, rest: list[str]) -> int:
         hint = "what was committed stays, nothing is half done; the same command goes on from there"
         session.fail(GovernanceError("interrupted", hint=hint))
     return result if isinstance(result, int) else 0
+
+
+def _command(session: Session, rest: list[str]) -> object:
+    """What the command returns; its exit code where it has one."""
+    if rest[:1] == ["explain"]:
+        from governance.cli.answers import answer, plain_question
+
+        question = plain_question(rest[1:])
+        if question is not None:
+            answer(session, question)
+            return None
+    from governance.cli.application import run
+
+    return run(session, rest)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
-from governance.cli.policies import MARKS, STYLES
-from governance.display import ABSENT, money, number, visible
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from governance.cli.screen import VERDICT_STYLES, Cell, Column, Screen
+from governance.display import ABSENT, SIGNS, money, number, visible
 
 SHOWN_INPUTS = 8  # chosen here: what fits a screen beside the rest; --json has all
 BAR = 12
+_INPUTS = (
+    Column("input", may_fold=True),
+    Column("value", is_right=True, may_fold=True),
+    Column("effect", is_right=True),
+    Column(),
+)
 _LATENCY = {"latency_us": "in all", "ttft_us": "to first token", "queue_us": "in a queue"}
 _GRADES = {
     "reproduced": "the contributions add up to the logged score",
@@ -25,45 +25,41 @@ _GRADES = {
 }
 
 
-def show(console: Console, document: Mapping[str, Any], reader: str) -> None:
+def show(screen: Screen, document: Mapping[str, Any], reader: str) -> None:
     """Prints one explanation for an engineer, the person concerned, or an auditor."""
     if reader == "subject":
-        _subject(console, document)
+        _subject(screen, document)
         return
-    _head(console, document)
-    _contributions(console, document)
-    _reasons(console, document["reasons"])
-    _request(console, document)
-    _people(console, document)
-    _rules(console, document)
-    _missing(console, document["missing"])
-    _proof(console, document["proof"], whole=reader == "auditor")
+    _head(screen, document)
+    _contributions(screen, document)
+    _reasons(screen, document["reasons"])
+    _request(screen, document)
+    _people(screen, document)
+    _rules(screen, document)
+    _missing(screen, document["missing"])
+    _proof(screen, document["proof"], whole=reader == "auditor")
 
 
-def _section(console: Console, title: str) -> None:
-    console.print()
-    console.print(title, style="bold")
+def _section(screen: Screen, title: str) -> None:
+    screen.line()
+    screen.line(Cell(title, "bold"))
 
 
-def _pairs(console: Console, pairs: Iterable[tuple[str, object]]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        if value is not None and value != "":
-            table.add_row(name, Text(visible(str(value))))
-    console.print(table)
+def _pairs(screen: Screen, pairs: Iterable[tuple[str, object]]) -> None:
+    """Names and values below each other; those without a value are left out."""
+    known = [(name, visible(str(value))) for name, value in pairs if value is not None and value != ""]
+    screen.table([Column(), Column(may_fold=True)], [(Cell(name, "dim"), Cell(text)) for name, text in known])
 
 
-def _head(console: Console, document: Mapping[str, Any]) -> None:
+def _head(screen: Screen, document: Mapping[str, Any]) -> None:
     decision = document["decision"]
     outcome = {True: "favourable", False: "adverse", None: None}[document["favourable"]]
     title = f"{document['decision_id'] or document['request_uid']}"
-    console.print(Text(visible(title), style="bold"))
+    screen.line(Cell(visible(title), "bold"))
     by = document["decided_by"]
     model = " ".join(str(part) for part in (document["model"], document["model_version"]) if part)
     _pairs(
-        console,
+        screen,
         [
             ("decided", f"{decision} ({outcome})" if outcome else decision),
             ("decided by", f"{by['stage'] or 'nothing'}: {by['evidence']}"),
@@ -82,47 +78,44 @@ def _score(document: Mapping[str, Any]) -> str | None:
     return f"{document['score']:.6g}" + (f", threshold {limit:.6g}" if limit is not None else "")
 
 
-def _contributions(console: Console, document: Mapping[str, Any]) -> None:
+def _contributions(screen: Screen, document: Mapping[str, Any]) -> None:
     explanation = document["explanation"]
     if explanation is None:
         return
     origin = "stored" if explanation["stored"] else "computed now, not at decision time"
-    _section(console, f"Why: contributions to the {explanation['output_space']} ({explanation['method']}, {origin})")
+    _section(screen, f"Why: contributions to the {explanation['output_space']} ({explanation['method']}, {origin})")
     stage = document["decided_by"]["stage"]
     if stage != "model":
-        console.print(f"They explain the model's score, which is not what decided: the {stage} did.", style="yellow")
+        screen.line(Cell(f"They explain the model's score, which is not what decided: the {stage} did.", "yellow"))
     parts = explanation["contributions"]
     largest = max((abs(part["contribution"]) for part in parts), default=0.0) or 1.0
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("input", overflow="fold")
-    table.add_column("value", justify="right", overflow="fold")
-    table.add_column("effect", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_row("base value", "", f"{explanation['base_value']:+.4f}", "")
+    rows = [_row("base value", "", explanation["base_value"])]
     for part in parts[:SHOWN_INPUTS]:
-        table.add_row(
-            Text(visible(part["feature"])), Text(_value(part["value"])), *_effect(part["contribution"], largest)
-        )
+        bar = _bar(part["contribution"], largest)
+        rows.append(_row(visible(part["feature"]), _value(part["value"]), part["contribution"], bar))
     rest = parts[SHOWN_INPUTS:]
     if rest:
-        table.add_row(f"{len(rest)} others", "", f"{sum(part['contribution'] for part in rest):+.4f}", "")
-    table.add_row("output", "", f"{explanation['output_value']:+.4f}", "", style="bold")
-    console.print(table)
+        rows.append(_row(f"{len(rest)} others", "", sum(part["contribution"] for part in rest)))
+    rows.append(_row("output", "", explanation["output_value"], style="bold"))
+    screen.table(_INPUTS, rows)
     grade = "reproduced" if explanation["equals_logged_score"] else "unequal"
     if explanation["equals_logged_score"] is None:
         grade = "attributed"
     error = explanation["score_error"]
-    console.print(
-        _GRADES[grade] + (f" (error {error:.1e})" if error is not None else ""),
-        style="" if grade != "unequal" else "red",
-    )
+    text = _GRADES[grade] + (f" (error {error:.1e})" if error is not None else "")
+    screen.line(Cell(text, "red" if grade == "unequal" else ""))
 
 
-def _effect(contribution: float, largest: float) -> tuple[str, Text]:
-    """The number with its sign, and a bar; the sign says what the colour says."""
+def _row(name: str, value: str, effect: float, bar: Cell = Cell(""), style: str = "") -> list[Cell]:
+    """One line of the contributions; an effect has its sign, always."""
+    return [*(Cell(text, style) for text in (name, value, f"{effect:+.4f}")), bar]
+
+
+def _bar(contribution: float, largest: float) -> Cell:
+    """A bar; the sign says what the colour says."""
     length = max(1, round(BAR * abs(contribution) / largest))
     sign, style = ("▲", "red") if contribution > 0 else ("▼", "blue")
-    return f"{contribution:+.4f}", Text(sign + "█" * length, style=style)
+    return Cell(sign + "█" * length, style)
 
 
 def _value(value: Any) -> str:
@@ -131,19 +124,19 @@ def _value(value: Any) -> str:
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else visible(str(value))
 
 
-def _reasons(console: Console, reasons: Sequence[Mapping[str, Any]]) -> None:
+def _reasons(screen: Screen, reasons: Sequence[Mapping[str, Any]]) -> None:
     if not reasons:
         return
-    _section(console, "Principal reasons")
+    _section(screen, "Principal reasons")
     for reason in reasons:
         name = reason.get("text") or reason.get("group") or reason.get("rule")
         rule = f" (rule {reason['rule']})" if reason.get("rule") else ""
-        console.print(Text(f"{reason['rank']}. {visible(str(name))}{visible(rule)}"))
+        screen.line(f"{reason['rank']}. {visible(str(name))}{visible(rule)}")
 
 
-def _request(console: Console, document: Mapping[str, Any]) -> None:
+def _request(screen: Screen, document: Mapping[str, Any]) -> None:
     request = document["request"]
-    _section(console, "Request")
+    _section(screen, "Request")
     latency = [f"{_LATENCY[name]} {value / 1000:,.0f} ms" for name, value in document["latency_us"].items()]
     tokens = [
         f"{request[name]:,} {name.removesuffix('_tokens')}"
@@ -153,7 +146,7 @@ def _request(console: Console, document: Mapping[str, Any]) -> None:
     cost = document["cost_usd"]
     requested, served = request.get("model_requested"), request.get("model_served")
     _pairs(
-        console,
+        screen,
         [
             ("id", request.get("request_id")),
             ("trace", request.get("trace_id")),
@@ -173,32 +166,30 @@ def _request(console: Console, document: Mapping[str, Any]) -> None:
     )
 
 
-def _people(console: Console, document: Mapping[str, Any]) -> None:
+def _people(screen: Screen, document: Mapping[str, Any]) -> None:
     if document["reviews"]:
-        _section(console, "Reviews by people")
+        _section(screen, "Reviews by people")
     for review in document["reviews"]:
         done = review["completed_ts"] or "not completed"
         late = _before_effect(review)
-        console.print(
-            Text(visible(f"{review['outcome'] or 'open'} by {review['reviewer'] or 'unknown'}, {done}{late}"))
-        )
+        screen.line(visible(f"{review['outcome'] or 'open'} by {review['reviewer'] or 'unknown'}, {done}{late}"))
     _listed(
-        console,
+        screen,
         "Outcomes known later",
         [f"{r['name']} = {r['value']}, known {r['known_ts']}" for r in document["outcomes"]],
     )
     judged = [f"{r['name']} {r['score']} by {r['annotator'] or r['annotator_kind']}" for r in document["assessments"]]
-    _listed(console, "Assessments", judged)
-    _listed(console, "Guardrails", [f"{r['guardrail']}: {r['verdict']}" for r in document["guardrails"]])
+    _listed(screen, "Assessments", judged)
+    _listed(screen, "Guardrails", [f"{r['guardrail']}: {r['verdict']}" for r in document["guardrails"]])
     calls = [f"{r['kind']} {r['model'] or r['name'] or ''}: {r['status']}" for r in document["attempts"]]
-    _listed(console, "Upstream calls", calls)
+    _listed(screen, "Upstream calls", calls)
 
 
-def _listed(console: Console, title: str, lines: Sequence[str]) -> None:
+def _listed(screen: Screen, title: str, lines: Sequence[str]) -> None:
     if lines:
-        _section(console, title)
+        _section(screen, title)
     for line in lines:
-        console.print(Text(visible(line)))
+        screen.line(visible(line))
 
 
 def _before_effect(review: Mapping[str, Any]) -> str:
@@ -207,45 +198,43 @@ def _before_effect(review: Mapping[str, Any]) -> str:
     return ", before effect" if review["completed_ts"] <= review["effective_ts"] else ", AFTER it took effect"
 
 
-def _rules(console: Console, document: Mapping[str, Any]) -> None:
+def _rules(screen: Screen, document: Mapping[str, Any]) -> None:
     if document["policies"]:
-        _section(console, "Policies in force at that time")
+        _section(screen, "Policies in force at that time")
     for policy in document["policies"]:
         approved = f", approved by {policy['approved_by']}" if policy.get("approved_by") else ", not approved"
-        console.print(
-            Text(visible(f"{policy['policy']} version {policy['version']} ({policy['sha256'][:12]}){approved}"))
-        )
+        screen.line(visible(f"{policy['policy']} version {policy['version']} ({policy['sha256'][:12]}){approved}"))
     shown = [finding for finding in document["findings"] if finding["verdict"] != "passed"]
     passed = len(document["findings"]) - len(shown)
     if document["findings"]:
-        _section(console, f"Findings that this record belongs to ({passed} passed)")
+        _section(screen, f"Findings that this record belongs to ({passed} passed)")
     for finding in shown[:10]:
         verdict = finding["verdict"]
         subject = ", ".join(f"{k} {v}" for k, v in finding["subject"].items())
         text = f"{finding['check']} [{subject or 'all'}]: {finding['reason'] or verdict}"
-        console.print(Text.assemble((MARKS[verdict], STYLES[verdict]), " ", visible(text)))
+        screen.line(Cell(SIGNS[verdict].mark, VERDICT_STYLES[verdict]), f" {visible(text)}")
     if len(shown) > 10:  # noqa: PLR2004 - a screen
-        console.print(f"  and {len(shown) - 10} more in --json", style="dim")
+        screen.line(Cell(f"  and {len(shown) - 10} more in --json", "dim"))
 
 
-def _missing(console: Console, missing: Sequence[Mapping[str, str]]) -> None:
+def _missing(screen: Screen, missing: Sequence[Mapping[str, str]]) -> None:
     if missing:
-        _section(console, "What is not known")
+        _section(screen, "What is not known")
     for item in missing:
-        console.print(Text(f"{visible(item['what'])}: {visible(item['why'])}"))
+        screen.line(f"{visible(item['what'])}: {visible(item['why'])}")
 
 
-def _proof(console: Console, proof: Mapping[str, Any], *, whole: bool) -> None:
-    _section(console, "Proof")
+def _proof(screen: Screen, proof: Mapping[str, Any], *, whole: bool) -> None:
+    _section(screen, "Proof")
     ledger = proof["ledger"]
-    console.print(f"{len(proof['files'])} files read, each with the digest that the ledger names")
-    console.print(f"ledger {ledger['size']} entries, root {ledger['root']}", soft_wrap=True)
-    console.print(f"source file {proof['file_sha256'][:16]}, record {proof['row_no']}")
+    screen.line(f"{len(proof['files'])} files read, each with the digest that the ledger names")
+    screen.line(f"ledger {ledger['size']} entries, root {ledger['root']}", fold=False)
+    screen.line(f"source file {proof['file_sha256'][:16]}, record {proof['row_no']}")
     for file in proof["files"] if whole else ():
-        console.print(f"  entry {file['entry']}: {file['path']}", soft_wrap=True)
+        screen.line(f"  entry {file['entry']}: {file['path']}", fold=False)
 
 
-def _subject(console: Console, document: Mapping[str, Any]) -> None:
+def _subject(screen: Screen, document: Mapping[str, Any]) -> None:
     """Plain language, no numbers that mean nothing to the person, nothing about others."""
     stage = document["decided_by"]["stage"]
     who = {
@@ -255,17 +244,15 @@ def _subject(console: Console, document: Mapping[str, Any]) -> None:
         "fallback": "A replacement system answered.",
         "human": "A person decided.",
     }.get(stage, "Nothing was decided.")
-    console.print(
-        Text(f"Your request of {document['time'][:10]}: {visible(str(document['decision'] or 'no decision'))}")
-    )
-    console.print(who)
+    screen.line(f"Your request of {document['time'][:10]}: {visible(str(document['decision'] or 'no decision'))}")
+    screen.line(who)
     done = [review for review in document["reviews"] if review["completed_ts"]]
-    console.print("A person reviewed it." if done else "No review by a person is recorded.")
+    screen.line("A person reviewed it." if done else "No review by a person is recorded.")
     if document["reasons"]:
-        console.print("The main reasons, the most important first:")
+        screen.line("The main reasons, the most important first:")
     for reason in document["reasons"]:
-        console.print(Text(f"  {reason['rank']}. {visible(str(reason.get('text') or reason.get('rule')))}"))
+        screen.line(f"  {reason['rank']}. {visible(str(reason.get('text') or reason.get('rule')))}")
     if not document["reasons"] and document["favourable"] is False:
-        console.print("The reasons are not on record; ask the organisation for them.")
-    console.print("You can ask the organisation for a review by a person, and to correct what is wrong about you.")
-    console.print(Text(f"Quote this reference: {visible(str(document['request_id']))}"))
+        screen.line("The reasons are not on record; ask the organisation for them.")
+    screen.line("You can ask the organisation for a review by a person, and to correct what is wrong about you.")
+    screen.line(f"Quote this reference: {visible(str(document['request_id']))}")

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from governance.cli.answers import Question, Reader, answer
 from governance.cli.session import Session
 from governance.errors import GovernanceError
 
 if TYPE_CHECKING:
     from governance.attribution import Attributed
-
-
-class Reader(StrEnum):
-    """For whom an explanation is written."""
-
-    ENGINEER = "engineer"
-    SUBJECT = "subject"
-    AUDITOR = "auditor"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,19 +46,7 @@ def explain(
         return
     if adverse or method:
         raise GovernanceError("--adverse and --method go with --window", where="command line")
-    from governance.explanation import explain as make
-
-    found = make(session.workspace.store, str(wanted), as_of=as_of)
-    documents = [dict(item.document) for item in found]
-    _record_reading(session, documents, reader)
-    written = _write(session, documents, reader, html=html, pdf=pdf, notebook=notebook, as_of=as_of)
-    if session.as_json:
-        session.result(documents[0] if len(documents) == 1 else {"items": documents})
-    elif not written:
-        from governance.cli.explanation_view import show
-
-        for document in documents:
-            show(session.console, document, str(reader))
+    answer(session, Question(str(wanted), reader, html, pdf, notebook, as_of))
 
 
 def _many(session: Session, window: str, *, adverse: bool, method: str | None) -> None:
@@ -93,43 +73,3 @@ def _line(item: Attributed) -> str:
     differ = f", {item.unequal:,} do not equal the logged score" if item.unequal else ", all equal the logged score"
     stored = f"{item.stored:,} explained by {item.method}" + (differ if item.stored else "")
     return f"{name}: {item.decisions:,} decisions, {stored}{error}, {item.already:,} were stored before"
-
-
-def _record_reading(session: Session, documents: list[dict[str, Any]], reader: Reader) -> None:
-    """Reading an explanation is an event: it waits in the spool until the next writer seals it."""
-    from governance.spool import note_reading
-
-    note_reading(session.workspace.store, [str(item["request_uid"]) for item in documents], str(reader), session.now)
-
-
-def _write(
-    session: Session,
-    documents: list[dict[str, Any]],
-    reader: Reader,
-    *,
-    html: Path | None,
-    pdf: Path | None,
-    notebook: Path | None,
-    as_of: int | None,
-) -> bool:
-    """Whether a file was written instead of the terminal view."""
-    if html is None and pdf is None and notebook is None:
-        return False
-    from governance import explanation_pages
-
-    for path, make in ((html, explanation_pages.html), (pdf, explanation_pages.pdf)):
-        if path is not None:
-            _save(path, make(documents, str(reader)))
-            session.note(f"written: {path}")
-    if notebook is not None:
-        from governance.reporting import decision_notebook
-
-        decision_notebook(session.workspace, documents[0], notebook, as_of=as_of)
-        session.note(f"written: {notebook}")
-    return True
-
-
-def _save(path: Path, content: bytes) -> None:
-    if not path.parent.is_dir():
-        raise GovernanceError("there is no such folder", where=str(path.parent), hint="make it, or choose another")
-    path.write_bytes(content)

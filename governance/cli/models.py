@@ -12,7 +12,7 @@ from governance.cli.session import Session
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from governance.registration import RegisteredModel
+    from governance.registered import RegisteredModel
     from governance.servings import Serving
 
 model = typer.Typer(help="Register models with their cards, and see which were live when.", no_args_is_help=True)
@@ -52,7 +52,7 @@ def register(
 def list_models(context: typer.Context) -> None:
     """List the registered versions."""
     from governance.display import visible
-    from governance.registration import models
+    from governance.registered import models
     from governance.store import Store
 
     session: Session = context.obj
@@ -75,7 +75,7 @@ def show(
     version: str | None = typer.Argument(None, metavar="[VERSION]"),
 ) -> None:
     """Show what is registered for a model."""
-    from governance.registration import require_model
+    from governance.registered import require_model
     from governance.store import Store
 
     session: Session = context.obj

@@ -7,22 +7,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from governance.cli.screen import VERDICT_STYLES
 from governance.cli.session import Session
+from governance.display import SIGNS
 
 if TYPE_CHECKING:
     from governance.assessment import Assessment
     from governance.findings import Finding
     from governance.notifications import Recipient
-
-MARKS = {"passed": "✓", "failed": "✗", "warned": "!", "not_assessed": "?", "errored": "‼", "waived": "~"}
-STYLES = {
-    "passed": "green",
-    "failed": "red",
-    "warned": "yellow",
-    "not_assessed": "cyan",
-    "errored": "magenta",
-    "waived": "blue",
-}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -120,7 +112,7 @@ def _print(session: Session, done: Assessment, *, show_sql: bool) -> None:
         for finding in own:
             verdict = str(finding.judgement.verdict)
             table.add_row(
-                Text(MARKS[verdict], style=STYLES[verdict]),
+                Text(SIGNS[verdict].mark, style=VERDICT_STYLES[verdict]),
                 finding.check,
                 Text(visible(subject_text(finding))),
                 figure(finding.observation.value, finding.observation.unit),
