@@ -20,7 +20,8 @@ from typing import Any
 
 from governance.engines.duckdb import Engine
 from governance.ingestion import FileReport, ingest
-from governance.simulator.hostile_logs import LAYOUTS, MAPPING, Layout, Truth, write_hostile_log
+from governance.simulator.hostile_logs import Truth, write_hostile_log
+from governance.simulator.hostile_records import LAYOUTS, MAPPING, Layout
 from governance.store import Store
 from governance.verification import verify
 from governance.workspace import Workspace, make_workspace

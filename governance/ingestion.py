@@ -90,6 +90,7 @@ def ingest(
     source: str | None = None,
     mapping: Path | None = None,
     stdin: IO[bytes] | None = None,
+    store: Store | None = None,
 ) -> Ingestion:
     """Reads files into the store; an interrupted run is taken up where it ended.
 
@@ -100,6 +101,7 @@ def ingest(
         source: Name of the format, instead of recognising it.
         mapping: Mapping file of a user's own table.
         stdin: What `-` stands for.
+        store: Where to, instead of the workspace's own store.
 
     Raises:
         NotFoundError: A path or the mapping is missing.
@@ -108,8 +110,8 @@ def ingest(
         BusyError: Another process is writing.
     """
     form = read_format(source, mapping)
-    store = Store(workspace.store)
-    with opened(paths, form, stdin, workspace.store / "cache") as intakes, store.writing(workspace.key, now) as writer:
+    store = store or Store(workspace.store)
+    with opened(paths, form, stdin, store.root / "cache") as intakes, store.writing(workspace.key, now) as writer:
         run = _Run(store, writer, workspace, form, now, store.snapshot(), price_book(store.snapshot()))
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()

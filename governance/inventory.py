@@ -1,36 +1,14 @@
-"""What is in a store, what is late, what is open, and which kinds of checks it can judge."""
+"""What is in a store, what is late, and what is open."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import Engine, identifier
-from governance.extensions import checks, sources
 from governance.findings import Window, stamp
 from governance.store import Snapshot, Store
-from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS
-
-_ENTRIES = {MODELS.name: "model", PROMPTS.name: "prompt"}  # tables whose rows are ledger entries, and of which kind
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Whether a kind of check can be judged on what the store holds.
-
-    Attributes:
-        kind: The kind.
-        judged: Whether every column that it needs is filled.
-        missing: Columns that are empty.
-        would_help: Missing column -> sources that fill it.
-    """
-
-    kind: str
-    judged: bool
-    missing: tuple[str, ...]
-    would_help: Mapping[str, tuple[str, ...]]
+from governance.tables import CANONICAL, PER_MODEL
 
 
 def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
@@ -79,43 +57,6 @@ def _open_findings(engine: Engine) -> dict[str, Any]:
         "OVER (PARTITION BY policy, version, check_id, window_start, window_end)) GROUP BY verdict ORDER BY verdict"
     )
     return {row["verdict"]: {"n": row["n"], "next_due": row["due"]} for row in rows}
-
-
-def coverage(store_path: Path) -> list[Coverage]:
-    """For each kind of check, whether the columns that it needs are filled, and what would help."""
-    store = Store(store_path)
-    snapshot = store.snapshot()
-    with Engine(store.spill) as engine:
-        snapshot.attach(engine)
-        filled = filled_columns(engine, snapshot)
-    return [_coverage(kind, check.needs, filled) for kind, check in checks().items()]
-
-
-def filled_columns(engine: Engine, snapshot: Snapshot) -> frozenset[str]:
-    """`table.column` of every canonical column that holds a value somewhere, and `table.*` of every table with rows."""
-    found: set[str] = set()
-    for name, table in CANONICAL.items():
-        if not snapshot.segments.get(name) and not snapshot.of_kind(_ENTRIES.get(name, "")):
-            continue
-        found.add(f"{name}.*")
-        if name in PER_MODEL:
-            continue
-        tests = ", ".join(f"bool_or({column} IS NOT NULL) AS {column}" for column in table.names)
-        row = engine.records(f"SELECT {tests} FROM {name}")[0]
-        found.update(f"{name}.{column}" for column, is_filled in row.items() if is_filled)
-    return frozenset(found)
-
-
-def _coverage(kind: str, needs: Sequence[str], filled: frozenset[str]) -> Coverage:
-    missing = tuple(need for need in needs if filled.isdisjoint(need.split("|")))
-    return Coverage(kind, not missing, missing, {need: _filled_by(need) for need in missing})
-
-
-def _filled_by(need: str) -> tuple[str, ...]:
-    """Sources that fill a column, or one of several that will do."""
-    columns = need.split("|")
-    named = tuple(name for name, source in sources().items() if not set(columns).isdisjoint(source.fills))
-    return (*named, "a mapping")
 
 
 def verdicts_by_control(store_path: Path, window: Window) -> dict[str, set[str]]:

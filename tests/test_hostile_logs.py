@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.hostile import read_hostile_log
-from governance.simulator.hostile_logs import LAYOUTS
+from governance.simulator.hostile_records import LAYOUTS
 from governance.simulator.hostility import BAD_CSV, BAD_JSON
 
 if TYPE_CHECKING:

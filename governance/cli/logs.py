@@ -13,6 +13,7 @@ from governance.cli.session import Session
 
 if TYPE_CHECKING:
     from governance.ingestion import FileReport, Ingestion
+    from governance.rehearsal import Rehearsal
 
 COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
 
@@ -35,17 +36,27 @@ def ingest(
     max_quarantined: float | None = typer.Option(
         None, "--max-quarantined", metavar="SHARE", min=0, max=1, help="Exit 2 if more than this share cannot be read."
     ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Write nothing: say what would be stored, and what could be judged then."
+    ),
 ) -> int:
     """Read logs into the store; every record is stored, a duplicate, quarantined or ignored, and counted."""
-    from governance.ingestion import ingest as read
-
     session: Session = context.obj
     stdin = None if sys.stdin.isatty() else sys.stdin.buffer
-    done = read(session.workspace, paths, now=session.now, source=source, mapping=mapping, stdin=stdin)
-    if session.as_json:
-        session.result(_document(done))
+    if dry_run:
+        from governance.rehearsal import rehearse
+
+        rehearsal = rehearse(session.workspace, paths, now=session.now, source=source, mapping=mapping, stdin=stdin)
+        done = rehearsal.ingestion
+        _show_rehearsal(session, rehearsal)
     else:
-        _print(session, done)
+        from governance.ingestion import ingest as read
+
+        done = read(session.workspace, paths, now=session.now, source=source, mapping=mapping, stdin=stdin)
+        if session.as_json:
+            session.result(_document(done))
+        else:
+            _print(session, done)
     records = done.total("records")
     share = done.total("quarantined") / records if records else 0
     if max_quarantined is not None and share > max_quarantined:
@@ -58,6 +69,26 @@ def _document(done: Ingestion) -> dict[str, Any]:
     files = [asdict(report) | {"reasons": dict(report.reasons)} for report in done.files]
     totals = {name: done.total(name) for name in COUNTS}
     return {"files": files, **totals, "ledger": {"size": done.ledger_size, "root": done.ledger_root}}
+
+
+def _show_rehearsal(session: Session, rehearsal: Rehearsal) -> None:
+    if session.as_json:
+        from governance.coverage import document
+
+        coverage = {"alone": document(rehearsal.alone), "with_store": document(rehearsal.with_store)}
+        bad = {"columns": list(rehearsal.columns), "bad_records": [asdict(record) for record in rehearsal.bad]}
+        session.result({"dry_run": True} | _document(rehearsal.ingestion) | bad | {"coverage": coverage})
+        return
+    from governance.cli.coverage_view import show_briefly, show_columns
+    from governance.display import visible
+
+    _print(session, rehearsal.ingestion)
+    for record in rehearsal.bad:
+        place = f"{Path(record.file).name}:{record.line}"
+        session.console.print(f"  {visible(place)}: {record.reason}: {visible(record.detail)}")
+    show_columns(session.console, rehearsal.columns)
+    show_briefly(session.console, rehearsal.alone, rehearsal.with_store)
+    session.console.print("Nothing was written; without --dry-run this is what `ingest` does.")
 
 
 def _print(session: Session, done: Ingestion) -> None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from governance.cli.session import Session
-
-if TYPE_CHECKING:
-    from governance.inventory import Coverage
 
 
 def add_to(app: typer.Typer) -> None:
@@ -69,12 +64,12 @@ def status(
     as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
 ) -> None:
     """Say what is in the store, what is late, what is open, and what can be judged."""
-    from governance import inventory
-
     session: Session = context.obj
     if coverage:
-        _coverage(session, inventory.coverage(session.workspace.store))
+        _show_coverage(session, as_of)
         return
+    from governance import inventory
+
     found = inventory.status(session.workspace.store, as_of=as_of)
     if session.as_json:
         session.result(found)
@@ -99,22 +94,13 @@ def status(
     session.console.print(f"Ledger: {found['ledger']['size']} entries, root {found['ledger']['root'][:16]}")
 
 
-def _coverage(session: Session, found: Sequence[Coverage]) -> None:
-    judged = sum(item.judged for item in found)
+def _show_coverage(session: Session, as_of: int | None) -> None:
+    from governance.coverage import document, store_coverage
+
+    found = store_coverage(session.workspace.store, as_of=as_of)
     if session.as_json:
-        kinds = [
-            {
-                "kind": c.kind,
-                "judged": c.judged,
-                "missing": list(c.missing),
-                "would_help": {k: list(v) for k, v in c.would_help.items()},
-            }
-            for c in found
-        ]
-        session.result({"judged": judged, "of": len(found), "kinds": kinds})
+        session.result(document(found))
         return
-    for item in found:
-        session.console.print(f"{'✓' if item.judged else '?'} {item.kind}")
-        for column, helpful in item.would_help.items():
-            session.console.print(f"    {column.replace('|', ' or ')} is empty; filled by {', '.join(helpful)}")
-    session.console.print(f"{judged} of {len(found)} kinds of checks can be judged")
+    from governance.cli.coverage_view import show
+
+    show(session.console, found)
