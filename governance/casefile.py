@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import Engine, EngineError, file_list, literal
 from governance.errors import GovernanceError, LedgerError, NotFoundError
+from governance.keys import key_of
 from governance.segments import Segment, read
 from governance.store import INDEX, Snapshot
 from governance.tables import CANONICAL, SIDE_TABLES
@@ -66,10 +67,10 @@ def open_casefile(snapshot: Snapshot, engine: Engine, wanted: str) -> Casefile:
         LedgerError: A file that was read is not the one that the ledger names.
     """
     found = _one(snapshot, engine, wanted)
-    ids = _own_ids(snapshot, engine, found.request_uid)
     files: dict[str, Segment] = {}
-    rows: dict[str, list[Row]] = {}
-    for table in (*_BY_REQUEST, *SIDE_TABLES, *_BY_DECISION):
+    rows = {"requests": _rows(snapshot, engine, "requests", found, (), files)}
+    ids = _own_ids(snapshot, engine, rows["requests"])
+    for table in (*_BY_REQUEST[1:], *SIDE_TABLES, *_BY_DECISION):
         rows[table] = _rows(snapshot, engine, table, found, ids, files)
     _check_digests(snapshot, files.values())
     conflicts = sum(1 for row in rows["requests"] if row["is_conflict"])
@@ -99,47 +100,77 @@ def find(snapshot: Snapshot, engine: Engine, wanted: str) -> list[Lookup]:
 
     What the whole text names comes before what it names without `#` and a number at its end.
     """
-    segments = snapshot.segments.get(INDEX, [])
-    if not segments:
-        return []
-    index = read(segments, f"{snapshot.root}{os.sep}")
-    query = (
-        f"SELECT request_uid, min(day) AS day, max(last_day) AS last_day FROM {index} "
-        "WHERE id = $text OR (id = $native AND request_uid = $text) GROUP BY request_uid ORDER BY request_uid"
-    )
     bare, mark, item = wanted.rpartition("#")
     for text in (wanted, bare) if mark and item.isascii() and item.isdigit() else (wanted,):
-        # The index is sorted by id, so that the native id, which it holds, leads to a `request_uid` at once
-        native = text.partition(":")[2]
-        rows = _records(snapshot, engine, segments, query, {"text": text, "native": native})
-        if rows:
-            return [Lookup(row["request_uid"], row["day"], row["last_day"]) for row in rows]
-    _check_digests(snapshot, segments)  # who hides a request may have changed the index alone
+        found = _named(snapshot, engine, [text])[text]
+        if found:
+            return found
+    _check_digests(snapshot, snapshot.segments.get(INDEX, []))  # who hides a request may have changed the index alone
     return []
 
 
-def _own_ids(snapshot: Snapshot, engine: Engine, request_uid: str) -> list[str]:
-    """The ids that name this request and no other."""
+def _named(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[str, list[Lookup]]:
+    """Text -> the requests that it names, in order of their `request_uid`."""
+    days = _indexed(snapshot, engine, texts)
+    found: dict[str, dict[str, Lookup]] = {text: {} for text in texts}
+    for row in _candidates(snapshot, engine, days):
+        day, last_day = days[row["row_no"]]
+        uid = row["request_uid"]
+        for text in texts:
+            if text in (row[name] for name in _IDS):
+                before = found[text].get(uid, Lookup(uid, day, last_day))
+                found[text][uid] = Lookup(uid, min(day, before.day), max(last_day, before.last_day))
+    return {text: [own[uid] for uid in sorted(own)] for text, own in found.items()}
+
+
+def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """Number of each record that may be named -> first and last day of what belongs to it."""
     segments = snapshot.segments.get(INDEX, [])
-    index = read(segments, f"{snapshot.root}{os.sep}")
+    if not segments:
+        return {}
+    # The index holds the native id, which leads to the `request_uid`
+    keys = ", ".join(str(key_of(part)) for text in texts for part in {text, text.partition(":")[2]})
     rows = _records(
         snapshot,
         engine,
         segments,
-        f"SELECT id FROM {index} WHERE id IN (SELECT id FROM {index} WHERE request_uid = $uid) "
-        "GROUP BY id HAVING min(request_uid) = max(request_uid)",
-        {"uid": request_uid},
+        "SELECT row_no, CAST(min(day) AS VARCHAR) AS day, CAST(max(last_day) AS VARCHAR) AS last_day "
+        f"FROM {read(segments, f'{snapshot.root}{os.sep}')} WHERE key IN ({keys}) GROUP BY row_no",
+        {},
     )
-    return [request_uid, *(row["id"] for row in rows)]
+    return {row["row_no"]: (row["day"], row["last_day"]) for row in rows}
+
+
+def _candidates(snapshot: Snapshot, engine: Engine, days: Mapping[int, tuple[str, str]]) -> list[Row]:
+    """The ids of the requests that the index points at; a record of the same number in another file is among them."""
+    segments = [
+        segment
+        for segment in snapshot.segments.get("requests", [])
+        if segment.day is None or any(first <= segment.day <= last for first, last in days.values())
+    ]
+    if not segments:
+        return []
+    numbers = ", ".join(map(str, days))
+    files = read(segments, f"{snapshot.root}{os.sep}")
+    return _records(
+        snapshot, engine, segments, f"SELECT row_no, {', '.join(_IDS)} FROM {files} WHERE row_no IN ({numbers})", {}
+    )
+
+
+def _own_ids(snapshot: Snapshot, engine: Engine, requests: Sequence[Row]) -> list[str]:
+    """The ids that name this request and no other."""
+    ids = sorted({str(row[name]) for row in requests for name in _IDS if row[name] is not None})
+    return [text for text, found in _named(snapshot, engine, ids).items() if len(found) == 1]
 
 
 def _nearest(snapshot: Snapshot, engine: Engine, wanted: str) -> str:
-    paths = [f"{snapshot.root}{os.sep}{segment.path}" for segment in snapshot.segments.get(INDEX, [])]
-    if not paths:
+    segments = snapshot.segments.get("requests", [])
+    if not segments:
         return "the store is empty: `governance ingest` reads logs into it"
+    ids = f"(SELECT unnest([{', '.join(_IDS[1:])}]) AS id FROM {read(segments, f'{snapshot.root}{os.sep}')})"
     rows = engine.rows(
-        f"SELECT id FROM read_parquet({file_list(paths)}) WHERE jaro_winkler_similarity(id, $id) > 0.9 "
-        "ORDER BY jaro_winkler_similarity(id, $id) DESC LIMIT 1",
+        f"SELECT id FROM {ids} WHERE jaro_winkler_similarity(id, $id) > 0.9 "
+        "ORDER BY jaro_winkler_similarity(id, $id) DESC, id LIMIT 1",
         {"id": wanted},
     )
     return f"did you mean '{rows[0][0]}'?" if rows else "any request, client, response, trace or decision id will do"

@@ -61,15 +61,14 @@ def read(segments: Sequence[Segment], prefix: str) -> str:
     return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
 
 
-def identities(segments: Sequence[Segment], prefix: str) -> str:
+def identities(requests: Sequence[Segment], prefix: str) -> str:
     """Ids that name exactly one request; an id that several requests share resolves to none of them."""
-    if not segments:
+    if not requests:
         return "SELECT CAST(NULL AS VARCHAR) AS id, CAST(NULL AS VARCHAR) AS request_uid WHERE false"
-    files = read(segments, prefix)
+    ids = "unnest([request_uid, request_id, client_request_id, response_id, trace_id]) AS id"
     return (
-        f"SELECT id, min(request_uid) AS request_uid FROM (SELECT id, request_uid FROM {files} "
-        f"UNION ALL SELECT request_uid AS id, request_uid FROM {files}) GROUP BY id "
-        "HAVING min(request_uid) = max(request_uid)"
+        f"SELECT id, min(request_uid) AS request_uid FROM (SELECT {ids}, request_uid FROM {read(requests, prefix)}) "
+        "WHERE id IS NOT NULL GROUP BY id HAVING min(request_uid) = max(request_uid)"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +14,11 @@ import pyarrow.compute as pc
 from governance.batches import Batch, schema
 from governance.deduplication import Fate, Fates
 from governance.engines.duckdb import Engine
+from governance.indexing import index_rows
 from governance.ledger import StagedFile
-from governance.segments import read, resolved
+from governance.segments import resolved
 from governance.store import INDEX, Snapshot, Store
-from governance.tables import CANONICAL, FEATURES, PER_MODEL, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
+from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,33 +136,9 @@ class Staging:
                 yield from self.store.stage_days(FEATURES, kept, folder=folder, facts={"model": inputs.model})
 
     def _index(self) -> Iterator[StagedFile]:
-        """One file that finds each id of the requests: id, request, first and last day of what belongs to it."""
-        if REQUESTS.name not in self._kept:
-            return
-        days = []
-        for name, rows in self._kept.items():
-            if CANONICAL[name].column("request_uid") is not None and name not in (*SIDE_TABLES, *PER_MODEL):
-                self.engine.register(f"stored_{name}", rows)
-                days.append(
-                    f"SELECT request_uid, CAST(CAST({CANONICAL[name].time} AS DATE) AS VARCHAR) AS day "
-                    f"FROM stored_{name}"
-                )
-        rows = self.engine.arrow(
-            "SELECT DISTINCT u.id, r.request_uid, d.earliest AS day, d.latest AS last_day FROM stored_requests r, "
-            "unnest([request_id, client_request_id, response_id, trace_id]) u(id) JOIN "
-            "(SELECT request_uid, min(day) AS earliest, max(day) AS latest "
-            f"FROM ({' UNION ALL '.join(days)}) GROUP BY ALL) d ON d.request_uid = r.request_uid "
-            f"WHERE u.id IS NOT NULL{self._not_indexed()} ORDER BY 1, 2, 3, 4"
-        )
-        if rows.num_rows:
+        if REQUESTS.name in self._kept:
+            rows = index_rows(self._kept, self.engine)
             yield self.store.stage_table(INDEX, rows, folder=INDEX, facts={})
-
-    def _not_indexed(self) -> str:
-        """SQL that leaves out what the index holds already: a conflict may come with the same ids on the same day."""
-        segments = self.snapshot.segments.get(INDEX, [])
-        if not self.conflicts or not segments:
-            return ""
-        return f" EXCEPT SELECT id, request_uid, day, last_day FROM {read(segments, f'{self.store.root}{os.sep}')}"
 
     def _quarantine(self) -> Iterator[StagedFile]:
         """The file of what could not be read."""

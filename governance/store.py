@@ -24,7 +24,7 @@ from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
 from governance.segments import Segment, identities, read, resolving, segment_of, select
-from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, SIDE_TABLES, Table
+from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, REQUESTS, SIDE_TABLES, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +90,11 @@ class Snapshot:
                 found[table.name] = select(table, segments, prefix)
         found[MODELS.name] = models_view(self.entries) or found[MODELS.name]
         found[PROMPTS.name] = prompts_view(self.entries) or found[PROMPTS.name]
-        return {"identities": identities(self.segments.get(INDEX, []), prefix), **found, **self._backgrounds(prefix)}
+        return {
+            "identities": identities(self.segments.get(REQUESTS.name, []), prefix),
+            **found,
+            **self._backgrounds(prefix),
+        }
 
     def _backgrounds(self, prefix: str) -> dict[str, str]:
         """The background sample of the newest registered version of each model, where that version has one."""

@@ -15,6 +15,7 @@ import pytest
 from governance.casefile import Casefile, open_casefile
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, LedgerError, NotFoundError
+from governance.keys import key_of
 from tests.logbooks import MAPPING, Logbook, logbook
 
 COLUMNS = MAPPING.replace(
@@ -145,12 +146,15 @@ def test_a_missing_file_is_found(book: Logbook) -> None:
 
 def test_an_index_that_hides_a_request_or_names_another_is_found(book: Logbook) -> None:
     (path,) = (book.workspace.store / "index").glob("*.parquet")
-    rows = pq.read_table(path).to_pylist()
-    hidden = [row for row in rows if row["request_uid"] != "loans:r1"]
-    moved = [row | ({"request_uid": "loans:r2"} if row["id"] == "r1" else {}) for row in rows]
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    hidden = [row for row in rows if row["key"] != key_of("r1")]
+    moved = [row | ({"row_no": 2} if row["key"] == key_of("r1") else {}) for row in rows]
+    assert len(hidden) < len(rows)
+    assert moved != rows
     for changed in (hidden, moved):
         path.unlink()
-        pq.write_table(pa.Table.from_pylist(changed), path)
+        pq.write_table(pa.Table.from_pylist(changed, table.schema), path)
         with pytest.raises(LedgerError):
             open_(book, "r1")
 

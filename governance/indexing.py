@@ -1,0 +1,92 @@
+"""The request index: for each id of a request its key, the record it stands in, and the days of what belongs to it.
+
+Rows are sorted by key, so that a look-up reads one group of rows of each file. What a key finds is compared by the
+whole id in the requests themselves; the index proves nothing, it only says where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance.engines.duckdb import Engine
+from governance.keys import keys_of
+from governance.tables import CANONICAL, PER_MODEL, REQUESTS, SIDE_TABLES
+
+_IDS = ("request_id", "client_request_id", "response_id", "trace_id")
+
+
+def index_rows(kept: Mapping[str, pa.Table], engine: Engine) -> pa.Table:
+    """The index of the requests of a batch.
+
+    Args:
+        kept: Canonical table -> rows that are stored, requests among them.
+        engine: For days that only a join can tell.
+
+    Returns:
+        Columns key (uint64), source, file_sha256 and row_no of the record, day and last_day (date32), sorted by key.
+    """
+    requests = kept[REQUESTS.name]
+    keys, places = [], []
+    ids = [requests.column(name).combine_chunks() for name in _IDS]
+    for number, column in enumerate(ids):
+        wanted = column.is_valid()
+        for before in ids[:number]:  # the same id under two names is one
+            wanted = pc.and_not(wanted, pc.fill_null(pc.equal(column, before), fill_value=False))
+        keys.append(keys_of(column.filter(wanted)))
+        places.append(np.flatnonzero(wanted.to_numpy(zero_copy_only=False)))
+    key, place = np.concatenate(keys), np.concatenate(places)
+    order = np.argsort(key, kind="stable")
+    first, last = _days(kept, engine)
+    at = pa.array(place[order])
+    return pa.table(
+        {
+            "key": pa.array(key[order]),
+            "source": requests.column("source").take(at),
+            "file_sha256": requests.column("file_sha256").take(at),
+            "row_no": requests.column("row_no").take(at),
+            "day": first.take(at),
+            "last_day": last.take(at),
+        }
+    )
+
+
+def _days(kept: Mapping[str, pa.Table], engine: Engine) -> tuple[pa.Array, pa.Array]:
+    """First and last day of what belongs to each request of the batch."""
+    requests = kept[REQUESTS.name]
+    first = last = _day(requests, REQUESTS.time)
+    scattered = []
+    for name, rows in kept.items():
+        table = CANONICAL[name]
+        if table is REQUESTS or table.column("request_uid") is None or name in (*SIDE_TABLES, *PER_MODEL):
+            continue
+        if rows.column("row_no").equals(requests.column("row_no")):  # one for each request, in the same order
+            day = _day(rows, table.time)
+            first, last = pc.min_element_wise(first, day), pc.max_element_wise(last, day)
+        else:
+            scattered.append(pa.table({"request_uid": rows.column("request_uid"), "day": _day(rows, table.time)}))
+    if scattered:
+        found = _joined(requests.column("request_uid"), pa.concat_tables(scattered), engine)
+        first = pc.min_element_wise(first, found.column("first").combine_chunks())
+        last = pc.max_element_wise(last, found.column("last").combine_chunks())
+    return first, last
+
+
+def _day(rows: pa.Table, time: str) -> pa.Array:
+    return rows.column(time).combine_chunks().cast(pa.date32(), safe=False)
+
+
+def _joined(uids: pa.ChunkedArray, days: pa.Table, engine: Engine) -> pa.Table:
+    """First and last day that other tables have for each request, null where they have none."""
+    engine.register("index_requests", pa.table({"request_uid": uids, "place": np.arange(len(uids))}))
+    engine.register("index_days", days)
+    found = engine.arrow(
+        "SELECT first, last FROM index_requests LEFT JOIN (SELECT request_uid, min(day) AS first, max(day) AS last "
+        "FROM index_days GROUP BY request_uid) USING (request_uid) ORDER BY place"
+    )
+    for name in ("index_requests", "index_days"):
+        engine.unregister(name)
+    return found
