@@ -15,8 +15,8 @@ from typing import Any
 from governance.engines.duckdb import Engine, EngineError, file_list, literal
 from governance.errors import GovernanceError, LedgerError, NotFoundError
 from governance.keys import key_of
-from governance.segments import Segment, read
-from governance.store import INDEX, Snapshot
+from governance.segments import INDEX, Segment, read
+from governance.store import Snapshot
 from governance.tables import CANONICAL, SIDE_TABLES
 
 Row = dict[str, Any]
@@ -146,7 +146,7 @@ def _candidates(snapshot: Snapshot, engine: Engine, days: Mapping[int, tuple[str
     segments = [
         segment
         for segment in snapshot.segments.get("requests", [])
-        if segment.day is None or any(first <= segment.day <= last for first, last in days.values())
+        if any(segment.is_within(*span) for span in days.values())
     ]
     if not segments:
         return []
@@ -202,9 +202,7 @@ def _rows(
 
 
 def _may_hold(table: str, segment: Segment, found: Lookup) -> bool:
-    if table in SIDE_TABLES or segment.day is None:
-        return True
-    return found.day <= segment.day <= found.last_day
+    return table in SIDE_TABLES or segment.is_within(found.day, found.last_day)
 
 
 # A row that came before its request names it by one of its ids, or by such an id, `#` and the position of the decision

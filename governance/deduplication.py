@@ -6,11 +6,18 @@ content is not: it is stored as a conflict beside the first, which stays the one
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
 from governance.engines.duckdb import Engine, identifier
+from governance.indexing import identity_keys
+from governance.segments import INDEX, read
 from governance.tables import (
     ATTEMPTS,
     CANONICAL,
@@ -26,6 +33,8 @@ from governance.tables import (
 )
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from governance.batches import Batch
     from governance.store import Snapshot
 
@@ -91,14 +100,12 @@ def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
 
 
 def _requests(engine: Engine, snapshot: Snapshot, batch: Batch) -> dict[int, Fate]:
-    engine.execute(
-        "CREATE OR REPLACE TEMP TABLE met AS "
-        "SELECT request_uid FROM new_requests GROUP BY ALL HAVING count(*) > 1 "
-        "UNION SELECT request_uid FROM new_requests SEMI JOIN requests USING (request_uid)"
-    )
-    if not engine.value("SELECT count(*) FROM met"):
+    requests = batch.tables[REQUESTS.name]
+    places, days = _met(engine, snapshot, identity_keys(requests))
+    if not places:
         return {}
-    prints = " UNION ALL ".join([*_new(batch), *_stored(snapshot)])
+    engine.register("met", pa.table({"request_uid": requests.column("request_uid").take(pa.array(places)).unique()}))
+    prints = " UNION ALL ".join([*_new(batch), *_stored(snapshot, days)])
     rows = engine.rows(
         f"SELECT {_UID}, {_NUMBER}, md5(string_agg(line, chr(31) ORDER BY line)) FROM ({prints}) "
         f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} ORDER BY {_UID}, {_NUMBER}"
@@ -113,6 +120,21 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch) -> dict[int, Fat
     return found
 
 
+def _met(engine: Engine, snapshot: Snapshot, keys: npt.NDArray[np.uint64]) -> tuple[list[int], list[tuple[str, str]]]:
+    """Places of the requests whose key was met, in the store or in the batch, and the days of those in the store."""
+    engine.register("new_keys", pa.table({"key": keys, "place": np.arange(len(keys))}))
+    twice = "SELECT key FROM new_keys GROUP BY key HAVING count(*) > 1"
+    places = {row[0] for row in engine.rows(f"SELECT place FROM new_keys SEMI JOIN ({twice}) USING (key)")}
+    segments = snapshot.segments.get(INDEX, [])
+    if not segments:
+        return sorted(places), []
+    found = engine.rows(
+        "SELECT place, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR) FROM new_keys "
+        f"JOIN {read(segments, f'{snapshot.root}{os.sep}')} USING (key)"
+    )
+    return sorted(places | {row[0] for row in found}), sorted({row[1:] for row in found})
+
+
 def _new(batch: Batch) -> list[str]:
     """Lines of the records of the batch, numbered from 1."""
     found = []
@@ -125,10 +147,10 @@ def _new(batch: Batch) -> list[str]:
     return found
 
 
-def _stored(snapshot: Snapshot) -> list[str]:
-    """Lines of the records of the store, conflicts among them; their number is 0."""
-    tables = [(table, snapshot.every_row(table)) for table in (*_BY_REQUEST, *_BY_DECISION)]
-    tables += [(FEATURES, snapshot.every_row(FEATURES, model)) for model in snapshot.models()]
+def _stored(snapshot: Snapshot, days: Sequence[tuple[str, str]]) -> list[str]:
+    """Lines of the records of the store on some days, conflicts among them; their number is 0."""
+    tables = [(table, snapshot.every_row(table, days)) for table in (*_BY_REQUEST, *_BY_DECISION)]
+    tables += [(FEATURES, snapshot.every_row(FEATURES, days, model)) for model in snapshot.models()]
     return [
         _lines(f"({stored})", table.names, of_decision=table not in _BY_REQUEST, is_new=False)
         for table, stored in tables

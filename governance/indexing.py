@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,9 +31,9 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine) -> pa.Table:
         Columns key (uint64), source, file_sha256 and row_no of the record, day and last_day (date32), sorted by key.
     """
     requests = kept[REQUESTS.name]
-    keys, places = [], []
-    ids = [requests.column(name).combine_chunks() for name in _IDS]
-    for number, column in enumerate(ids):
+    keys, places = [identity_keys(requests)], [np.arange(requests.num_rows)]
+    ids = [identities(requests), *(requests.column(name).combine_chunks() for name in _IDS)]
+    for number, column in enumerate(ids[1:], 1):
         wanted = column.is_valid()
         for before in ids[:number]:  # the same id under two names is one
             wanted = pc.and_not(wanted, pc.fill_null(pc.equal(column, before), fill_value=False))
@@ -52,6 +53,18 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine) -> pa.Table:
             "last_day": last.take(at),
         }
     )
+
+
+def identities(requests: pa.Table) -> pa.Array:
+    """What each request is found by: the `request_id` where the `request_uid` is made of it, else that itself."""
+    uids, ids = requests.column("request_uid"), requests.column("request_id")
+    made = pc.binary_join_element_wise(requests.column("source"), ids, ":")
+    return pc.if_else(pc.fill_null(pc.equal(uids, made), fill_value=False), ids, uids).combine_chunks()
+
+
+def identity_keys(requests: pa.Table) -> npt.NDArray[np.uint64]:
+    """The key under which the index holds each request, shape (rows,)."""
+    return keys_of(identities(requests))
 
 
 def _days(kept: Mapping[str, pa.Table], engine: Engine) -> tuple[pa.Array, pa.Array]:

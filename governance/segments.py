@@ -12,6 +12,8 @@ from governance.engines.duckdb import file_list
 from governance.entries import NamedFile
 from governance.tables import Table
 
+INDEX = "index"  # folder of the request index, which is no table
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -24,6 +26,10 @@ class Segment:
     day: str | None
     model: str | None
     unresolved: int
+
+    def is_within(self, first: str, last: str) -> bool:
+        """Whether it may hold rows of these days (ISO dates)."""
+        return self.day is None or first <= self.day <= last
 
 
 def segment_of(file: NamedFile, table: str) -> Segment:

@@ -16,8 +16,8 @@ from governance.deduplication import Fate, Fates
 from governance.engines.duckdb import Engine
 from governance.indexing import index_rows
 from governance.ledger import StagedFile
-from governance.segments import resolved
-from governance.store import INDEX, Snapshot, Store
+from governance.segments import INDEX, resolved
+from governance.store import Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,6 @@ from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, REQUESTS, S
 if TYPE_CHECKING:
     import pyarrow as pa
 
-INDEX = "index"
 BLOBS = "blobs"
 SPOOL = "spool"
 READINGS = 1_000  # in one entry
@@ -105,9 +104,19 @@ class Snapshot:
             if digest is not None
         }
 
-    def every_row(self, table: Table, model: str | None = None) -> str | None:
-        """SELECT of all rows of a table (of one model), conflicts among them; None if there are none."""
-        own = [found for found in self.segments.get(table.name, []) if model is None or found.model == model]
+    def every_row(self, table: Table, days: Sequence[tuple[str, str]], model: str | None = None) -> str | None:
+        """SELECT of all rows of a table (of one model), conflicts among them; None if there are none.
+
+        Args:
+            table: The table.
+            days: First and last day of what is wanted, any number of times.
+            model: Only its rows.
+        """
+        own = [
+            found
+            for found in self.segments.get(table.name, [])
+            if (model is None or found.model == model) and any(found.is_within(*span) for span in days)
+        ]
         return f"SELECT * FROM {read(own, f'{self.root}{os.sep}')}" if own else None
 
     def grown(self, entry: Entry, checkpoint: Checkpoint) -> Snapshot:
