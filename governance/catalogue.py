@@ -7,7 +7,7 @@ said to be so, whatever a check found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -160,17 +160,3 @@ def state_of(control: Control, verdicts: Iterable[str], first: date, last: date)
     if found & {"failed", "warned", "waived"}:
         return State.WITH_FINDING
     return State.EVIDENCED if "passed" in found else State.MISSING
-
-
-def coverage(
-    controls: Iterable[Control], verdicts: Mapping[str, Iterable[str]], first: date, last: date
-) -> list[tuple[Control, State]]:
-    """Each control with its state.
-
-    Args:
-        controls: Those in scope.
-        verdicts: Control id -> verdicts of the findings that are evidence for it.
-        first: First day of the period.
-        last: Last day of the period.
-    """
-    return [(control, state_of(control, verdicts.get(control.id, ()), first, last)) for control in controls]

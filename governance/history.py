@@ -21,11 +21,11 @@ from typing import Any
 
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
-from governance.findings import stamp
+from governance.findings import Window, stamp
+from governance.responses import RESPONSE, Response, responses
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace
 
-RESPONSE = "response"  # kind of the ledger entries
 MAX_TEXT = 10_000  # characters; chosen here: an answer, not a file
 _ACUTE = ("failed", "warned", "errored")
 _COLUMNS = (
@@ -45,31 +45,6 @@ class Status(StrEnum):
     ANSWERED = "answered"
     RESOLVED = "resolved"
     SUPERSEDED = "superseded"
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a person said about a finding.
-
-    Attributes:
-        finding_id: The finding.
-        at: When, UTC.
-        by: Who.
-        text: What.
-        resolves: Whether the matter is settled by it.
-        entry: Number of the ledger entry.
-    """
-
-    finding_id: str
-    at: str
-    by: str
-    text: str
-    resolves: bool
-    entry: int
-
-    def document(self) -> dict[str, Any]:
-        """The response in the JSON of `finding show`."""
-        return {"at": self.at, "by": self.by, "text": self.text, "resolves": self.resolves, "entry": self.entry}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +109,7 @@ class History:
             self._series.setdefault(_series_key(row), []).append(row)
             self._newest[_window_key(row)] = row["run_id"]
         self._responses: dict[tuple[Any, ...], list[Response]] = {}
-        for response in _responses(snapshot):
+        for response in responses(snapshot):
             if response.finding_id in self._by_id:
                 key = _issue_key(self._by_id[response.finding_id])
                 self._responses.setdefault(key, []).append(response)
@@ -144,6 +119,16 @@ class History:
         newest = [rows[-1] for rows in self._runs.values() if self._is_current(rows[-1])]
         found = [self._issue(row) for row in newest if row["verdict"] in _ACUTE]
         return sorted(found, key=lambda one: (one.due or date.max, one.row["policy"], one.row["finding_id"]))
+
+    def within(self, window: Window) -> list[Row]:
+        """The findings of every window that lies in this one, of each check and window those of the newest run."""
+        bounds = stamp(window.start), stamp(window.end)
+        rows = self._by_id.values()
+        return [
+            row
+            for row in rows
+            if self._is_current(row) and bounds[0] <= row["window_start"] and row["window_end"] <= bounds[1]
+        ]
 
     def issue(self, finding_id: str) -> Issue:
         """The issue of one finding, which may have any verdict.
@@ -162,6 +147,8 @@ class History:
         Raises:
             NotFoundError: There is none, or there are several.
         """
+        if beginning in self._by_id:
+            return beginning
         found = [name for name in self._by_id if name.startswith(beginning.lower())] if beginning else []
         if not found:
             hint = "`governance finding list` names them"
@@ -179,23 +166,23 @@ class History:
         runs = [one for one in self._runs[_issue_key(row)] if one["verdict"] in _ACUTE] or [row]
         series = self._series[_series_key(row)]
         earlier = [one for one in series if one["verdict"] in _ACUTE and _is_before(one, row)]
-        responses = self._responses.get(_issue_key(row), [])
+        said = self._responses.get(_issue_key(row), [])
         first = runs[0]
         return Issue(
             row,
-            self._status(row, responses, earlier),
+            self._status(row, said, earlier),
             first["assessed_ts"],
             date.fromisoformat(first["due"]) if first["due"] else None,
-            tuple(responses),
+            tuple(said),
             tuple(_last_of_each_window(earlier)),
             tuple(_changes(series)),
         )
 
-    def _status(self, row: Row, responses: Sequence[Response], earlier: Sequence[Row]) -> Status:
+    def _status(self, row: Row, said: Sequence[Response], earlier: Sequence[Row]) -> Status:
         if not self._is_current(row) and not self._found_again(row):
             return Status.SUPERSEDED
-        if responses:
-            return Status.RESOLVED if responses[-1].resolves else Status.ANSWERED
+        if said:
+            return Status.RESOLVED if said[-1].resolves else Status.ANSWERED
         return Status.RECURRING if earlier else Status.OPEN
 
     def _found_again(self, row: Row) -> bool:
@@ -228,16 +215,6 @@ def _changes(series: Sequence[Row]) -> list[Change]:
     return [
         Change(a["method"], b["method"], b["assessed_ts"]) for a, b in pairwise(series) if a["method"] != b["method"]
     ]
-
-
-def _responses(snapshot: Snapshot) -> list[Response]:
-    found = []
-    for entry in snapshot.of_kind(RESPONSE):
-        said = entry.facts
-        found.append(
-            Response(said["finding"], entry.at, said["by"], said["text"], bool(said["resolves"]), entry.number)
-        )
-    return found
 
 
 def read_history(workspace: Workspace, *, as_of: int | None = None) -> History:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import Engine, identifier
-from governance.findings import Window, stamp
 from governance.store import Snapshot, Store
 from governance.tables import CANONICAL, PER_MODEL
 
@@ -57,22 +56,3 @@ def _open_findings(engine: Engine) -> dict[str, Any]:
         "OVER (PARTITION BY policy, version, check_id, window_start, window_end)) GROUP BY verdict ORDER BY verdict"
     )
     return {row["verdict"]: {"n": row["n"], "next_due": row["due"]} for row in rows}
-
-
-def verdicts_by_control(store_path: Path, window: Window) -> dict[str, set[str]]:
-    """Control id -> verdicts of the stored findings whose window lies in this one, of the newest run of each check."""
-    store = Store(store_path)
-    snapshot = store.snapshot()
-    with Engine(store.spill) as engine:
-        snapshot.attach(engine, ["findings"])
-        rows = engine.records(
-            "SELECT DISTINCT control, verdict FROM "
-            "(SELECT unnest(controls) AS control, verdict FROM (SELECT * FROM findings "
-            "WHERE window_start >= CAST($start AS TIMESTAMPTZ) AND window_end <= CAST($end AS TIMESTAMPTZ) "
-            "QUALIFY assessed_ts = max(assessed_ts) OVER (PARTITION BY policy, version, check_id)))",
-            {"start": stamp(window.start), "end": stamp(window.end)},
-        )
-    found: dict[str, set[str]] = {}
-    for row in rows:
-        found.setdefault(row["control"], set()).add(row["verdict"])
-    return found

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -104,30 +104,32 @@ def report(
     span = span_of(window)
     _require_findings(snapshot, window)
     digest = hashlib.sha256(raw).hexdigest()
-    given = _window_parameters(snapshot, span) | {"notebook": name, "template_sha256": digest}
-    run = _run(template, given)
+    run = _run(template, _parameters(snapshot, span, now) | {"notebook": f"{name}@{digest}"})
     failed = failures(run)
     files = _rendered(run, snapshot, span, now, pdf=pdf)
-    folder = out or workspace.reports
-    stem = f"{_slug(name)}-{_slug(window.name)}"
-    paths = {ending: folder / f"{stem}.{ending}{'.incomplete' if failed else ''}" for ending in files}
+    paths = _paths(out or workspace.reports, f"{_slug(name)}-{_slug(window.name)}", files, complete=not failed)
+    facts = _facts(name, window, snapshot, files, digest, complete=not failed)
     with store.writing(workspace.key, now) as writer:
         for ending, content in files.items():
             _write(paths[ending], content)
         staged = [] if snapshot.blob(digest).exists() else [store.stage_blob(raw, {"blob": "notebook"})]
-        facts = _facts(name, window, snapshot, files, digest, complete=not failed)
         entry = writer.commit("report", facts, staged, at=stamp(now))
     made = Report(paths["html"], paths.get("pdf"), paths["ipynb"], entry.number, snapshot.checkpoint.size, failed)
     if failed:
-        what = (
-            f"{len(failed)} parts of the report could not be computed"
-            if len(failed) > 1
-            else "a part of the report could not be computed"
-        )
-        raise GovernanceError(
-            f"{what}: {failed[0]}", where=str(made.html), hint="the rest is there; mend this and render it again"
-        )
+        raise _incomplete(made)
     return made
+
+
+def _paths(folder: Path, stem: str, endings: Iterable[str], *, complete: bool) -> dict[str, Path]:
+    """Ending -> file."""
+    return {ending: folder / f"{stem}.{ending}{'' if complete else '.incomplete'}" for ending in endings}
+
+
+def _incomplete(made: Report) -> GovernanceError:
+    count = len(made.failed)
+    parts = f"{count} parts" if count > 1 else "a part"
+    what = f"{parts} of the report could not be computed: {made.failed[0]}"
+    return GovernanceError(what, where=str(made.html), hint="the rest is there; mend this and render it again")
 
 
 def decision_notebook(workspace: Workspace, document: Mapping[str, Any], path: Path, *, as_of: int | None) -> None:
@@ -165,7 +167,7 @@ def _require_findings(snapshot: Snapshot, window: Window) -> None:
         raise NotFoundError(f"there are no findings of {window.name}", where=str(snapshot.root), hint=hint)
 
 
-def _window_parameters(snapshot: Snapshot, span: Span) -> dict[str, str | int]:
+def _parameters(snapshot: Snapshot, span: Span, now: datetime) -> dict[str, str | int]:
     return {
         "store": str(snapshot.root),
         "start": stamp(span.window.start),
@@ -176,6 +178,7 @@ def _window_parameters(snapshot: Snapshot, span: Span) -> dict[str, str | int]:
         "previous": span.previous.name,
         "timezone": span.timezone,
         "as_of": snapshot.checkpoint.size,
+        "made": now.date().isoformat(),
     }
 
 

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from governance.catalogue import State, control_ids, coverage, framework_ids, read_framework, state_of
+from governance.catalogue import State, control_ids, framework_ids, read_framework, state_of
 from governance.errors import NotFoundError
 
 EVIDENCE = set(
@@ -69,12 +69,6 @@ def _control(**changes: object) -> object:
 def test_the_state_of_a_control(changes: dict[str, object], verdicts: list[str], state: State) -> None:
     control = _control(**changes)
     assert state_of(control, verdicts, date(2026, 7, 1), date(2026, 9, 30)) is state  # type: ignore[arg-type]
-
-
-def test_coverage_keeps_the_order_of_the_instrument() -> None:
-    _, controls = read_framework("gdpr")
-    found = coverage(controls, {}, date(2026, 7, 1), date(2026, 9, 30))
-    assert [control.id for control, _ in found] == [control.id for control in controls]
 
 
 def test_a_framework_that_was_read_long_ago_is_stale() -> None:

@@ -1,7 +1,7 @@
 """What a report is made of: blocks that notebooks return and that HTML, PDF and terminal show."""
 
 from governance.blocks.block import MIME, Block, Json
-from governance.blocks.cells import Between, Cell, Column, Missing
+from governance.blocks.cells import Between, Cell, Column, Missing, Words
 from governance.blocks.chart import Chart
 from governance.blocks.facts import Cover, Fact, Facts, Verdicts, facts
 from governance.blocks.prose import (
@@ -47,6 +47,7 @@ __all__ = [
     "Table",
     "Verbatim",
     "Verdicts",
+    "Words",
     "facts",
     "flat",
     "notice",

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from governance import display
-from governance.blocks.prose import Link
+from governance.blocks.prose import Link, Piece, pieces_plain
 from governance.drawings import Spark
 
 Kind: TypeAlias = Literal["text", "number", "money", "share", "interval", "date", "verdict", "code", "spark"]
@@ -32,7 +32,15 @@ class Between:
     type: ClassVar[str] = "between"
 
 
-Cell: TypeAlias = bool | int | float | str | Decimal | date | datetime | Missing | Between | Spark | Link | None
+@dataclass(frozen=True)
+class Words:
+    """A sentence in a cell, of which some words may lead elsewhere; it is written whole."""
+
+    pieces: tuple[Piece, ...]
+    type: ClassVar[str] = "words"
+
+
+Cell: TypeAlias = bool | int | float | str | Decimal | date | datetime | Missing | Between | Spark | Link | Words | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class Shown(NamedTuple):
     verdict: str = ""
     to: str = ""
     spark: Spark | None = None
+    pieces: tuple[Piece, ...] = ()
 
 
 def typed(cell: Cell, column: Column) -> Cell:
@@ -84,7 +93,7 @@ def typed(cell: Cell, column: Column) -> Cell:
 
 
 ALLOWED: dict[Kind, tuple[type, ...]] = {
-    "text": (str, bool, int, float, Link),
+    "text": (str, bool, int, float, Link, Words),
     "code": (str, int, Link),
     "number": (int, float, Decimal),
     "money": (int, float, Decimal),
@@ -118,6 +127,8 @@ def shown(cell: Cell, column: Column, digits: int) -> Shown:
             return Shown(cell.in_words(), spark=cell)
         case Link():
             return Shown(display.shortened(cell.text, LONGEST), to=cell.to)
+        case Words():
+            return Shown(pieces_plain(cell.pieces), pieces=cell.pieces)
         case str() if column.kind == "verdict":
             return Shown(display.SIGNS[cell].word, verdict=cell)
         case _:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from governance import display
 from governance.blocks.block import Block, has_long_word, text_html
 from governance.blocks.cells import Between, Cell, Column, Shown, shown, typed
+from governance.blocks.prose import pieces_html
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def cell_html(cell: Shown, column: Column) -> str:
         return verdict_html(cell.verdict)
     if cell.spark is not None:
         return cell.spark.svg(column.name, cell.text)
+    if cell.pieces:
+        return pieces_html(cell.pieces)
     words = text_html(cell.text)
     if cell.to:
         words = f'<a href="#{text_html(cell.to)}">{words}</a>'

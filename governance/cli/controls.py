@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.catalogue import Control, Framework, State
-    from governance.findings import Window
+    from governance.catalogue import Control, Framework
+    from governance.control_coverage import Covered
+
+    Entry: TypeAlias = tuple[Control, Covered | None]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,10 +36,7 @@ def controls(
         _list(session, [read_framework(name) for name in framework_ids()])
         return
     names = framework_ids() if framework is None else (framework,)
-    span = _span(session, window) if window else None
-    verdicts = _verdicts(session, span) if span else {}
-    found = [read_framework(name) for name in names]
-    stated = [(item, _states(entries, verdicts, span)) for item, entries in found]
+    stated = _answered(session, names, window) if window else [_unasked(name) for name in names]
     if session.as_json:
         documents = [_document(session, item, entries) for item, entries in stated]
         session.result(documents[0] if framework is not None else {"frameworks": documents})
@@ -47,30 +45,25 @@ def controls(
         _show(session, item, entries, whole=framework is not None)
 
 
-def _span(session: Session, window: str) -> Window:
+def _unasked(name: str) -> tuple[Framework, list[Entry]]:
+    """A framework whose controls nobody asked the findings about."""
+    from governance.catalogue import read_framework
+
+    framework, entries = read_framework(name)
+    return framework, [(entry, None) for entry in entries]
+
+
+def _answered(session: Session, names: tuple[str, ...], window: str) -> list[tuple[Framework, list[Entry]]]:
+    from governance.control_coverage import coverage
     from governance.findings import parse_window
+    from governance.history import read_history
 
     space = session.workspace
-    return parse_window(
+    span = parse_window(
         window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month
     )
-
-
-def _verdicts(session: Session, window: Window) -> dict[str, set[str]]:
-    from governance.inventory import verdicts_by_control
-
-    return verdicts_by_control(session.workspace.store, window)
-
-
-def _states(
-    entries: tuple[Control, ...], verdicts: dict[str, set[str]], span: Window | None
-) -> list[tuple[Control, State | None]]:
-    from governance.catalogue import coverage
-
-    if span is None:
-        return [(entry, None) for entry in entries]
-    last = (span.end - timedelta(microseconds=1)).date()
-    return [(entry, state) for entry, state in coverage(entries, verdicts, span.start.date(), last)]
+    found = coverage(read_history(space), names, span)
+    return [(one.framework, [(covered.control, covered) for covered in one.controls]) for one in found]
 
 
 def _list(session: Session, found: list[tuple[Framework, tuple[Control, ...]]]) -> None:
@@ -99,19 +92,29 @@ def _warn(session: Session, item: Framework) -> None:
         session.console.print(f"    last read on {item.as_of}, more than 180 days ago: check it before relying on it")
 
 
-def _document(session: Session, item: Framework, found: list[tuple[Control, State | None]]) -> dict[str, Any]:
-    entries = [entry.model_dump(mode="json") | {"state": state} for entry, state in found]
+def _document(session: Session, item: Framework, found: list[Entry]) -> dict[str, Any]:
+    entries = [
+        entry.model_dump(mode="json")
+        | {"state": covered and covered.state, "verdicts": None if covered is None else covered.verdicts}
+        for entry, covered in found
+    ]
     return {"framework": _framework(session, item), "controls": entries}
 
 
-def _show(session: Session, item: Framework, found: list[tuple[Control, State | None]], *, whole: bool) -> None:
+def _show(session: Session, item: Framework, found: list[Entry], *, whole: bool) -> None:
     session.console.print(f"{item.id}: {item.name} ({item.instrument})", style="bold")
     session.console.print(f"  {item.status.replace('_', ' ')}; read on {item.as_of}; not legal advice")
     _warn(session, item)
-    for entry, state in found if whole else ():
-        said = state or entry.status.replace("_", " ")
+    for entry, covered in found if whole else ():
+        said = _said(covered) if covered else entry.status.replace("_", " ")
         session.console.print(f"  {entry.id} ({entry.ref}): {entry.title}")
         session.console.print(f"    {said}; {entry.reach} evidence: {', '.join(entry.evidence)}")
-    counts = Counter(str(state) for _, state in found if state is not None)
+    counts = Counter(str(covered.state) for _, covered in found if covered is not None)
     if counts:
         session.console.print("  " + ", ".join(f"{count} {name}" for name, count in counts.most_common()))
+
+
+def _said(covered: Covered) -> str:
+    """The state of a control, with the verdicts of its findings."""
+    counts = ", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in covered.verdicts.items())
+    return f"{covered.state} ({counts})" if counts else str(covered.state)

@@ -20,8 +20,9 @@ from governance.blocks import (
     section,
 )
 from governance.blocks.prose import Piece
+from governance.catalogue import State
 from governance.display import number, share
-from governance.exhibits import families, policies, trends
+from governance.exhibits import answers, controls, families, policies, trends
 from governance.exhibits.findings import recurrence
 from governance.exhibits.found import Found, counted, worst
 from governance.exhibits.period import Period
@@ -41,6 +42,7 @@ GROUPS = {
 # What a board asks for, and the kinds of check that answer it; names of one line, for the page must stay one.
 FIGURES = {
     "Intended use": families.USE,
+    "Changes": families.CHANGES,
     "Performance": families.PERFORMANCE,
     "Fairness": families.FAIRNESS,
     "Drift": families.DRIFT,
@@ -62,6 +64,7 @@ def page(period: Period) -> Section:
         _lead(period),
         Verdicts(**counted(period.judged)),
         _groups(period),
+        paragraph(answers.change(period)),
         _figures(period),
         _worst(period),
         _asked(period),
@@ -104,7 +107,8 @@ def _figures(period: Period) -> Table:
         Column("limit"),
         Column("verdict", "verdict"),
     )
-    rows = (_systems(period), _decisions(period), *(_judged(period, title, kinds) for title, kinds in FIGURES.items()))
+    judged = (_judged(period, title, kinds) for title, kinds in FIGURES.items())
+    rows = (_systems(period), _decisions(period), *judged, _controls(period))
     note = (
         f"Limits are those of the policies in force. The course runs from the beginning of {period.span.previous.name} "
         f"to the end of {period.span.window.name}."
@@ -164,6 +168,15 @@ def _decisions(period: Period) -> tuple[Cell, ...]:
     return "Decisions", of, number(row["n"]), number(row["before"]), _spark(course), NO_LIMIT, None
 
 
+def _controls(period: Period) -> tuple[Cell, ...]:
+    """How many of the controls that a log can answer are evidenced."""
+    now, before = controls.figures(period), controls.figures(period, previous=True)
+    of = sum(now[state] for state in controls.ANSWERABLE)
+    value, was = (number(counts[State.EVIDENCED], 0) for counts in (now, before))
+    said = f"{now[State.WITH_FINDING]} with finding, {now[State.MISSING]} without evidence"
+    return "Controls", f"evidenced of {of} that apply; {said}", value, was, None, NO_LIMIT, None
+
+
 def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, ...]:
     """The worst finding of some kinds, beside what the same check found in the window before."""
     first = worst(period.of_kind(*kinds))
@@ -199,8 +212,12 @@ def _issue(period: Period, own: list[Found]) -> tuple[Cell, ...]:
     first = own[0]
     more = f" ({plural(len(own) - 1, 'more subject')})" if len(own) > 1 else ""
     said = f"{first.about()}: {first.reason or first.verdict}{more}"
-    due = min((one.due for one in own if one.due is not None), default=None)
+    due = _due(period, own)
     return f"{first.policy}: {first.check}", said, first.owner, due, recurrence(period, first)
+
+
+def _due(period: Period, own: list[Found]) -> date | None:
+    return min((day for one in own if (day := answers.due(period, one)) is not None), default=None)
 
 
 def _asked(period: Period) -> Section:
@@ -216,12 +233,13 @@ def _asked(period: Period) -> Section:
 def _answers(period: Period) -> list[tuple[Piece, ...]]:
     """To each owner: mend it by the due date, or have it excepted by somebody else."""
     owners: dict[str, list[list[Found]]] = {}
-    for own in issues(period.judged):
+    open_ones = [one for one in period.judged if one.is_acute and not answers.is_settled(period, one)]
+    for own in issues(open_ones):
         if own[0].severity in ("critical", "high"):
             owners.setdefault(own[0].owner, []).append(own)
     asked: list[tuple[Piece, ...]] = []
     for owner, listed in owners.items():
-        due = min((one.due for own in listed for one in own if one.due is not None), default=None)
+        due = _due(period, [one for own in listed for one in own])
         checks = " and ".join(own[0].check for own in listed)
         by = f", by {due.isoformat()}" if due else ""
         asked.append((Strong(owner), f": {checks}{by}"))

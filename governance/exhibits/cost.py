@@ -34,7 +34,8 @@ def by_unit(period: Period) -> Section:
     if not shown:
         reason = nothing(f"No request of this window carries a cost; what was spent is not known. {apart}")
         return group(reason, *judged(period, *families.COST))
-    found = [one for one in period.of_kind(KIND) if _place(one) != (None, None)]
+    budgets = [one for one in period.of_kind(KIND) if _place(one) != (None, None)]
+    found = [one for one in budgets if one.key == budgets[0].key]  # beside one another only one can stand
     other = [one for one in period.of_kind(*families.COST) if one not in found]
     blocks: list[AnyBlock] = [_chart(shown, found), _table(shown, found, apart)]
     blocks += [measured(found)] if found else []
@@ -82,7 +83,8 @@ def _table(rows: Sequence[Row], found: Sequence[Found], apart: str) -> Table:
     total = sum((Decimal(row["spent"] or 0) for row in rows), Decimal(0)) if len(currencies) == 1 else None
     counts = (sum(row["n"] for row in rows), sum(row["unpriced"] for row in rows))
     totals = ("all", None, *counts, total, next(iter(currencies)) if len(currencies) == 1 else None, None, None, None)
-    return Table("Cost by unit and month against the budget", columns, lines, apart, totals=totals)
+    anchor = found[0].place if found else ""
+    return Table("Cost by unit and month against the budget", columns, lines, apart, totals=totals, anchor=anchor)
 
 
 def _row(row: Row, one: Found | None) -> tuple[Cell, ...]:

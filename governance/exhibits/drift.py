@@ -85,7 +85,7 @@ def _table(own: Sequence[Found]) -> Table:
         cells: list[Cell] = [_value(found.get(column)) for column in parts]
         worst = min(found.values(), key=lambda one: one.badness)
         lines.append((key, *cells, min(one.n for one in found.values()), worst.limits(), worst.verdict))
-    return Table(f"{own[0].policy}: {own[0].check}", columns, tuple(lines))
+    return Table(f"{own[0].policy}: {own[0].check}", columns, tuple(lines), anchor=own[0].place)
 
 
 def _value(one: Found | None) -> Cell:

@@ -84,7 +84,7 @@ def _rates(period: Period, axis: Sequence[str], own: Sequence[Found]) -> Table:
     before = {(one.key, words(one.subject)): one.value for one in period.judged_before}
     total = sum(one.n for one in own)
     rows = tuple(_rate(one, total, before.get((one.key, words(one.subject)))) for one in own)
-    return Table(f"Favourable decisions by {_title(axis)}", columns, rows, _note(period, own))
+    return Table(f"Favourable decisions by {_title(axis)}", columns, rows, _note(period, own), anchor=own[0].place)
 
 
 def _rate(one: Found, total: int, before: float | None) -> tuple[Cell, ...]:

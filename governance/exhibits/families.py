@@ -4,7 +4,8 @@ from __future__ import annotations
 
 COMPLETENESS = ("completeness-", "integrity", "retention")
 VALIDATION = ("expectations", "contract")
-USE = ("use-", "change-")
+USE = ("use-",)
+CHANGES = ("change-",)
 FAIRNESS = ("fairness-",)
 DRIFT = ("drift-",)
 PERFORMANCE = ("performance-", "output-quality")
@@ -16,6 +17,7 @@ EXPLANATIONS = ("explanation-",)
 SHOWN = (
     *COMPLETENESS,
     *USE,
+    *CHANGES,
     *FAIRNESS,
     *DRIFT,
     *PERFORMANCE,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-
 from governance.blocks import AnyBlock, Cell, Column, Section, Table
+from governance.exhibits import answers
 from governance.exhibits.found import Found
 from governance.exhibits.period import Period
-from governance.exhibits.sentences import at, group, measured, nothing, plural
+from governance.exhibits.sentences import at, cut_off, group, measured, nothing, plural
 from governance.exhibits.verdicts import issues
 
 
@@ -47,17 +46,21 @@ def _table(period: Period, acute: list[Found]) -> Table:
         Column("owner"),
         Column("due", "date"),
         Column("open for", "number", "days", digits=0),
-        Column(f"in {period.span.previous.name}"),
+        Column("standing"),
+        Column("answer"),
         Column("controls", "code"),
+        Column("finding", "code"),
     )
-    today = cut_off(period)
-    rows = tuple(_row(period, one, today) for one in acute)
+    rows = tuple(_row(period, one) for one in acute)
     judged = max(one.assessed for one in acute)
-    note = f"Judged at {at(judged)} UTC; the days count from then to the cut-off of this report."
-    return Table(f"Open findings: {len(acute)}", columns, rows, note)
+    note = (
+        f"Judged at {at(judged)} UTC; the days count from the first run that found it to the cut-off of this report. "
+        "`governance finding respond FINDING` answers one, `governance finding resolve FINDING` settles it."
+    )
+    return Table(f"Findings that ask for action: {len(acute)}", columns, rows, note, anchor="open-findings")
 
 
-def _row(period: Period, one: Found, today: date) -> tuple[Cell, ...]:
+def _row(period: Period, one: Found) -> tuple[Cell, ...]:
     return (
         f"{one.policy}: {one.check}",
         one.about(),
@@ -65,10 +68,12 @@ def _row(period: Period, one: Found, today: date) -> tuple[Cell, ...]:
         one.verdict,
         one.severity,
         one.owner,
-        one.due,
-        (today - datetime.fromisoformat(one.assessed).date()).days,
-        recurrence(period, one),
+        answers.due(period, one),
+        answers.issue(period, one).age_days(cut_off(period)),
+        answers.standing(period, one),
+        answers.answer(period, one),
         ", ".join(one.controls),
+        one.finding_id[: answers.SHORT_ID],
     )
 
 
@@ -78,8 +83,3 @@ def recurrence(period: Period, one: Found) -> str:
     if not was:
         return "not checked"
     return "acute too" if any(other.is_acute for other in was) else "not acute"
-
-
-def cut_off(period: Period) -> date:
-    """The day of the newest ledger entry that is read."""
-    return datetime.fromisoformat(period.snapshot.entries[-1].at).date()

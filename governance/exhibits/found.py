@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -77,6 +78,11 @@ class Found:
         return self.policy, self.check
 
     @property
+    def place(self) -> str:
+        """Anchor of the table that shows the findings of its check."""
+        return place(*self.key)
+
+    @property
     def is_acute(self) -> bool:
         """Whether somebody must act."""
         return self.verdict in ACUTE
@@ -147,6 +153,11 @@ def _plain(value: object) -> str:
         named = {("others" if name in ("", "*") else name): limit for name, limit in value.items()}
         return " or ".join(f"{_plain(limit)} ({name})" for name, limit in named.items())
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def place(policy: str, check: str) -> str:
+    """Anchor of the table that shows the findings of a check."""
+    return "check-" + "--".join(re.sub(r"[^a-z0-9]+", "-", name.lower()) for name in (policy, check))
 
 
 def words(subject: Mapping[str, str | None]) -> str:

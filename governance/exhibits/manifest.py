@@ -26,16 +26,15 @@ SOFTWARE = (
 )
 
 
-def page(period: Period, notebook: str = "", template_sha256: str = "") -> Section:
+def page(period: Period, notebook: str = "") -> Section:
     """What it takes to make this report again, and to see that it is the same.
 
     Args:
         period: The store and its window.
-        notebook: Name of the notebook that `governance report` rendered.
-        template_sha256: Digest of that notebook before it was run.
+        notebook: `NAME@SHA256` of the notebook that `governance report` rendered, before it was run.
     """
     blocks: list[AnyBlock] = [
-        _facts(period, notebook, template_sha256),
+        _facts(period, notebook),
         _checkpoint(period),
         _tables(period),
         _evidence(period),
@@ -43,11 +42,10 @@ def page(period: Period, notebook: str = "", template_sha256: str = "") -> Secti
     return group(*blocks, _statements(period), *origins.tables(period))
 
 
-def _facts(period: Period, notebook: str, template_sha256: str) -> Facts:
+def _facts(period: Period, notebook: str) -> Facts:
     span, checkpoint = period.span, period.snapshot.checkpoint
-    command = (
-        f"governance report {notebook} --window {span.window.name} --as-of {checkpoint.size}" if notebook else None
-    )
+    name, _, digest = notebook.rpartition("@")
+    command = f"governance report {name} --window {span.window.name} --as-of {checkpoint.size}" if name else None
     installed = ", ".join(f"{name} {found}" for name in SOFTWARE if (found := _version(name)))
     return Facts(
         (
@@ -59,9 +57,9 @@ def _facts(period: Period, notebook: str, template_sha256: str) -> Facts:
             ),
             Fact(
                 "Notebook",
-                template_sha256 or None,
+                digest or None,
                 "code",
-                reason="sha256 before it was run" if template_sha256 else "not known",
+                reason="sha256 before it was run" if digest else "not known",
             ),
             Fact("Window", f"{stamp(span.window.start)} to {stamp(span.window.end)}, end not included"),
             Fact("Window before", f"{stamp(span.previous.start)} to {stamp(span.previous.end)}"),

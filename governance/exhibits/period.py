@@ -17,6 +17,7 @@ from governance.errors import GovernanceError
 from governance.exhibits.families import belongs
 from governance.exhibits.found import Found, found
 from governance.findings import Window, stamp
+from governance.history import History
 from governance.scopes import CALENDAR
 from governance.store import Snapshot
 
@@ -168,7 +169,7 @@ class Period:
 
     @cached_property
     def judged(self) -> tuple[Found, ...]:
-        """The findings of the window: of each version and check those of the newest run."""
+        """The findings of the window: of each check those of the newest run, as `History` has it."""
         return self._findings(self.span.window)
 
     @cached_property
@@ -188,10 +189,15 @@ class Period:
         sql = (
             f"SELECT *, list_position({_texts(runs)}, run_id) AS run_no FROM findings "
             f"WHERE run_id IN ({_texts(runs)[1:-1]}) "
-            "QUALIFY run_no = max(run_no) OVER (PARTITION BY policy, version, check_id) "
+            "QUALIFY run_no = max(run_no) OVER (PARTITION BY policy, check_id, window_start, window_end) "
             "ORDER BY policy, version, check_id, subject, metric"
         )
         return tuple(found(row) for row in self.engine.records(sql))
+
+    @cached_property
+    def history(self) -> History:
+        """What became of the findings of every window."""
+        return History(self.snapshot, self.engine)
 
     def of_kind(self, *kinds: str, before: bool = False) -> list[Found]:
         """The findings of some kinds of check (or of all whose name begins so), in the window or in the one before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from governance.blocks import AnyBlock, Code, Notice, Paragraph, Section, notice, paragraph, section
@@ -63,6 +63,11 @@ def days(span: Span, *, previous: bool = False) -> str:
     window, zone = (span.previous if previous else span.window), ZoneInfo(span.timezone)
     first, last = window.start.astimezone(zone), (window.end - timedelta(microseconds=1)).astimezone(zone)
     return f"{written_out(first)} to {written_out(last)}"
+
+
+def cut_off(period: Period) -> date:
+    """The day of the newest ledger entry that is read."""
+    return datetime.fromisoformat(period.snapshot.entries[-1].at).date()
 
 
 def at(text: str) -> str:

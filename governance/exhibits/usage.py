@@ -18,7 +18,9 @@ def against_intention(period: Period) -> Section:
     """Volume and users of each system beside the window before, its registration, and what was judged."""
     table = _systems(period)
     shown = table if table.rows else nothing("There are no requests in this window.")
-    return group(shown, *judged(period, *families.USE), counted(period, "usage", "requests by their start"))
+    return group(
+        shown, *judged(period, *families.USE, *families.CHANGES), counted(period, "usage", "requests by their start")
+    )
 
 
 def _systems(period: Period) -> Table:

@@ -40,7 +40,7 @@ def _table(period: Period, caption: str, own: Sequence[Found]) -> Table:
         place for place in range(len(columns)) if place not in (2, 5) or any(line[place] is not None for line in lines)
     ]
     rows = tuple(tuple(line[place] for place in kept) for line in lines)
-    return Table(caption, tuple(columns[place] for place in kept), rows, _left(own, shown))
+    return Table(caption, tuple(columns[place] for place in kept), rows, _left(own, shown), anchor=own[0].place)
 
 
 def _row(one: Found, was: Found | None) -> tuple[Cell, ...]:

@@ -215,8 +215,12 @@ def _table(block: Table, places: dict[str, str]) -> dict[str, Json]:
         [_cell(cell, column, places) for cell, column in zip(line, block.columns, strict=True)] for line in rows
     ]
     heads: list[Json] = [
-        {"text": printable(column.heading), "right": column.is_right_aligned, "code": column.kind == "code"}
-        for column in block.columns
+        {
+            "lines": [printable(part) for part in _lines(column, [line[index] for line in rows])],
+            "right": column.is_right_aligned,
+            "code": column.kind == "code",
+        }
+        for index, column in enumerate(block.columns)
     ]
     return {
         "is": "table",
@@ -238,9 +242,23 @@ def _cell(cell: Shown, column: Column, places: dict[str, str]) -> dict[str, Json
         document |= {"verdict": cell.verdict, "mark": SIGNS[cell.verdict].mark}
     if cell.to in places:
         document["to"] = places[cell.to]
+    if cell.pieces:
+        document["pieces"] = _pieces(cell.pieces, places)
     if cell.spark is not None:
         document["svg"] = printable(cell.spark.svg(column.name, cell.text, font=FONT))
     return document
+
+
+def _lines(column: Column, cells: Sequence[Shown]) -> list[str]:
+    """The heading of a column in lines no longer than its entries, for a column of figures takes the width it needs."""
+    room = _natural(column, cells)
+    lines: list[str] = []
+    for word in column.heading.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
 
 
 # Characters that fit beside each other: 170 mm of A4 upright at 8.5 and 7.5 point, 257 mm across at 7.5 point, with the
@@ -249,6 +267,7 @@ UPRIGHT, SMALL, ACROSS = 120, 136, 206
 GUTTER = 3
 MOST_LEADING = 4  # chosen here: more words than this fill a sheet of their own
 SHORT = 20  # characters of an entry that is not worth breaking
+MOST_SHARED = 90  # characters beyond which an entry asks for no more of the line
 COMFORTABLE = 20  # characters to which a column of words may shrink before the table takes smaller type or turns
 
 
@@ -265,11 +284,29 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Shown]]) -> dict[s
     least = sum(w if s else min(w, COMFORTABLE) for w, s in zip(natural, stiff, strict=True)) + gutters
     layout = "upright" if least <= UPRIGHT else "small" if least <= SMALL else "across"
     room = {"upright": UPRIGHT, "small": SMALL, "across": ACROSS}[layout]
-    widths = [0 if s else min(w, 60) for w, s in zip(natural, stiff, strict=True)]
+    words = [
+        0 if s else _word(column, [row[i] for row in rows])
+        for i, (column, s) in enumerate(zip(columns, stiff, strict=True))
+    ]
+    widths = _shared(natural, words, room - gutters)
     if sum(natural) + gutters <= room:
         # All fits: a table of some width fills the line by its first column, a small one stays small.
         widths = [1 if index == 0 and sum(natural) > room / 2 else 0 for index in range(len(columns))]
     return {"layout": layout, "widths": list(widths), "longest": _longest(natural, widths, room - gutters)}
+
+
+def _shared(natural: Sequence[int], words: Sequence[int], room: int) -> list[int]:
+    """What each column of words takes of the line: its longest word, and of the rest by what it has to say.
+
+    Args:
+        natural: Characters of the longest entry of each column.
+        words: Characters of the longest word; 0 for a column that keeps its natural width.
+        room: Characters of the line.
+    """
+    left = room - sum(size for size, word in zip(natural, words, strict=True) if not word)
+    wanted = [max(min(size, MOST_SHARED) - word, 0) if word else 0 for size, word in zip(natural, words, strict=True)]
+    rest, whole = max(left - sum(words), 0), sum(wanted) or 1
+    return [word and word + rest * more // whole for word, more in zip(words, wanted, strict=True)]
 
 
 def _longest(natural: Sequence[int], widths: Sequence[int], room: int) -> list[Json]:
@@ -277,6 +314,13 @@ def _longest(natural: Sequence[int], widths: Sequence[int], room: int) -> list[J
     left = room - sum(size for size, width in zip(natural, widths, strict=True) if width == 0)
     whole = sum(widths)
     return [max(int(0.9 * left * width / whole), 4) if width > 1 else LONG_WORD for width in widths]
+
+
+def _word(column: Column, cells: Sequence[Shown]) -> int:
+    """Characters of the longest word of a column, of those that are not broken anyway."""
+    entries = [cell.text for cell in cells] + [column.heading]
+    longest = max((len(word) for entry in entries for word in entry.split() if len(word) <= LONG_WORD), default=1)
+    return int(longest * (1.3 if column.kind == "code" else 1.0)) + 1
 
 
 def _natural(column: Column, cells: Sequence[Shown]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from decimal import Decimal
@@ -17,7 +16,6 @@ from governance.blocks import Chart, Section, Table, Verdicts, flat, read
 from governance.exhibits.found import Found
 from governance.exhibits.period import Period
 from governance.exhibits.policies import versions
-from governance.workspace import make_workspace
 from tests.exhibits.test_found import made
 from tests.small_quarter import HOSTILE, Quarter
 
@@ -47,7 +45,9 @@ SECTIONS: dict[str, Callable[[Period], Section]] = {
         (gov.exhibits.oversight, gov.exhibits.oversight.reviews),
         (gov.exhibits.oversight, gov.exhibits.oversight.explanations),
         (gov.exhibits.findings, gov.exhibits.findings.open_ones),
+        (gov.exhibits.answers, gov.exhibits.answers.given),
         (gov.exhibits.findings, gov.exhibits.findings.set_aside),
+        (gov.exhibits.controls, gov.exhibits.controls.answered),
         (gov.exhibits.policies, gov.exhibits.policies.in_force),
         (gov.exhibits.manifest, gov.exhibits.manifest.page),
     )
@@ -62,13 +62,6 @@ def table(block: AnyBlock, caption: str) -> Table:
 def rows(block: AnyBlock, caption: str) -> dict[object, tuple[object, ...]]:
     """First cell -> the others, of the table whose caption begins so."""
     return {line[0]: line[1:] for line in table(block, caption).rows}
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> View:
-    folder = tmp_path_factory.mktemp("empty") / "desk"
-    made = make_workspace(folder, environment=os.environ, now="2026-10-02T08:00:00.000000Z")
-    return gov.open(made.root).window("2026-Q3")
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -195,11 +188,11 @@ def test_kinds_that_no_section_knows_are_shown_too(view: View, monkeypatch: pyte
 
 def test_the_manifest_names_each_statement_once(view: View) -> None:
     gov.exhibits.board.page(view)
-    found = table(gov.exhibits.manifest.page(view, "quarterly", "ab" * 32), "Statements").rows
+    found = table(gov.exhibits.manifest.page(view, "quarterly@" + "ab" * 32), "Statements").rows
     assert len(found) == len(set(found)) > 5
     assert (
         "governance report quarterly --window 2026-Q3 --as-of"
-        in gov.exhibits.manifest.page(view, "quarterly", "").plain()
+        in gov.exhibits.manifest.page(view, "quarterly@00").plain()
     )
 
 

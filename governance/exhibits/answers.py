@@ -1,0 +1,163 @@
+"""What became of findings: new or recurring, answered or settled, and what is left of those of the window before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from governance.blocks import AnyBlock, Cell, Column, Section, Table, paragraph
+from governance.exhibits.found import CALENDAR_KEYS, Found
+from governance.exhibits.period import Period
+from governance.exhibits.sentences import at, cut_off, group, nothing, plural
+from governance.history import Issue, Status
+
+SHORT_ID = 10  # digits by which `governance finding respond` knows a finding
+
+
+def given(period: Period) -> Section:
+    """What people answered to the findings of this window and the one before, and what is left of the latter."""
+    window, before = period.span.window.name, period.span.previous.name
+    said = [*_answers(period, window, _acute(period.judged)), *_answers(period, before, _acute(period.judged_before))]
+    blocks: list[AnyBlock] = [_said(said) if said else nothing(f"No finding of {window} or {before} was answered.")]
+    left = _before(period)
+    return group(paragraph(change(period)), *blocks, *([left] if left is not None else []))
+
+
+def change(period: Period) -> str:
+    """In a sentence or two: how many findings are new or recur, are answered or settled, and what became of others."""
+    acute = _acute(period.judged)
+    issues = [issue(period, one) for one in acute]
+    again = sum(recurs(period, one) for one in acute)
+    late = sum(one.is_late(cut_off(period)) for one in issues)
+    by = {status: sum(one.status is status for one in issues) for status in Status}
+    waiting = len(acute) - by[Status.ANSWERED] - by[Status.RESOLVED]
+    overdue = f", {late} past due" if late else ""
+    said = (
+        f"Failed, warned or errored: {plural(len(acute), 'finding')}, {len(acute) - again} new and {again} recurring; "
+        f"{by[Status.ANSWERED]} answered, {by[Status.RESOLVED]} settled, {waiting} without an answer{overdue}."
+    )
+    return f"{said} {_since(period)}".strip()
+
+
+def _since(period: Period) -> str:
+    """What became of the findings of the window before."""
+    before = _acute(period.judged_before)
+    if not before:
+        return ""
+    settled = sum(issue(period, one).status is Status.RESOLVED for one in before)
+    stay = sum(_now(period, one) in ("failed", "warned", "errored") for one in before)
+    return f"Those of {period.span.previous.name}: {len(before)}, of which {settled} settled and {stay} found again."
+
+
+def issue(period: Period, one: Found) -> Issue:
+    """What became of one finding."""
+    return period.history.issue(one.finding_id)
+
+
+def due(period: Period, one: Found) -> date | None:
+    """The day by which a finding must be answered: that of its first run."""
+    return issue(period, one).due
+
+
+def is_settled(period: Period, one: Found) -> bool:
+    """Whether somebody said that the matter is settled."""
+    return issue(period, one).status is Status.RESOLVED
+
+
+def recurs(period: Period, one: Found) -> bool:
+    """Whether the same figure of the same subject, in whatever part of the calendar, called for action before."""
+    return bool(issue(period, one).earlier) or _subject(one) in {
+        _subject(other) for other in _acute(period.judged_before)
+    }
+
+
+def standing(period: Period, one: Found) -> str:
+    """New, or in how many windows it was found."""
+    earlier = len(issue(period, one).earlier)
+    if earlier > 1:
+        return f"recurring: also in {earlier} windows before"
+    if recurs(period, one):
+        return "recurring"
+    return "new" if any(other.key == one.key for other in period.judged_before) else "first checked"
+
+
+def answer(period: Period, one: Found) -> str:
+    """Whether somebody answered it, and who; whether it is past due."""
+    found, today = issue(period, one), cut_off(period)
+    late = "overdue, " if found.is_late(today) else ""
+    if not found.responses:
+        return f"{late}none"
+    last = found.responses[-1]
+    return f"{late}{'settled' if last.resolves else 'answered'} by {last.by} on {last.at[:10]}"
+
+
+def _acute(findings: Iterable[Found]) -> list[Found]:
+    return [one for one in findings if one.is_acute]
+
+
+def _subject(one: Found) -> tuple[object, ...]:
+    """What tells figures apart in any window."""
+    named: Mapping[str, str | None] = {key: value for key, value in one.subject.items() if key not in CALENDAR_KEYS}
+    return *one.key, one.metric, *sorted((key, str(value)) for key, value in named.items())
+
+
+def _answers(period: Period, window: str, acute: Sequence[Found]) -> list[tuple[Cell, ...]]:
+    return [
+        (
+            f"{one.policy}: {one.check}",
+            f"{one.about()} in {window}" if one.subject else window,
+            at(response.at)[:10],
+            response.by,
+            "settled" if response.resolves else "answered",
+            response.text,
+            one.finding_id[:SHORT_ID],
+        )
+        for one in acute
+        for response in issue(period, one).responses
+    ]
+
+
+def _said(rows: Sequence[tuple[Cell, ...]]) -> Table:
+    columns = (
+        Column("policy and check"),
+        Column("subject"),
+        Column("on", "date"),
+        Column("by"),
+        Column("as"),
+        Column("what was said"),
+        Column("finding", "code"),
+    )
+    return Table(f"Answers: {len(rows)}", columns, tuple(rows), "Each answer is an entry of the ledger.")
+
+
+def _before(period: Period) -> Table | None:
+    """The findings of the window before, with what was found about the same now."""
+    acute = _acute(period.judged_before)
+    if not acute:
+        return None
+    columns = (
+        Column("policy and check"),
+        Column("subject"),
+        Column("what was found"),
+        Column("due", "date"),
+        Column("answer"),
+        Column(f"in {period.span.window.name}"),
+    )
+    rows = tuple(
+        (
+            f"{one.policy}: {one.check}",
+            one.about(),
+            one.reason,
+            due(period, one),
+            answer(period, one),
+            _now(period, one).replace("_", " "),
+        )
+        for one in sorted(acute, key=lambda one: one.badness)
+    )
+    return Table(f"What became of the findings of {period.span.previous.name}", columns, rows)
+
+
+def _now(period: Period, one: Found) -> str:
+    """The verdict on the same subject in this window; the worst where there are several parts of the calendar."""
+    same = [other for other in period.judged if _subject(other) == _subject(one)]
+    return min(same, key=lambda other: other.badness).verdict if same else "not judged"
