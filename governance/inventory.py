@@ -53,6 +53,6 @@ def _open_findings(engine: Engine) -> dict[str, Any]:
     rows = engine.records(
         "SELECT verdict, count(*) AS n, min(due) AS due FROM "
         "(SELECT * FROM findings QUALIFY assessed_ts = max(assessed_ts) "
-        "OVER (PARTITION BY policy, version, check_id, window_start, window_end)) GROUP BY verdict ORDER BY verdict"
+        "OVER (PARTITION BY policy, check_id, window_start, window_end)) GROUP BY verdict ORDER BY verdict"
     )
     return {row["verdict"]: {"n": row["n"], "next_due": row["due"]} for row in rows}
