@@ -48,10 +48,10 @@ def deviations(space: Workspace, path: Path, layout: Layout, truth: Truth, repor
     with Engine() as engine:
         Store(space.store).snapshot().attach(engine, ["requests", "decisions", "quarantine"])
         yield from _unequal("stored request", engine.rows(layout.stored), truth.stored)
-        rows = engine.rows("SELECT line, byte_offset, octet_length(raw), reason, raw FROM quarantine")
-    yield from _unequal("quarantined record", (row[:4] for row in rows), truth.quarantine)
+        rows = engine.rows("SELECT line, byte_offset, octet_length(raw), reason, row_no, raw FROM quarantine")
+    yield from _unequal("quarantined record", (row[:5] for row in rows), truth.quarantine)
     with path.open("rb") as log:
-        for line, offset, length, _, raw in rows:
+        for line, offset, length, _, _, raw in rows:
             log.seek(offset)
             if log.read(length) != raw:
                 yield f"line {line}: the bytes in quarantine are not those at byte {offset}"

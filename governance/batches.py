@@ -30,13 +30,23 @@ _ARROW = {
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that goes to quarantine."""
+    """A record that goes to quarantine.
+
+    Attributes:
+        number: Line or element in the file, from 1.
+        offset: Its first byte in the uncompressed file.
+        raw: Its bytes.
+        reason: Why, one word.
+        detail: Why, exactly.
+        row_no: Number among the records of the file, from 1, where that is another.
+    """
 
     number: int
     offset: int | None
     raw: bytes
     reason: str
     detail: str
+    row_no: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +105,12 @@ def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield chunk
 
 
-def reject(record: Record) -> Rejection:
-    """The rejection of a record that could not be parsed."""
-    return Rejection(
-        record.number, record.offset, record.raw, record.reason or "bad_json", record.detail or "it cannot be read"
-    )
+def reject(record: Record, row_no: int) -> Rejection:
+    """The rejection of a record that could not be parsed.
+
+    Args:
+        record: The record.
+        row_no: Its number among the records of the file, from 1.
+    """
+    reason, detail = record.reason or "bad_json", record.detail or "it cannot be read"
+    return Rejection(record.number, record.offset, record.raw, reason, detail, row_no)

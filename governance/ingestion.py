@@ -20,7 +20,7 @@ from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.price_book import PriceBook
 from governance.prices import price_book, priced
-from governance.records import records
+from governance.records import layout_of, records
 from governance.sourced import source_batches
 from governance.staging import Origin, Staging, model_folder
 from governance.store import BLOBS, Snapshot, Store
@@ -163,7 +163,7 @@ class _Run:
         report.widen(entry.facts["first"], entry.facts["last"])
 
     def _publish(self, intake: Intake, batch: Batch, number: int, identity: str, report: FileReport) -> None:
-        origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, self.now)
+        origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identity, self.now)
         with Engine(self.store.spill) as engine:
             self.snapshot.attach(engine, [name for name in batch.tables if name != "payloads"] + ["requests"])
             met = fates(engine, self.snapshot, batch)
@@ -188,6 +188,8 @@ class _Run:
             "first": first,
             "last": last,
         }
+        if batch.rejected and (layout := layout_of(intake.log)):
+            facts["csv"] = layout.facts()  # without its header, a row cannot be read again
         self._commit("ingest", facts, staged)
         report.add(counts, reasons)
         report.widen(first, last)

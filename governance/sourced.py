@@ -71,7 +71,7 @@ class _Reading:
         self._batch = Batch()
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._given: list[Given] = []
-        self._lines: dict[int, tuple[Record, ...]] = {}
+        self._items: dict[int, _Item] = {}
 
     def batch(self, chunk: list[Record]) -> Batch:
         """What a stretch of the file becomes."""
@@ -79,7 +79,7 @@ class _Reading:
             if record.value is None:
                 self._number += 1
                 self._batch.records += 1
-                self._batch.rejected.append(reject(record))
+                self._batch.rejected.append(reject(record, self._number))
                 continue
             for content in self._source.split(record.value):
                 self._number += 1
@@ -118,16 +118,16 @@ class _Reading:
                 return
             converted = {name: [self._row(row, name, item) for row in found] for name, found in made.tables.items()}
         except UnreadableError as error:
-            self._batch.rejected += _rejections(item.lines, error.reason, error.detail)
+            self._batch.rejected += _rejections(item, error.reason, error.detail)
             return
         except RecursionError:  # JSON text inside a record may nest deeper than the record itself may
-            self._batch.rejected += _rejections(item.lines, "too_deep", "JSON text inside the record nests too deeply")
+            self._batch.rejected += _rejections(item, "too_deep", "JSON text inside the record nests too deeply")
             return
         self._batch.ignored[JOINED] += len(item.lines) - 1
         for name, found in converted.items():
             self._rows.setdefault(name, []).extend(found)
         for model, inputs in made.features.items():
-            self._lines[item.number] = item.lines
+            self._items[item.number] = item
             self._given += [_given(row, model, item.number) for row in inputs]
 
     def _ignore(self, reason: str, count: int) -> None:
@@ -142,8 +142,8 @@ class _Reading:
     def _finished(self) -> Batch:
         settled = settle(self._given, self._known)
         for number, (reason, detail) in settled.misfits.items():
-            self._batch.ignored[JOINED] -= len(self._lines[number]) - 1
-            self._batch.rejected += _rejections(self._lines[number], reason, detail)
+            self._batch.ignored[JOINED] -= len(self._items[number].lines) - 1
+            self._batch.rejected += _rejections(self._items[number], reason, detail)
         for request in self._rows.get(REQUESTS.name, ()):
             if request["row_no"] in settled.nonfinite:
                 request["quality_flags"] = sorted({*(request["quality_flags"] or ()), "nonfinite"})
@@ -168,8 +168,8 @@ def _given(row: InputRow, model: str, number: int) -> Given:
     return Given(number, row.decision_id, row.decision_ts, model, row.version, texts)
 
 
-def _rejections(lines: Iterable[Record], reason: str, detail: str) -> list[Rejection]:
-    return [Rejection(line.number, line.offset, line.raw, reason, detail) for line in lines]
+def _rejections(item: _Item, reason: str, detail: str) -> list[Rejection]:
+    return [Rejection(line.number, line.offset, line.raw, reason, detail, item.number) for line in item.lines]
 
 
 def _checked(row: dict[str, Any], table: Table) -> dict[str, Any]:

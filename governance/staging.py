@@ -30,6 +30,7 @@ class Origin:
         name: How it is shown.
         source: Log format or mapping.
         number: Number of the batch in the file, from 0.
+        identity: Digest of the file and of how it was read.
         now: When it is read.
     """
 
@@ -37,6 +38,7 @@ class Origin:
     name: str
     source: str
     number: int
+    identity: str
     now: datetime
 
 
@@ -145,7 +147,7 @@ class Staging:
         origin = self.origin
         rows: list[Mapping[str, Any]] = [
             {
-                "quarantine_id": f"{origin.sha256}:{origin.number}:{place}",
+                "quarantine_id": f"{origin.identity}:{origin.number}:{place}",
                 "ingested_ts": origin.now,
                 "source": origin.source,
                 "file": origin.name,
@@ -155,7 +157,7 @@ class Staging:
                 "detail": rejection.detail,
                 "raw": rejection.raw,
                 "file_sha256": origin.sha256,
-                "row_no": rejection.number,
+                "row_no": rejection.row_no or rejection.number,
             }
             for place, rejection in enumerate(self.batch.rejected, 1)
         ]

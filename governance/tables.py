@@ -429,7 +429,7 @@ QUARANTINE = Table(
     "quarantine_id",
     "ingested_ts",
     (
-        _needed("quarantine_id", TEXT, "file digest and record number"),
+        _needed("quarantine_id", TEXT, "digest of file and mapping, batch, and place in it"),
         _needed("ingested_ts", TIME, "when it was met"),
         _needed("source", TEXT, "source that could not read it"),
         _needed("file", TEXT, "name of the file"),

@@ -77,7 +77,7 @@ def _reject(chunk: Chunk, engine: Engine, batch: Batch) -> None:
     for row_no, misfit in misfits:
         number, offset, raw = sources[row_no]
         reason, _, detail = misfit.partition(": ")
-        batch.rejected.append(Rejection(number, offset, raw, reason, detail))
+        batch.rejected.append(Rejection(number, offset, raw, reason, detail, row_no))
     batch.rejected.sort(key=lambda rejection: rejection.number)
     engine.execute(f"DELETE FROM {CELLS} WHERE {MISFIT} != ''")
 

@@ -112,7 +112,9 @@ class RecordChunk(Chunk):
         self.records = len(found)
         self._readable = [(before + place, record) for place, record in enumerate(found, 1) if record.value is not None]
         self.readable = len(self._readable)
-        self.rejected = [reject(record) for record in found if record.value is None]
+        self.rejected = [
+            reject(record, before + place) for place, record in enumerate(found, 1) if record.value is None
+        ]
         self.names = _names([record.value for _, record in self._readable if record.value is not None])
 
     def _load(self, engine: Engine, cells: Mapping[str, str]) -> tuple[str, dict[str, str]]:

@@ -12,13 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from governance.errors import NotFoundError, SourceError
-from governance.records.csv_rows import csv_columns, csv_records
-from governance.records.json_texts import json_records, json_sequence, parse_json, text_of
+from governance.records.csv_rows import CsvLayout, csv_layout, csv_records, csv_rows
+from governance.records.json_texts import json_record, json_records, json_sequence, parse_json, text_of
 from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
 from governance.records.record import Record
 from governance.records.streams import CutShortError, blocks, lines
 
-__all__ = ["LogFile", "Record", "columns_of", "open_log", "parquet_tables", "parse_json", "records", "text_of"]
+__all__ = [
+    "CsvLayout",
+    "LogFile",
+    "Record",
+    "columns_of",
+    "layout_of",
+    "open_log",
+    "parquet_tables",
+    "parse_json",
+    "read_again",
+    "records",
+    "text_of",
+]
 
 CHUNK = 1 << 20
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bz2"))
@@ -165,6 +177,34 @@ def columns_of(log: LogFile) -> list[str] | None:
     """
     if log.form == "parquet":
         return parquet_columns(log.path, log.name)
-    if log.form == "csv":
-        return csv_columns(lines(blocks(log.path, log.compression, log.bytes)), log.name)
-    return None
+    layout = layout_of(log)
+    return None if layout is None else layout.names
+
+
+def layout_of(log: LogFile) -> CsvLayout | None:
+    """What the header of a CSV file says; None for other files.
+
+    Raises:
+        SourceError: The header cannot be used.
+    """
+    if log.form != "csv":
+        return None
+    return csv_layout(lines(blocks(log.path, log.compression, log.bytes)), log.name)
+
+
+def read_again(number: int, offset: int | None, raw: bytes, layout: CsvLayout | None) -> Record:
+    """The record that these bytes are, standing alone.
+
+    Args:
+        number: Its line or element in the file that it came from.
+        offset: Where it started there.
+        raw: Its bytes, as `Record.raw`.
+        layout: Of a CSV file; None for others, whose records are JSON.
+    """
+    if layout is None:
+        return json_record(number, offset, raw)
+    own = (line._replace(number=number + line.number - 1) for line in lines([raw]))
+    found = list(csv_rows(own, layout))
+    if len(found) != 1:
+        return Record(number, offset, raw, None, "bad_csv", f"{len(found)} rows, not one")
+    return found[0]._replace(offset=offset)

@@ -6,11 +6,28 @@ import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any, NamedTuple
 
 from governance.errors import SourceError
 from governance.records.record import MAX_RECORD_BYTES, Line, Record
 
 _DELIMITERS = ",;\t|"
+
+
+class CsvLayout(NamedTuple):
+    """What the header of a CSV file says.
+
+    Attributes:
+        delimiter: One character.
+        names: Of the columns.
+    """
+
+    delimiter: str
+    names: list[str]
+
+    def facts(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return {"delimiter": self.delimiter, "names": list(self.names)}
 
 
 def csv_records(lines: Iterable[Line], name: str) -> Iterator[Record]:
@@ -26,32 +43,43 @@ def csv_records(lines: Iterable[Line], name: str) -> Iterator[Record]:
         SourceError: The header names a column twice or not at all.
     """
     feed = _Feed(lines)
-    delimiter = _delimiter(feed.peek(2))
-    names = _header(feed, delimiter, name)
-    rows = feed.rows(delimiter)
+    yield from _records(feed, _layout(feed, name))
+
+
+def csv_rows(lines: Iterable[Line], layout: CsvLayout) -> Iterator[Record]:
+    """One record for each row of lines that stand behind a known header."""
+    yield from _records(_Feed(lines), layout)
+
+
+def _records(feed: _Feed, layout: CsvLayout) -> Iterator[Record]:
+    rows = feed.rows(layout.delimiter)
     while True:
         feed.taken.clear()
         try:
             cells = next(rows, None)
         except csv.Error as error:
-            rows = feed.rows(delimiter)
+            rows = feed.rows(layout.delimiter)
             yield feed.reject_first(str(error))
             continue
         if cells is None:
             return
-        record = _record(feed.taken, cells, names)
+        record = _record(feed.taken, cells, layout.names)
         if record is not None:
             yield record
 
 
-def csv_columns(lines: Iterable[Line], name: str) -> list[str]:
-    """The names in the header.
+def csv_layout(lines: Iterable[Line], name: str) -> CsvLayout:
+    """What the header says.
 
     Raises:
         SourceError: It names a column twice or not at all.
     """
-    feed = _Feed(lines)
-    return _header(feed, _delimiter(feed.peek(2)), name)
+    return _layout(_Feed(lines), name)
+
+
+def _layout(feed: _Feed, name: str) -> CsvLayout:
+    delimiter = _delimiter(feed.peek(2))
+    return CsvLayout(delimiter, _header(feed, delimiter, name))
 
 
 class _Feed:

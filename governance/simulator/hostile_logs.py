@@ -28,6 +28,7 @@ class Place(NamedTuple):
     offset: int
     length: int
     reason: str
+    row_no: int
 
 
 @dataclass
@@ -149,8 +150,9 @@ class HostileLog:
     def _rejected(self, content: bytes, reason: str, length: int | None = None, end: bytes = b"\n") -> None:
         """A row of CSV may go on over lines, so its bytes have their line end; those of a JSON line do not."""
         whole = len(content) + (0 if self._is_json else len(end))
+        row_no = self.truth.counts["records"] + 1
         self.truth.counts["quarantined"] += 1
-        self.truth.quarantine.append(Place(self._line, self._offset, length or whole, reason))
+        self.truth.quarantine.append(Place(self._line, self._offset, length or whole, reason, row_no))
         self._put(content, end)
 
     def _put(self, content: bytes, end: bytes | None = None) -> None:
