@@ -37,6 +37,7 @@ _KIND = re.compile("[a-z][a-z0-9-]{0,63}")
 _ENTRY_KEYS = {"at", "facts", "files", "kind", "number", "prev"}
 _FILE_KEYS = {"bytes", "facts", "path", "sha256"}
 _PENDING_KEYS = {"checkpoint", "entry", "staged"}
+REPLACES = "replaces"  # fact of a file that a compaction made: the paths of those whose rows it holds, in their order
 _RESERVED = ("cache", "ledger", "spool")  # folders whose files no entry names
 
 

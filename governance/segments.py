@@ -5,19 +5,21 @@ Plain SQL over the files, so that whoever holds the store can run any stored sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from governance.engines.duckdb import file_list
-from governance.entries import NamedFile
+from governance.entries import REPLACES, Entry, NamedFile
 from governance.tables import Table
 
 INDEX = "index"  # folder of the request index, which is no table
+COMPACTION = "compaction"  # kind of the entries whose files hold the rows of others
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One Parquet file of a table."""
+    """One Parquet file of a table; `day` and `last_day` are the first and the last of its rows."""
 
     path: str
     sha256: str
@@ -26,10 +28,12 @@ class Segment:
     day: str | None
     model: str | None
     unresolved: int
+    last_day: str | None
+    bytes: int
 
     def is_within(self, first: str, last: str) -> bool:
-        """Whether it may hold rows of these days (ISO dates)."""
-        return self.day is None or first <= self.day <= last
+        """Whether it may hold rows of these days (ISO dates), both included."""
+        return self.day is None or self.last_day is None or (self.day <= last and first <= self.last_day)
 
 
 def segment_of(file: NamedFile, table: str) -> Segment:
@@ -43,7 +47,27 @@ def segment_of(file: NamedFile, table: str) -> Segment:
         facts.get("day"),
         facts.get("model"),
         int(facts.get("unresolved", 0)),
+        facts.get("last_day", facts.get("day")),
+        file.bytes,
     )
+
+
+def segments_of(entries: Iterable[Entry]) -> list[Segment]:
+    """The segments that hold the rows of a store, in ledger order.
+
+    One that a compaction made stands in the place of the first that it replaced, so that a wide table keeps the order
+    of its columns.
+    """
+    found: dict[int, Segment] = {}
+    places: dict[str, int] = {}
+    following = count()
+    for file in (file for entry in entries for file in entry.files if "table" in file.facts):
+        replaced = [places.pop(path) for path in file.facts.get(REPLACES, ()) if path in places]
+        for place in replaced:
+            del found[place]
+        places[file.path] = min(replaced, default=next(following))
+        found[places[file.path]] = segment_of(file, str(file.facts["table"]))
+    return [found[place] for place in sorted(found)]
 
 
 def select(table: Table, segments: Sequence[Segment], prefix: str) -> str:

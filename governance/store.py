@@ -23,7 +23,7 @@ from governance.engines.duckdb import Engine, file_list, identifier
 from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
-from governance.segments import Segment, identities, read, resolving, segment_of, select
+from governance.segments import Segment, identities, read, resolving, segments_of, select
 from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, REQUESTS, SIDE_TABLES, Table
 
 if TYPE_CHECKING:
@@ -47,11 +47,8 @@ class Snapshot:
     def segments(self) -> dict[str, list[Segment]]:
         """Table (and `index`) -> its files, in ledger order."""
         found: dict[str, list[Segment]] = {}
-        for entry in self.entries:
-            for file in entry.files:
-                table = file.facts.get("table")
-                if table is not None:
-                    found.setdefault(str(table), []).append(segment_of(file, str(table)))
+        for segment in segments_of(self.entries):
+            found.setdefault(segment.table, []).append(segment)
         return found
 
     def of_kind(self, kind: str) -> list[Entry]:

@@ -12,6 +12,7 @@ What must hold, in the order in which it is looked at:
 7. Each file that an entry names is there once, with the size and the digest that the entry says.
 8. Nothing else lies in the store outside `cache/`: unread events in `spool/` have the digest of their bytes as name.
 9. A newer checkpoint, kept elsewhere, is of this ledger, and its entries are all there, unchanged.
+10. A file that a compaction made holds exactly the rows of those that it replaced, which an earlier entry names.
 All that does not hold is reported, one problem for each file. Nothing that lies in a store makes verify raise.
 """
 
@@ -21,7 +22,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from governance.entries import CHECKPOINT_NAME, ENTRY_NAME
+from governance.entries import CHECKPOINT_NAME, ENTRY_NAME, REPLACES
 from governance.errors import NotFoundError
 from governance.inspection import KEY, NEWEST, PENDING, Inspection
 from governance.notes import MAX_NOTE_BYTES
@@ -55,13 +56,16 @@ class Verification:
     notes: tuple[str, ...]  # what is no problem but worth knowing; the last says what verify cannot know
 
 
-def verify(store: Path, *, newer: Path | None = None, own_public_key: bytes | None = None) -> Verification:
+def verify(
+    store: Path, *, newer: Path | None = None, own_public_key: bytes | None = None, compare_rows: bool = True
+) -> Verification:
     """What is wrong with a store, if anything is.
 
     Args:
         store: Its folder, or a copy: any folder with `ledger/` in it. It may be read-only.
         newer: A checkpoint of the store that was kept elsewhere.
         own_public_key: The store's public key as the reader knows it, PEM.
+        compare_rows: Whether to take step 10, which reads the rows of every merged and every replaced file.
 
     Raises:
         NotFoundError: There is no such folder, or no such checkpoint.
@@ -74,6 +78,10 @@ def verify(store: Path, *, newer: Path | None = None, own_public_key: bytes | No
     _inspect_other_files(inspection)
     if newer is not None:
         inspection.compare(str(newer), _read_newer(newer))
+    if compare_rows and any(REPLACES in file.facts for file in inspection.named.values()):
+        from governance.merged_files import compare_merged_files  # noqa: PLC0415 - brings an engine; most need none
+
+        compare_merged_files(inspection)
     return Verification(
         ok=not inspection.problems,
         entries=inspection.size,

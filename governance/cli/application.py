@@ -31,6 +31,7 @@ COMMANDS = {
     "explanations": ("explain",),
     "reports": ("report",),
     "ledgers": ("verify",),
+    "compactions": ("compact",),
     "explore": ("explore",),
 }
 

@@ -18,6 +18,7 @@ from governance.exhibits.sentences import at, counted, group, nothing, plural
 from governance.exhibits.verdicts import judged
 from governance.findings import Window
 from governance.merkle import root
+from governance.segments import COMPACTION
 
 GAPS = "completeness-gaps"
 COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
@@ -273,6 +274,7 @@ def _late(period: Period) -> str:
     rows = sum(
         int(file.facts["rows"])
         for entry in period.snapshot.entries[size:]
+        if entry.kind != COMPACTION  # it brings no row
         for file in entry.files
         if re.fullmatch(r"requests|decisions", str(file.facts.get("table")))
         and bounds["start"] <= str(file.facts.get("day")) < bounds["end"]

@@ -117,7 +117,7 @@ class Period:
         days = (self.span.previous.start, self.span.window.end)
         first, last = ((day + shift).date().isoformat() for day, shift in zip(days, (-DAY, DAY), strict=True))
         segments = [segment for table in _CUT for segment in self.snapshot.segments.get(table, [])]
-        if sum(s.rows for s in segments if s.day is None or first <= s.day <= last) > MOST_IN_MEMORY:
+        if sum(s.rows for s in segments if s.is_within(first, last)) > MOST_IN_MEMORY:
             return "main"
         schema = f"cut_{digest('', sorted(self._bounds.items()))[:16]}"  # several windows may share an engine
         self.engine.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
