@@ -21,9 +21,9 @@ from governance import durable, merges
 from governance.engines.duckdb import Engine, EngineError
 from governance.errors import GovernanceError, LedgerError
 from governance.findings import stamp
-from governance.ledger import NamedFile, StagedFile, Writer
-from governance.segments import COMPACTION, Segment
-from governance.store import INDEX, Snapshot, Store
+from governance.ledger import JSON, NamedFile, StagedFile, Writer
+from governance.segments import COMPACTION, INDEX, Segment
+from governance.store import Snapshot, Store
 from governance.workspace import Workspace
 
 # Measured (bench/compaction.py): opening a file costs a reader about as much as hashing 1 MiB of it, and `explain`
@@ -203,7 +203,12 @@ class _Run:
             return None
         counted = _counted(self.snapshot, [merge for merge, _ in done], [file for _, file in done])
         replaced = sum(len(merge.segments) for merge, _ in done)
-        facts = {"table": counted.table, "replaced": replaced, "files": len(done), "rows": counted.rows}
+        facts: dict[str, JSON] = {
+            "table": counted.table,
+            "replaced": replaced,
+            "files": len(done),
+            "rows": counted.rows,
+        }
         self.writer.commit(COMPACTION, facts, [file for _, file in done], at=self.at)
         return counted
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from governance.compaction import plan
 from governance.engines.duckdb import Engine, identifier
 from governance.store import Snapshot, Store
 from governance.tables import CANONICAL, PER_MODEL
 
 
 def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
-    """The JSON of `status`: tables with rows and times, ledger, models, conflicts, what is unmatched, findings."""
+    """The JSON of `status`: tables with rows and times, files, ledger, models, conflicts, unmatched rows, findings."""
     store = Store(store_path)
     snapshot = store.snapshot(as_of)
     with Engine(store.spill) as engine:
@@ -19,6 +20,7 @@ def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
         return {
             "ledger": {"size": snapshot.checkpoint.size, "root": snapshot.checkpoint.root},
             "tables": [_table(engine, snapshot, name) for name in CANONICAL if snapshot.segments.get(name)],
+            "files": _files(snapshot),
             "models": [f"{entry.facts['model']} {entry.facts['version']}" for entry in snapshot.of_kind("model")],
             "conflicts": _conflicts(snapshot),
             "unmatched": _unmatched(engine, snapshot),
@@ -34,6 +36,14 @@ def _table(engine: Engine, snapshot: Snapshot, name: str) -> dict[str, Any]:
         bounds = engine.records(f"SELECT min({time}) AS first, max({time}) AS last FROM {identifier(name)}")[0]
         found |= bounds
     return found
+
+
+def _files(snapshot: Snapshot) -> dict[str, int]:
+    """How many files of rows are read, how many are kept beside them, and how many compaction would about leave."""
+    read = sum(len(own) for own in snapshot.segments.values())
+    named = sum("table" in file.facts for entry in snapshot.entries for file in entry.files)
+    saved = sum(len(merge.segments) - 1 for merge in plan(snapshot))
+    return {"read": read, "replaced": named - read, "after_compaction": read - saved}
 
 
 def _conflicts(snapshot: Snapshot) -> int:

@@ -274,3 +274,23 @@ def test_sources_lists_every_format(run: Run) -> None:
     assert {"otlp", "litellm"} <= set(names)
     columns = run("sources", "--columns", "--json").document
     assert columns["requests"]["latency_us"].startswith("BIGINT")
+
+
+def test_many_small_files_become_few(book: Logbook, run: Run) -> None:
+    for number in range(1, 6):
+        book.read(f"day{number}.csv", f"id,at,score,decision\na{number},2026-07-0{number}T00:00:00Z,1,yes\n")
+    planned = run("compact", "--dry-run")
+    assert (planned.code, planned.err) == (0, "")
+    assert "Nothing was changed." in planned.out
+    assert run("status", "--json").document["files"] == {"read": 15, "replaced": 0, "after_compaction": 3}
+    document = run("compact", "--json").document
+    assert {item["table"]: (item["files"], item["files_after"], item["rows"]) for item in document["tables"]} == {
+        "requests": (5, 1, 5),
+        "decisions": (5, 1, 5),
+        "index": (5, 1, 5),
+    }
+    assert document["ledger"]["size"] == book.snapshot.checkpoint.size
+    assert "Nothing to merge" in run("compact").out
+    assert "15 files that were merged are kept" in run("status").out
+    assert "3 merged files, which replace 15 others" in run("verify").out
+    assert run("explain", "a3", "--json").document["request_id"] == "a3"

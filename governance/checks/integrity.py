@@ -37,7 +37,8 @@ class Integrity(Check):
         None but those that all kinds have; `by`, `per` and `where` are not for this kind.
 
     One entry or file is enough for a verdict, unless `minimum_n` says otherwise. The figure is no SQL: its evidence is
-    the method, and `governance verify` on the same folder repeats it. What no verification can know stands in the
+    the method, and `governance verify` on the same folder repeats it (and compares the rows of merged files with those
+    that they replaced, which this check does not). What no verification can know stands in the
     counts as `unknown`: above all whether rows were changed before they were ingested, and whether a holder of the key
     wrote the ledger anew; a checkpoint kept elsewhere (`governance verify --checkpoint`) narrows that.
 
@@ -65,7 +66,7 @@ class Integrity(Check):
         if scope.store is None:
             return []
         try:
-            found = verify(scope.store, compare_rows=False)  # the writer compared them; the command does so again
+            found = verify(scope.store, compare_rows=False)
         except GovernanceError as error:
             return [Observation((), "problems", None, "problems", 0, reason=f"{error.what} ({error.where})")]
         parts: dict[str, list[str]] = {LEDGER: [], FILES: []}

@@ -9,6 +9,8 @@ import typer
 
 from governance.cli.session import Session
 
+WORTH_SAYING = 100  # files that compaction would save
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -83,6 +85,7 @@ def status(
         times = [(row.get(name) or "")[:16].replace("T", " ") for name in ("first", "last")]
         table.add_row(row["table"], f"{row['rows']:,}", f"{row['files']:,}", *times)
     session.console.print(table)
+    _show_files(session, found["files"])
     for name, count in found["unmatched"].items():
         session.console.print(f"{count:,} {name} match no request yet")
     if found["conflicts"]:
@@ -92,6 +95,15 @@ def status(
         session.console.print(f"findings {verdict.replace('_', ' ')}: {item['n']:,}{due}")
     session.console.print(f"Models: {', '.join(found['models']) or 'none registered'}")
     session.console.print(f"Ledger: {found['ledger']['size']} entries, root {found['ledger']['root'][:16]}")
+
+
+def _show_files(session: Session, files: dict[str, int]) -> None:
+    """Says when compaction helps: opening a hundred files costs each command about a tenth of a second."""
+    read, fewer = files["read"], files["after_compaction"]
+    if read - fewer >= WORTH_SAYING:
+        session.console.print(f"{read:,} files are read; `governance compact` would make about {fewer:,} of them")
+    if files["replaced"]:
+        session.console.print(f"{files['replaced']:,} files that were merged are kept for earlier states")
 
 
 def _show_coverage(session: Session, as_of: int | None) -> None:
