@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ CALENDAR = {
     "quarter": "quarter",
     "year": "%Y",
 }
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 PREVIOUS = "previous"  # as a reference: the window before the one that is checked
 _FILTERS = ("model", "operation", "business_unit", "environment")
 
@@ -74,6 +76,10 @@ class Scope:
     def window_before(self) -> Window:
         """The window before this one, in the workspace's calendar."""
         return self.window.previous()
+
+    def with_past(self) -> Scope:
+        """The same scope, with all the time before its window as the reference."""
+        return replace(self, reference=Window(_BEGINNING, self.window.start, "the past"))
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -35,6 +35,13 @@ def _is_duration(value: str) -> str:
 
 Duration = Annotated[str, AfterValidator(_is_duration)]
 
+
+def microseconds(duration: str) -> int:
+    """Length of a duration."""
+    number, unit = _DURATION.fullmatch(duration).groups()  # type: ignore[union-attr]
+    return int(Fraction(number) * _SECONDS[unit] * 1_000_000)
+
+
 COUNTS = (
     "count(*) AS decisions, count(*) FILTER (NOT is_mature) AS immature, "
     "count(*) FILTER (NOT is_mature AND positive IS NOT NULL) AS immature_labelled, "
@@ -75,8 +82,7 @@ class Truth:
         """What the statement binds."""
         if self.mature_after is None:
             return {"outcome": self.outcome}
-        number, unit = _DURATION.fullmatch(self.mature_after).groups()  # type: ignore[union-attr]
-        return {"outcome": self.outcome, "mature_us": int(Fraction(number) * _SECONDS[unit] * 1_000_000)}
+        return {"outcome": self.outcome, "mature_us": microseconds(self.mature_after)}
 
     def tables(self) -> str:
         """The common tables `labels` and `known`."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -12,7 +10,7 @@ from pydantic import Field, model_validator
 from governance.checks import Check, Row, above, below
 from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.checks._shares import LISTED, Measure, exceeds, observed, shares
-from governance.findings import Judgement, Observation, Verdict, Window
+from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of, subject_sql
 from governance.statistics import Z95
 
@@ -20,7 +18,6 @@ _OF = {
     "model": ("coalesce(r.model_served, r.model_requested)", "r.model_version", "model", "model_version"),
     "prompt": ("r.prompt_name", "r.prompt_version", "prompt_name", "prompt_version"),
 }
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ChangeEvaluated(Check):
@@ -91,11 +88,7 @@ class ChangeEvaluated(Check):
     def bound(self, scope: Scope) -> dict[str, Any]:
         own = {"suite": self.suite, "metric": self.metric, "limit": self.max if self.min is None else self.min}
         own |= {} if self.max_days is None else {"max_days": self.max_days}
-        return self._with_earlier(scope).parameters | own
-
-    def _with_earlier(self, scope: Scope) -> Scope:
-        """The scope, and all the time before the window, in which a version may have had its first request."""
-        return replace(scope, reference=Window(_BEGINNING, scope.window.start, "before"))
+        return scope.with_past().parameters | own
 
     def _ended(self) -> str:
         """SELECT of the evaluations that count."""
@@ -114,7 +107,7 @@ class ChangeEvaluated(Check):
         """Each version that served, and its last evaluation before its first request."""
         name, version, _, _ = _OF[self.of]
         served = f"SELECT {name} AS name, {version} AS version, r.start_ts AS ts"
-        both = self._with_earlier(scope)
+        both = scope.with_past()
         fresh = "" if self.max_days is None else " AND s.first_ts <= e.done_ts + to_days(CAST($max_days AS INTEGER))"
         seen = f"e.done_ts <= s.first_ts{fresh}"
         figures = ", ".join(
