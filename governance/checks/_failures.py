@@ -45,8 +45,13 @@ def tables(scope: Scope, checks: Sequence[str], *, of_versions: bool) -> str:
         "SELECT coalesce(model_served, model_requested) AS model, model_version AS version, "
         "CAST(timezone('UTC', start_ts) AS DATE) AS day, start_ts AS ts FROM "
     )
-    is_named = "false" if not checks else " OR ".join(
-        f"check_id GLOB $check_{place} OR policy || '/' || check_id GLOB $check_{place}" for place in range(len(checks))
+    is_named = (
+        "false"
+        if not checks
+        else " OR ".join(
+            f"check_id GLOB $check_{place} OR policy || '/' || check_id GLOB $check_{place}"
+            for place in range(len(checks))
+        )
     )
     fits = "(f.model IS NULL OR f.model = d.model)"
     fits += " AND (f.model_version IS NULL OR f.model_version = d.version)" if of_versions else ""
