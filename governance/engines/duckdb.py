@@ -142,7 +142,10 @@ class Engine:
 def _number(text: str) -> float | Decimal:
     """A double where that is what the text means, else the exact decimal (DuckDB prints decimals with all digits)."""
     as_float = float(text)
-    return as_float if repr(as_float) == text or "e" in text else Decimal(text)
+    plain = format(Decimal(repr(as_float)), "f")  # Python writes 0.00008 as 8e-05, and 1e20 so where DuckDB does not
+    if "e" in text or plain.removesuffix(".0") == text.removesuffix(".0"):
+        return as_float
+    return Decimal(text)
 
 
 def literal(text: str) -> str:

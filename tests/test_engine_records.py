@@ -1,0 +1,35 @@
+"""Rows of a query as dictionaries: a double comes as a double however it is printed, a decimal with all its digits."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.engines.duckdb import Engine
+
+
+@pytest.fixture(name="engine", scope="module")
+def engine_fixture() -> Engine:
+    return Engine()
+
+
+@pytest.mark.parametrize("number", [8e-05, 1e-07, 1e20, 123456789012345680.0, 0.1, 100.0, -0.00001234, 5e-324])
+def test_a_double_is_a_double(engine: Engine, number: float) -> None:
+    assert engine.records(f"SELECT CAST('{number!r}' AS DOUBLE) AS x") == [{"x": number}]
+    assert type(engine.records("SELECT CAST($x AS DOUBLE) AS x", {"x": number})[0]["x"]) is float
+
+
+@given(number=st.floats(allow_nan=False, allow_infinity=False))
+def test_every_double_is_a_double(engine: Engine, number: float) -> None:
+    (row,) = engine.records("SELECT CAST($x AS DOUBLE) AS x", {"x": number})
+    assert type(row["x"]) is float
+    assert row["x"] == number
+
+
+def test_a_decimal_keeps_its_digits(engine: Engine) -> None:
+    (row,) = engine.records("SELECT CAST('0.00008' AS DECIMAL(18, 12)) AS x, CAST('5' AS DECIMAL(18, 12)) AS y")
+    assert row == {"x": Decimal("0.000080000000"), "y": Decimal("5.000000000000")}
+    assert {type(value) for value in row.values()} == {Decimal}
