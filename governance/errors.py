@@ -8,7 +8,8 @@ Each error says what happened, where, and what to do:
     ├── LedgerError            the store does not verify                        exit 3
     ├── NotFoundError          no such id, window, workspace or file
     ├── BusyError              somebody else is writing to the store
-    └── MissingExtraError      an optional library is not installed
+    ├── MissingExtraError      an optional library is not installed
+    └── StoppedError           the user stopped the command                     exit 130
 """
 
 from __future__ import annotations
@@ -65,6 +66,15 @@ class MissingExtraError(GovernanceError):
             f"{purpose} needs {library}, which is not installed",
             hint=f"pip install 'governance[{extra}]'",
         )
+
+
+class StoppedError(GovernanceError):
+    """The user stopped the command; the hint says what is done and how to go on."""
+
+    exit_code = 130  # 128 + SIGINT, as shells report it
+
+    def __init__(self, hint: str, *, where: str | None = None) -> None:
+        super().__init__("interrupted", where=where, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

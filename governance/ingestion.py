@@ -20,6 +20,7 @@ from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.price_book import PriceBook
 from governance.prices import price_book, priced
+from governance.progress import Observer, Stage, Tally, ignore
 from governance.records import layout_of, records
 from governance.sourced import source_batches
 from governance.staging import Origin, Staging, model_folder
@@ -91,6 +92,7 @@ def ingest(
     mapping: Path | None = None,
     stdin: IO[bytes] | None = None,
     store: Store | None = None,
+    observe: Observer = ignore,
 ) -> Ingestion:
     """Reads files into the store; an interrupted run is taken up where it ended.
 
@@ -102,6 +104,7 @@ def ingest(
         mapping: Mapping file of a user's own table.
         stdin: What `-` stands for.
         store: Where to, instead of the workspace's own store.
+        observe: Told how far it has come, once for each file and each batch that is in.
 
     Raises:
         NotFoundError: A path or the mapping is missing.
@@ -111,8 +114,10 @@ def ingest(
     """
     form = read_format(source, mapping)
     store = store or Store(workspace.store)
-    with opened(paths, form, stdin, store.root / "cache") as intakes, store.writing(workspace.key, now) as writer:
-        run = _Run(store, writer, workspace, form, now, store.snapshot(), price_book(store.snapshot()))
+    cache = store.root / "cache"
+    with opened(paths, form, stdin, cache, observe) as intakes, store.writing(workspace.key, now) as writer:
+        tally = Tally(observe, Stage.READING, [intake.log.bytes for intake in intakes])
+        run = _Run(store, writer, workspace, form, now, store.snapshot(), price_book(store.snapshot()), tally)
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
     return Ingestion(reports, checkpoint.size, checkpoint.root)
@@ -129,6 +134,7 @@ class _Run:
     now: datetime
     snapshot: Snapshot
     prices: PriceBook
+    tally: Tally
 
     def read(self, intake: Intake) -> FileReport:
         report = FileReport(intake.log.name, intake.source)
@@ -139,14 +145,17 @@ class _Run:
         if before is not None:
             report.add_again({"conflicts": 0} | before.facts["counts"], before.facts["reasons"])
             report.widen(before.facts["first"], before.facts["last"])
+            self.tally.begin(report.path, report.records)
             return report
         committed = [entry for entry in self.snapshot.of_kind("ingest") if entry.facts["batch"] == identity]
+        self.tally.begin(report.path, sum(entry.facts["counts"]["records"] for entry in committed))
         with Engine(self.store.spill) as engine:
             for number, batch in enumerate(self._batches(intake, engine)):
                 if number < len(committed):
                     self._count_again(committed[number], report)
                 else:
                     self._publish(intake, batch, number, identity, report)
+                self.tally.advance(intake.log.meter.bytes, report.records)
         self._finish(intake, report, identity)
         return report
 

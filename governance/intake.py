@@ -16,7 +16,8 @@ from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
 from governance.mapped import refuse_missing
 from governance.mapping import Mapping, read_mapping, shipped_mappings
-from governance.records import LogFile, columns_of, open_log, records
+from governance.progress import Observer, Stage, Tally, ignore
+from governance.records import LogFile, columns_of, open_log, printable, records
 from governance.sources import Source
 
 STDIN = "-"
@@ -106,7 +107,9 @@ def _is_hidden(path: Path) -> bool:
 
 
 @contextmanager
-def opened(paths: Sequence[str], form: Format, stdin: IO[bytes] | None, cache: Path) -> Iterator[list[Intake]]:
+def opened(
+    paths: Sequence[str], form: Format, stdin: IO[bytes] | None, cache: Path, observe: Observer = ignore
+) -> Iterator[list[Intake]]:
     """The files that paths name, each opened and recognised; standard input waits in a private file meanwhile.
 
     Args:
@@ -114,22 +117,41 @@ def opened(paths: Sequence[str], form: Format, stdin: IO[bytes] | None, cache: P
         form: How they are read.
         stdin: What `-` stands for.
         cache: Folder for what standard input brings.
+        observe: Told which file is looked at.
 
     Raises:
         NotFoundError: A path is missing.
         SourceError: A file is empty, is not what its name says, or of no known format.
     """
-    files = expand([path for path in paths if path != STDIN])
+    files: list[tuple[Path, str | None]] = [(file, None) for file in expand([path for path in paths if path != STDIN])]
     if STDIN not in paths:
-        yield [_recognised(open_log(file), form) for file in files]
+        yield _looked_at(files, form, observe)
         return
     if stdin is None:
         raise SourceError("there is no standard input here", where=STDIN, hint="name a file")
     spooled = _spool(stdin, cache)
     try:
-        yield [_recognised(open_log(spooled, STDIN), form), *(_recognised(open_log(file), form) for file in files)]
+        yield _looked_at([(spooled, STDIN), *files], form, observe)
     finally:
         spooled.unlink(missing_ok=True)
+
+
+def _looked_at(files: Sequence[tuple[Path, str | None]], form: Format, observe: Observer) -> list[Intake]:
+    found: list[Intake] = []
+    tally = Tally(observe, Stage.LOOKING, [_bytes(path) for path, _ in files])
+    for path, name in files:
+        shown = name or printable(str(path))
+        tally.begin(shown)
+        found.append(_recognised(open_log(path, shown), form))
+    return found
+
+
+def _bytes(path: Path) -> int:
+    """Bytes of a file, or 0 where it cannot be told."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _spool(stdin: IO[bytes], cache: Path) -> Path:

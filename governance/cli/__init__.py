@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from governance import __version__
 from governance.cli.session import Session, hoist
-from governance.errors import GovernanceError
+from governance.errors import GovernanceError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+INTERRUPTED = StoppedError.exit_code
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -58,8 +58,9 @@ def _run(session: Session, rest: list[str]) -> int:
         session.bug(error)
         return BUG
     if result == INTERRUPTED:  # typer turns the key into this code before anybody else sees it
-        hint = "what was committed stays, nothing is half done; the same command goes on from there"
-        session.fail(GovernanceError("interrupted", hint=hint))
+        session.fail(
+            StoppedError("what was committed stays, nothing is half done; the same command goes on from there")
+        )
     return result if isinstance(result, int) else 0
 
 

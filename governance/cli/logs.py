@@ -50,9 +50,19 @@ def ingest(
         done = rehearsal.ingestion
         _show_rehearsal(session, rehearsal)
     else:
+        from governance.cli.progress import drawn
         from governance.ingestion import ingest as read
 
-        done = read(session.workspace, paths, now=session.now, source=source, mapping=mapping, stdin=stdin)
+        with drawn(session) as display:
+            done = read(
+                session.workspace,
+                paths,
+                now=session.now,
+                source=source,
+                mapping=mapping,
+                stdin=stdin,
+                observe=display.show,
+            )
         if session.as_json:
             session.result(_document(done))
         else:

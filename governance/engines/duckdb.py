@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -28,6 +28,20 @@ log = logging.getLogger(__name__)
 
 class EngineError(Exception):
     """A statement could not be run; `str()` is the engine's own first line."""
+
+
+@contextmanager
+def _running(sql: str) -> Iterator[None]:
+    """Runs a statement; what DuckDB raises becomes an error of ours, and Ctrl-C what it is everywhere else."""
+    try:
+        yield
+    except duckdb.Error as error:
+        log.debug("statement failed: %s", sql)
+        raise EngineError(str(error).split("\n\n")[0].strip()) from error
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # DuckDB 2.0 says so after SIGINT, and forgets the KeyboardInterrupt
+            raise KeyboardInterrupt from error
+        raise
 
 
 class Engine:
@@ -70,14 +84,11 @@ class Engine:
         Raises:
             EngineError: The statement cannot be run.
         """
-        try:
+        with _running(sql):
             if not parameters:
                 return self.connection.execute(sql).fetchall()
             used = {name: value for name, value in parameters.items() if f"${name}" in sql}
             return (self.connection.execute(sql, used) if used else self.connection.execute(sql)).fetchall()
-        except duckdb.Error as error:
-            log.debug("statement failed: %s", sql)
-            raise EngineError(str(error).split("\n\n")[0].strip()) from error
 
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Runs one statement for its effect.
@@ -94,11 +105,9 @@ class Engine:
         """
         # JSON and not fetchall(): that needs pytz for times, and Arrow costs 0.3 s of import on the path of `explain`
         used = {name: value for name, value in (parameters or {}).items() if f"${name}" in sql}
-        try:
+        with _running(sql):
             relation = self.connection.sql(sql, params=used or None)
             times = [name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == _TIME]
-        except duckdb.Error as error:
-            raise EngineError(str(error).split("\n\n")[0].strip()) from error
         iso = ", ".join(
             f"strftime({identifier(name)}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {identifier(name)}" for name in times
         )
@@ -110,10 +119,8 @@ class Engine:
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows of a query as an Arrow table."""
         used = {name: value for name, value in (parameters or {}).items() if f"${name}" in sql}
-        try:
+        with _running(sql):
             return self.connection.sql(sql, params=used or None).to_arrow_table()
-        except duckdb.Error as error:
-            raise EngineError(str(error).split("\n\n")[0].strip()) from error
 
     def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The first column of the first row, or None."""

@@ -258,7 +258,7 @@ def _tables(log: LogFile) -> Iterator[Chunk]:
         return TableChunk(pa.concat_tables(held), number)
 
     try:
-        for table in parquet_tables(log.path, log.name, log.bytes):
+        for table in parquet_tables(log.path, log.name, log.bytes, log.meter):
             held.append(table)
             size += table.nbytes
             if sum(part.num_rows for part in held) >= BATCH_RECORDS or size >= BATCH_BYTES:

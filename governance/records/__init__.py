@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from governance.errors import NotFoundError, SourceError
@@ -16,17 +16,19 @@ from governance.records.csv_rows import CsvLayout, csv_layout, csv_records, csv_
 from governance.records.json_texts import json_record, json_records, json_sequence, parse_json, text_of
 from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
 from governance.records.record import Record
-from governance.records.streams import CutShortError, blocks, lines
+from governance.records.streams import CutShortError, Meter, blocks, lines
 
 __all__ = [
     "CsvLayout",
     "LogFile",
+    "Meter",
     "Record",
     "columns_of",
     "layout_of",
     "open_log",
     "parquet_tables",
     "parse_json",
+    "printable",
     "read_again",
     "records",
     "text_of",
@@ -50,6 +52,7 @@ class LogFile:
         compression: gzip, zstd, bz2 or None.
         sha256: Digest of the bytes on disk.
         bytes: How many there are.
+        meter: How far it has been read; whoever reads it tells.
     """
 
     path: Path
@@ -58,6 +61,7 @@ class LogFile:
     compression: str | None
     sha256: str
     bytes: int
+    meter: Meter = field(default_factory=Meter, compare=False, repr=False)
 
 
 def open_log(path: Path, name: str | None = None) -> LogFile:
@@ -162,11 +166,11 @@ def records(log: LogFile) -> Iterator[Record]:
         SourceError: The header of a CSV file, or the footer of a Parquet file, cannot be used.
     """
     if log.form == "parquet":
-        return parquet_records(log.path, log.name, log.bytes)
+        return parquet_records(log.path, log.name, log.bytes, log.meter)
+    found = blocks(log.path, log.compression, log.bytes, log.meter)
     if log.form == "json":
-        return json_sequence(blocks(log.path, log.compression, log.bytes))
-    found = lines(blocks(log.path, log.compression, log.bytes))
-    return csv_records(found, log.name) if log.form == "csv" else json_records(found)
+        return json_sequence(found)
+    return csv_records(lines(found), log.name) if log.form == "csv" else json_records(lines(found))
 
 
 def columns_of(log: LogFile) -> list[str] | None:

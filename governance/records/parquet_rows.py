@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from governance.errors import SourceError
 from governance.records.json_texts import text_of
 from governance.records.record import Record, first_line
-from governance.records.streams import CutShortError, limit_of
+from governance.records.streams import CutShortError, Meter, limit_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,15 +18,21 @@ ROWS = 8192  # decoded at once
 SLICE_BYTES = 64 << 20  # of plain text in one table
 
 
-def parquet_records(path: Path, name: str, size: int) -> Iterator[Record]:
+def parquet_records(path: Path, name: str, size: int, meter: Meter | None = None) -> Iterator[Record]:
     """One record for each row, its bytes the JSON of its values.
+
+    Args:
+        path: Where it lies.
+        name: How it is shown.
+        size: Its bytes on the disk.
+        meter: Told how far the file has been read.
 
     Raises:
         SourceError: The footer cannot be read.
     """
     number = 0
     try:
-        for table in parquet_tables(path, name, size):
+        for table in parquet_tables(path, name, size, meter):
             for value in table.to_pylist():
                 number += 1
                 yield Record(number, None, text_of(value).encode("utf-8", "replace"), value)
@@ -34,13 +40,14 @@ def parquet_records(path: Path, name: str, size: int) -> Iterator[Record]:
         yield Record(number + 1, None, b"", None, error.reason, error.detail)
 
 
-def parquet_tables(path: Path, name: str, size: int) -> Iterator[pa.Table]:
+def parquet_tables(path: Path, name: str, size: int, meter: Meter | None = None) -> Iterator[pa.Table]:
     """The rows of a file in tables of at most 8,192 rows and about 64 MiB.
 
     Args:
         path: Where it lies.
         name: How it is shown.
         size: Its bytes on the disk.
+        meter: Told how far the file has been read, by its rows: its pages do not follow each other.
 
     Raises:
         SourceError: The footer cannot be read, or two columns have one name.
@@ -49,10 +56,13 @@ def parquet_tables(path: Path, name: str, size: int) -> Iterator[pa.Table]:
     import pyarrow as pa  # noqa: PLC0415 - costs 0.3 s, and only Parquet files need it here
 
     file = _open(path, name)
-    seen, limit = 0, limit_of(size)
+    seen, done, limit = 0, 0, limit_of(size)
     try:
         for batch in file.iter_batches(batch_size=ROWS):
             table = pa.Table.from_batches([batch])
+            done += table.num_rows
+            if meter is not None:
+                meter.bytes = size * done // file.metadata.num_rows
             rows = max(1, table.num_rows * SLICE_BYTES // max(1, _plain_bytes(table)))
             for start in range(0, table.num_rows, rows):
                 part = table.slice(start, rows)

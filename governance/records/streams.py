@@ -7,8 +7,9 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from governance.records.record import MAX_RECORD_BYTES, Line
 
@@ -34,17 +35,28 @@ class CutShortError(Exception):
         super().__init__(detail)
 
 
-def open_stream(path: Path, compression: str | None) -> Any:
-    """The uncompressed bytes of a file; `read1` raises one of `BROKEN` where it breaks."""
+@dataclass(slots=True)
+class Meter:
+    """How far a file has been read.
+
+    Attributes:
+        bytes: From its start, as they lie on the disk.
+    """
+
+    bytes: int = 0
+
+
+def open_stream(raw: IO[bytes], compression: str | None) -> Any:
+    """The uncompressed bytes of an open file; `read1` raises one of `BROKEN` where it breaks."""
     if compression == "gzip":
-        return gzip.open(path, "rb")
+        return gzip.GzipFile(fileobj=raw)
     if compression == "bz2":
-        return bz2.open(path, "rb")
+        return bz2.BZ2File(raw)
     if compression == "zstd":
         import pyarrow as pa  # noqa: PLC0415 - the standard library of 3.11 has no zstd
 
-        return pa.input_stream(str(path), compression="zstd")
-    return path.open("rb")
+        return pa.input_stream(pa.PythonFile(raw, mode="r"), compression="zstd")
+    return raw
 
 
 def limit_of(size: int) -> int:
@@ -52,22 +64,23 @@ def limit_of(size: int) -> int:
     return max(FREE_BYTES, MAX_EXPANSION * size)
 
 
-def blocks(path: Path, compression: str | None, size: int) -> Iterator[bytes]:
+def blocks(path: Path, compression: str | None, size: int, meter: Meter | None = None) -> Iterator[bytes]:
     """The uncompressed bytes of a file in blocks, none of them empty.
 
     Args:
         path: Where it lies.
         compression: gzip, zstd, bz2 or None.
         size: Its bytes on the disk.
+        meter: Told how far the file has been read.
 
     Raises:
         CutShortError: The compressed file is broken, or expands beyond measure.
     """
     seen, limit = 0, limit_of(size)
-    with cast("IO[bytes]", open_stream(path, compression)) as stream:
+    with path.open("rb") as raw, open_stream(raw, compression) as stream:
         while True:
             try:
-                block = stream.read1(BLOCK)  # type: ignore[attr-defined]
+                block = stream.read1(BLOCK)
             except BROKEN as error:
                 if compression == "zstd" and (rest := _rest(path, seen)):
                     yield rest
@@ -75,6 +88,8 @@ def blocks(path: Path, compression: str | None, size: int) -> Iterator[bytes]:
             if not block:
                 return
             seen += len(block)
+            if meter is not None:
+                meter.bytes = raw.tell()
             if compression and seen > limit:
                 raise CutShortError(
                     "too_long", f"the file expands to more than {limit} bytes; what follows was not read"
@@ -85,7 +100,7 @@ def blocks(path: Path, compression: str | None, size: int) -> Iterator[bytes]:
 def _rest(path: Path, seen: int) -> bytes:
     """What a broken zstd file holds behind `seen` bytes: pyarrow drops what it has when the next part fails."""
     rest = bytearray()
-    with open_stream(path, "zstd") as stream, suppress(*BROKEN):
+    with path.open("rb") as raw, open_stream(raw, "zstd") as stream, suppress(*BROKEN):
         while seen:
             seen -= len(stream.read1(min(BLOCK, seen)))
         while byte := stream.read1(1):
