@@ -2,8 +2,8 @@
 
 Usage: python bench/lookup.py [ROWS]
 
-Three stores of 90 days are made, each a request with a decision, inputs and stored contributions per row, and an outcome
-for every tenth: random ids and time-ordered ids, each ingested in batches of 100,000 in order of time, and random ids
+Three stores of 90 days are made, with a decision, inputs and stored contributions for each request and an outcome for
+every tenth: random ids and time-ordered ids, each ingested in batches of 100,000 in order of time, and random ids
 in batches that hold rows of every day. The files are staged and committed as ingestion does it; only the reading of a
 log is left out. Then, for ids all over the store:
 
@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -31,12 +32,12 @@ from governance.batches import schema
 from governance.casefile import open_casefile
 from governance.engines.duckdb import Engine
 from governance.findings import stamp
-from governance.indexing import index_rows
+from governance.indexing import index_rows, side_index_rows
 from governance.ingestion import model_folder
 from governance.ledger import StagedFile
-from governance.segments import INDEX
+from governance.segments import INDEX, SIDE_INDEX
 from governance.store import Store
-from governance.tables import ATTRIBUTIONS, CANONICAL, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table
+from governance.tables import ATTRIBUTIONS, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table
 from governance.workspace import Workspace, make_workspace
 
 BATCH = 100_000  # rows; as ingestion cuts a file
@@ -48,7 +49,9 @@ NOW = datetime(2026, 10, 1, tzinfo=UTC)
 CONNECT = "import duckdb; duckdb.connect()"
 
 _RANDOM = "md5('request ' || n)"
-_ORDERED = "printf('%012x', epoch_ms(moment)) || '-' || md5('request ' || n)[:20]"  # as UUIDv7 and ULID: the time comes first
+_ORDERED = (
+    "printf('%012x', epoch_ms(moment)) || '-' || md5('request ' || n)[:20]"  # as UUIDv7 and ULID: the time comes first
+)
 _ROWS = {
     "requests": {
         "request_uid": "'bench:' || id",
@@ -122,7 +125,9 @@ class Traffic:
         """SELECT of n, moment and id of a batch."""
         start = "TIMESTAMPTZ '2026-07-01 00:00:00+00'"
         moment = f"{start} + to_microseconds(CAST(n * {DAYS * 86_400 * 1_000_000} // {self.rows} AS BIGINT))"
-        return f"SELECT *, {self.ids} AS id FROM (SELECT n, {moment} AS moment FROM range({self.rows}) t(n) WHERE {batch})"
+        return (
+            f"SELECT *, {self.ids} AS id FROM (SELECT n, {moment} AS moment FROM range({self.rows}) t(n) WHERE {batch})"
+        )
 
 
 def traffics(rows: int) -> Iterator[Traffic]:
@@ -141,7 +146,13 @@ def fill(space: Workspace, traffic: Traffic) -> None:
     with store.writing(space.key, NOW) as writer, Engine() as engine:
         for number, batch in enumerate(traffic.batches):
             files = list(staged(store, engine, traffic.source(batch)))
-            facts = {"batch": traffic.name, "number": number, "file": "bench", "file_sha256": "0" * 64, "types": {}}
+            facts: dict[str, Any] = {
+                "batch": traffic.name,
+                "number": number,
+                "file": "bench",
+                "file_sha256": "0" * 64,
+                "types": {},
+            }
             writer.commit("ingest", facts, files, at=stamp(NOW))
 
 
@@ -151,8 +162,10 @@ def staged(store: Store, engine: Engine, source: str) -> Iterator[StagedFile]:
     requests = rows_of(engine, REQUESTS, {})
     yield from store.stage_days(REQUESTS, requests)
     yield from store.stage_days(DECISIONS, rows_of(engine, DECISIONS, {}))
-    outcomes = rows_of(engine, OUTCOMES, {}, "WHERE n % 10 = 0")
-    yield from store.stage_days(OUTCOMES, outcomes)
+    outcomes = rows_of(engine, OUTCOMES, {}, "WHERE hash(n) % 10 = 0")
+    if outcomes.num_rows:
+        yield from store.stage_days(OUTCOMES, outcomes, facts={"indexed": True})
+        yield store.stage_table(SIDE_INDEX, side_index_rows({"outcomes": outcomes}), folder=SIDE_INDEX, facts={})
     wide = {f"f{number}": f"(hash(n + {number}) % 1000000)::DOUBLE" for number in range(INPUTS)}
     for table in (FEATURES, ATTRIBUTIONS):
         rows = rows_of(engine, table, wide)
@@ -171,7 +184,7 @@ def rows_of(engine: Engine, table: Table, wide: Mapping[str, str], where: str = 
     return found.cast(pa.schema([*fixed, *list(found.schema)[len(fixed) :]]))
 
 
-def ids(space: Workspace, traffic: Traffic) -> list[str]:
+def ids(traffic: Traffic) -> list[str]:
     """Ids of requests all over the store."""
     dice = random.Random(11)
     chosen = ", ".join(f"({dice.randrange(traffic.rows)})" for _ in range(LOOKUPS))
@@ -190,8 +203,8 @@ def warm(space: Workspace, wanted: list[str]) -> list[float]:
             case = open_casefile(snapshot, engine, one)
             if number:
                 times.append((time.perf_counter() - start) * 1000)
-            assert case.request["request_id"] == one, one
-            assert len(case.decisions) == len(case.rows["attributions"]) == 1, one
+            if case.request["request_id"] != one or not len(case.decisions) == len(case.rows["attributions"]) == 1:
+                raise SystemExit(f"the store does not hold what was put into it: {one}")
     return times
 
 
@@ -201,7 +214,8 @@ def process(command: list[str], folder: Path) -> tuple[float, float]:
     child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - start
-    assert status == 0, command
+    if status:
+        raise SystemExit(f"{command} ended with status {status}")
     return (usage.ru_utime + usage.ru_stime) * 1000, wall * 1000
 
 
@@ -214,7 +228,9 @@ def commands(space: Workspace, wanted: list[str]) -> None:
     median = {name: [statistics.median(kind) for kind in zip(*own[1:], strict=True)] for name, own in times.items()}
     for place, kind in enumerate(("CPU", "wall")):
         explain, connect = median["explain"][place], median["connect"][place]
-        print(f"  explain {kind:4} {explain:7.0f} ms, import and connect {connect:4.0f} ms: {explain / connect:.2f} times")
+        print(
+            f"  explain {kind:4} {explain:7.0f} ms, import and connect {connect:4.0f} ms: {explain / connect:.2f} times"
+        )
 
 
 def timed(work: Callable[[], None]) -> float:
@@ -233,8 +249,9 @@ def main() -> None:
             space = make_workspace(Path(name) / f"store{number}", environment=environment, now=stamp(NOW))
             seconds = timed(lambda space=space, traffic=traffic: fill(space, traffic))  # type: ignore[misc]
             segments = Store(space.store).snapshot().segments
-            print(f"{traffic.name}: {rows:,} requests, {sum(map(len, segments.values())):,} files, made in {seconds:.0f} s")
-            wanted = ids(space, traffic)
+            files = sum(map(len, segments.values()))
+            print(f"{traffic.name}: {rows:,} requests, {files:,} files, made in {seconds:.0f} s", flush=True)
+            wanted = ids(traffic)
             times = warm(space, wanted)
             print(f"  warm         {statistics.median(times):7.1f} ms (longest {max(times):.1f}, {len(times)} ids)")
             commands(space, wanted)

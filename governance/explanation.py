@@ -16,7 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from governance.casefile import Casefile, Row, latest_findings, open_casefile
+from governance.casefile import Casefile, latest_findings, open_casefile
+from governance.checked_files import Row
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
 from governance.merkle import leaf_hash, prove_inclusion

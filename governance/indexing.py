@@ -1,5 +1,7 @@
 """The request index: for each id of a request its key, the record it stands in, and the days of what belongs to it.
 
+The side index does the same for outcomes, reviews and assessments, which may come on any later day.
+
 Rows are sorted by key, so that a look-up reads one group of rows of each file. What a key finds is compared by the
 whole id in the requests themselves; the index proves nothing, it only says where to look.
 """
@@ -51,6 +53,41 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine) -> pa.Table:
             "row_no": requests.column("row_no").take(at),
             "day": first.take(at),
             "last_day": last.take(at),
+        }
+    )
+
+
+def side_index_rows(kept: Mapping[str, pa.Table]) -> pa.Table:
+    """Where the rows of side tables lie that belong to a request, or wait for one.
+
+    A row is found by its `request_uid`, and without one by its target, with and without the item at its end.
+
+    Args:
+        kept: Canonical table -> rows that are stored, as far as they are resolved.
+
+    Returns:
+        Columns key (uint64), table, file_sha256 and row_no of the record, and day (date32), sorted by key.
+    """
+    parts = []
+    for name in (name for name in SIDE_TABLES if name in kept):
+        rows = kept[name]
+        uid, target = (rows.column(column).combine_chunks() for column in ("request_uid", "target_id"))
+        whole = pc.coalesce(uid, target)
+        bare = pc.coalesce(uid, pc.replace_substring_regex(target, pattern="#[0-9]+$", replacement=""))
+        again = pc.not_equal(whole, bare)
+        parts += [_side_part(name, rows, whole), _side_part(name, rows.filter(again), bare.filter(again))]
+    found = pa.concat_tables(parts)
+    return found.take(pa.array(np.argsort(found.column("key").to_numpy(), kind="stable")))
+
+
+def _side_part(name: str, rows: pa.Table, ids: pa.Array) -> pa.Table:
+    return pa.table(
+        {
+            "key": keys_of(ids),
+            "table": pa.repeat(name, len(ids)),
+            "file_sha256": rows.column("file_sha256"),
+            "row_no": rows.column("row_no"),
+            "day": _day(rows, CANONICAL[name].time),
         }
     )
 

@@ -15,6 +15,7 @@ from governance.tables import Table
 
 INDEX = "index"  # folder of the request index, which is no table
 COMPACTION = "compaction"  # kind of the entries whose files hold the rows of others
+SIDE_INDEX = "side-index"  # the same for rows of side tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Segment:
     unresolved: int
     last_day: str | None
     bytes: int
+    indexed: bool  # whether the side index names every row
 
     def is_within(self, first: str, last: str) -> bool:
         """Whether it may hold rows of these days (ISO dates), both included."""
@@ -49,6 +51,7 @@ def segment_of(file: NamedFile, table: str) -> Segment:
         int(facts.get("unresolved", 0)),
         facts.get("last_day", facts.get("day")),
         file.bytes,
+        bool(facts.get("indexed", False)),
     )
 
 

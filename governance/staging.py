@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from governance.batches import Batch, schema
 from governance.deduplication import Fate, Fates
 from governance.engines.duckdb import Engine
-from governance.indexing import index_rows
+from governance.indexing import index_rows, side_index_rows
 from governance.ledger import StagedFile
-from governance.segments import INDEX, resolved
+from governance.segments import INDEX, SIDE_INDEX, resolved
 from governance.store import Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
@@ -85,12 +85,13 @@ class Staging:
             kept = self._finished(self._new(name, rows))
             if kept.num_rows == 0:
                 continue
+            indexed = {"indexed": True} if name in SIDE_TABLES else None
             if name in SIDE_TABLES:
                 kept = self._resolved(kept)
             self._kept[name] = kept
             self.stored.update(kept.column("row_no").to_pylist())
             self._widen(kept.column(CANONICAL[name].time))
-            yield from self.store.stage_days(CANONICAL[name], kept)
+            yield from self.store.stage_days(CANONICAL[name], kept, facts=indexed)
 
     def _new(self, name: str, rows: pa.Table) -> pa.Table:
         """The rows that are not duplicates; bodies only where the workspace keeps them."""
@@ -141,6 +142,8 @@ class Staging:
         if REQUESTS.name in self._kept:
             rows = index_rows(self._kept, self.engine)
             yield self.store.stage_table(INDEX, rows, folder=INDEX, facts={})
+        if any(name in SIDE_TABLES for name in self._kept):
+            yield self.store.stage_table(SIDE_INDEX, side_index_rows(self._kept), folder=SIDE_INDEX, facts={})
 
     def _quarantine(self) -> Iterator[StagedFile]:
         """The file of what could not be read."""

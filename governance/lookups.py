@@ -1,0 +1,151 @@
+"""An id -> the request that it names, and where what belongs to it lies: by the index, compared by the whole id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from governance.checked_files import Row, check_digests, records
+from governance.engines.duckdb import Engine
+from governance.errors import GovernanceError, NotFoundError
+from governance.keys import key_of
+from governance.segments import INDEX, read
+from governance.store import Snapshot
+from governance.tables import REQUESTS
+
+IDS = ("request_uid", "request_id", "client_request_id", "response_id", "trace_id")
+_LISTED = 10  # ids in the error of an ambiguous one
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Where a request lies.
+
+    Attributes:
+        request_uid: Which.
+        day: First day of what belongs to it.
+        last_day: The last.
+        rows: Its deliveries that were found, each with the `filename` that it lies in.
+    """
+
+    request_uid: str
+    day: str
+    last_day: str
+    rows: tuple[Row, ...] = ()
+
+    def with_delivery(self, row: Row, day: str, last_day: str) -> Lookup:
+        """The same request with one more delivery of it."""
+        return Lookup(self.request_uid, min(day, self.day), max(last_day, self.last_day), (*self.rows, row))
+
+    @property
+    def ids(self) -> list[str]:
+        """Every id that one of its deliveries bears."""
+        return sorted({str(row[name]) for row in self.rows for name in IDS if row[name] is not None})
+
+
+def find_one(snapshot: Snapshot, engine: Engine, wanted: str) -> Lookup:
+    """The one request that an id names, with all of its deliveries.
+
+    Args:
+        snapshot: The store.
+        engine: Any engine.
+        wanted: A request, client, response or trace id, or a `request_uid`, with or without `#` and an item.
+
+    Raises:
+        NotFoundError: No request, or a hint at the nearest id.
+        GovernanceError: The id names several requests; says which.
+        LedgerError: A file that was read is not the one that the ledger names.
+    """
+    text, found = _first(snapshot, engine, wanted)
+    if not found:
+        raise NotFoundError("no request has this id", where=wanted, hint=_nearest(snapshot, engine, wanted))
+    if len(found) > 1:
+        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        listed = ", ".join(lookup.request_uid for lookup in found[:_LISTED]) + more
+        raise GovernanceError(f"the id names {len(found)} requests: {listed}", where=wanted, hint="give one of these")
+    uid, row = found[0].request_uid, found[0].rows[0]
+    # Each delivery is indexed under the request id that its `request_uid` is made of, so that this id finds all
+    if text == row["request_id"] and uid == f"{row['source']}:{text}":
+        return found[0]
+    return _named(snapshot, engine, [uid])[uid][0]
+
+
+def own_ids(snapshot: Snapshot, engine: Engine, found: Lookup) -> list[str]:
+    """The ids that name this request and no other."""
+    named = _named(snapshot, engine, found.ids)
+    return [text for text, requests in named.items() if len(requests) == 1]
+
+
+def _first(snapshot: Snapshot, engine: Engine, wanted: str) -> tuple[str, list[Lookup]]:
+    """What names requests, and these: the whole text, else what stands before `#` and a number at its end."""
+    bare, mark, item = wanted.rpartition("#")
+    for text in (wanted, bare) if mark and item.isascii() and item.isdigit() else (wanted,):
+        found = _named(snapshot, engine, [text])[text]
+        if found:
+            return text, found
+    # Who hides a request may have changed the index alone
+    check_digests(snapshot.root, snapshot.segments.get(INDEX, []))
+    return wanted, []
+
+
+def _named(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[str, list[Lookup]]:
+    """Text -> the requests that it names, in order of their `request_uid`."""
+    days = _indexed(snapshot, engine, texts)
+    found: dict[str, dict[str, Lookup]] = {text: {} for text in texts}
+    for row in _candidates(snapshot, engine, days):
+        span = days[row["row_no"]]
+        uid = row["request_uid"]
+        for text in texts:
+            if text in (row[name] for name in IDS):
+                found[text][uid] = found[text].get(uid, Lookup(uid, *span)).with_delivery(row, *span)
+    return {text: [own[uid] for uid in sorted(own)] for text, own in found.items()}
+
+
+def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """Number of each record that may be named -> first and last day of what belongs to it."""
+    segments = snapshot.segments.get(INDEX, [])
+    if not segments:
+        return {}
+    # The index holds the native id, which leads to the `request_uid`
+    keys = keys_sql(part for text in texts for part in {text, text.partition(":")[2]})
+    rows = records(
+        snapshot.root,
+        engine,
+        segments,
+        "SELECT row_no, CAST(min(day) AS VARCHAR) AS day, CAST(max(last_day) AS VARCHAR) AS last_day "
+        f"FROM FILES WHERE key IN ({keys}) GROUP BY row_no",
+        {},
+    )
+    return {row["row_no"]: (row["day"], row["last_day"]) for row in rows}
+
+
+def keys_sql(ids: Iterable[str]) -> str:
+    """The keys of ids as a SQL list, typed as they are stored: the engine skips files by values of the same type."""
+    return ", ".join(f"{key_of(text)}::UBIGINT" for text in ids)
+
+
+def _candidates(snapshot: Snapshot, engine: Engine, days: Mapping[int, tuple[str, str]]) -> list[Row]:
+    """The requests that the index points at; a record of the same number in another file is among them."""
+    segments = [
+        segment
+        for segment in snapshot.segments.get(REQUESTS.name, [])
+        if any(segment.is_within(*span) for span in days.values())
+    ]
+    if not segments:
+        return []
+    sql = f"SELECT * FROM FILES WHERE row_no IN ({', '.join(map(str, days))}) ORDER BY {REQUESTS.time}"
+    return records(snapshot.root, engine, segments, sql, {})
+
+
+def _nearest(snapshot: Snapshot, engine: Engine, wanted: str) -> str:
+    segments = snapshot.segments.get(REQUESTS.name, [])
+    if not segments:
+        return "the store is empty: `governance ingest` reads logs into it"
+    ids = f"(SELECT unnest([{', '.join(IDS[1:])}]) AS id FROM {read(segments, f'{snapshot.root}{os.sep}')})"
+    rows = engine.rows(
+        f"SELECT id FROM {ids} WHERE jaro_winkler_similarity(id, $id) > 0.9 "
+        "ORDER BY jaro_winkler_similarity(id, $id) DESC, id LIMIT 1",
+        {"id": wanted},
+    )
+    return f"did you mean '{rows[0][0]}'?" if rows else "any request, client, response, trace or decision id will do"
