@@ -22,7 +22,7 @@ from governance.engines.duckdb import Engine, EngineError
 from governance.errors import GovernanceError, LedgerError
 from governance.findings import stamp
 from governance.ledger import JSON, NamedFile, StagedFile, Writer
-from governance.segments import COMPACTION, INDEX, Segment
+from governance.segments import COMPACTION, INDEX, SIDE_INDEX, Segment
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace
 
@@ -147,7 +147,8 @@ def _bins(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
     filled: list[Segment] = []
     size = 0
     for segment in segments:
-        if filled and size + segment.bytes > (TARGET_INDEX_BYTES if segment.table == INDEX else TARGET_BYTES):
+        is_index = segment.table in (INDEX, SIDE_INDEX)
+        if filled and size + segment.bytes > (TARGET_INDEX_BYTES if is_index else TARGET_BYTES):
             yield filled
             filled, size = [], 0
         filled.append(segment)

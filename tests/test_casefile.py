@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -186,3 +187,32 @@ def test_as_of_an_earlier_state_there_is_no_later_request(book: Logbook) -> None
     assert open_(book, "late").request
     with pytest.raises(NotFoundError):
         open_(book, "late", as_of=size)
+
+
+def test_rows_of_side_tables_are_found_by_their_index_alone(book: Logbook) -> None:
+    """Of twenty days with a review of somebody else, the one day is read on which this request was reviewed."""
+    mapping = "source: s\ntable: reviews\ncolumns: {request_id: id, requested_ts: at, outcome: o}\n"
+    for day in range(1, 21):
+        name = "r1" if day == 7 else "r2"
+        book.read(f"side{day}.csv", f"id,at,o\n{name},2026-08-{day:02d}T00:00:00Z,good\n", mapping)
+    snapshot = book.snapshot
+    assert all(segment.indexed for segment in snapshot.segments["reviews"])
+    for segment in snapshot.segments["reviews"]:
+        if segment.day != "2026-08-07":
+            snapshot.path(segment).unlink()  # what is not looked at may as well not be there
+    case = open_(book, "r1")
+    assert [row["requested_ts"][:10] for row in case.rows["reviews"]] == ["2026-08-07"]
+    with pytest.raises(LedgerError, match="cannot be read"):
+        open_(book, "r2")
+
+
+def test_side_files_that_no_index_names_are_read_always(book: Logbook) -> None:
+    """As stores have them that were written before there was an index of them."""
+    mapping = "source: s\ntable: reviews\ncolumns: {request_id: id, requested_ts: at, outcome: o}\n"
+    book.read("side.csv", "id,at,o\nr1,2026-08-01T00:00:00Z,good\n", mapping)
+    snapshot = book.snapshot
+    (segment,) = snapshot.segments["reviews"]
+    snapshot.segments["reviews"] = [dataclasses.replace(segment, indexed=False)]
+    del snapshot.segments["side-index"]
+    with Engine() as engine:
+        assert [row["outcome"] for row in open_casefile(snapshot, engine, "r1").rows["reviews"]] == ["good"]

@@ -82,6 +82,7 @@ def test_every_row_of_every_table_stays_as_it_was(book: Logbook) -> None:
         "subjects": (8, 2),
         "index": (8, 1),
         "reviews": (7, 1),
+        "side-index": (7, 1),
     }
     assert done.left == ()
     assert content(book.snapshot) == before
