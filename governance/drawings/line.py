@@ -22,7 +22,7 @@ from governance.drawings.canvas import (
 from governance.drawings.drawing import Drawing, within
 
 TOP, BOTTOM = 26.0, 232.0
-LABEL_ROOM = 170.0
+LABEL_ROOM = 250.0  # a third of the picture; a longer name is cut, its value never
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Line(Drawing):
         """Grid, limit, lines and the names at their ends."""
         y = self._heights()
         left = max(width_of(y.label(tick)) for tick in y.ticks) + 12
-        right = WIDTH - min(max(width_of(name) for name, _, _ in self._ends(y)) + 16, LABEL_ROOM)
+        right = WIDTH - max(width_of(name) for name, _, _ in self._ends(y)) - 16
         step = (right - left) / max(len(self.labels) - 1, 1)
         columns = [left + index * step for index in range(len(self.labels))]
         drawn = [text(0, 12, self.unit)] if self.unit else []
@@ -114,19 +114,23 @@ class Line(Drawing):
         for index, one in enumerate(self.series):
             last = next((value for value in reversed(one.values) if value is not None), None)
             if last is not None:
-                name = f"{one.name} {number(last, self.digits)}".strip()
-                ends.append((name, y.at(last), PALETTE[index]))
+                ends.append((_named(one.name, number(last, self.digits)), y.at(last), PALETTE[index]))
         if self.limit is not None:
-            ends.append((f"{self.limit_name} {number(self.limit, self.digits)}", y.at(self.limit), BREACH))
+            ends.append((_named(self.limit_name, number(self.limit, self.digits)), y.at(self.limit), BREACH))
         return ends or [("no values", y.at(y.low), "currentColor")]
 
     def _names(self, y: Scale, right: float) -> list[str]:
         ends = self._ends(y)
         places = spread([place for _, place, _ in ends], 15, TOP, BOTTOM)
         return [
-            text(right + 10, place + 4, fitted(name, WIDTH - right - 10), fill=colour, bold=True)
+            text(right + 10, place + 4, name, fill=colour, bold=True)
             for (name, _, colour), place in zip(ends, places, strict=True)
         ]
+
+
+def _named(name: str, figure: str) -> str:
+    """The name of a line with its figure: a name that is too long loses its end, and the figure stays."""
+    return f"{fitted(name, LABEL_ROOM - 16 - width_of(f' {figure}'))} {figure}".strip()
 
 
 def _lines(values: tuple[float | None, ...], columns: list[float], y: Scale, index: int) -> list[str]:

@@ -64,7 +64,6 @@ def page(period: Period) -> Section:
         _lead(period),
         Verdicts(**counted(period.judged)),
         _groups(period),
-        paragraph(answers.change(period)),
         _figures(period),
         _worst(period),
         _asked(period),
@@ -75,7 +74,7 @@ def _lead(period: Period) -> AnyBlock:
     """One sentence: how many checks hold, which do not, and what is new."""
     acute = issues(period.judged)
     checks = len({one.key for one in period.judged})
-    new = sum(1 for own in acute if recurrence(period, own[0]) == "not acute")
+    new = sum(1 for own in acute if recurrence(period, own[0]) == "held")
     if not acute:
         return paragraph(f"All {checks} checks of {period.span.window.name} hold or are excepted.", role="lead")
     fresh = f"; {new} of them did not in {period.span.previous.name}" if new else ""
@@ -94,7 +93,7 @@ def _groups(period: Period) -> AnyBlock:
         made = " or ".join(verdict.replace("_", " ") for verdict in verdicts)
         earlier = f" ({was} in {period.span.previous.name})" if period.judged_before else ""
         pieces += [Strong(f"{name[0].upper()}{name[1:]}: {number(own, 0)}"), f"{earlier}, that is {made}. "]
-    return paragraph(*pieces)
+    return paragraph(*pieces, answers.change(period))
 
 
 def _figures(period: Period) -> Table:
@@ -171,10 +170,9 @@ def _decisions(period: Period) -> tuple[Cell, ...]:
 def _controls(period: Period) -> tuple[Cell, ...]:
     """How many of the controls that a log can answer are evidenced."""
     now, before = controls.figures(period), controls.figures(period, previous=True)
-    of = sum(now[state] for state in controls.ANSWERABLE)
     value, was = (number(counts[State.EVIDENCED], 0) for counts in (now, before))
     said = f"{now[State.WITH_FINDING]} with finding, {now[State.MISSING]} without evidence"
-    return "Controls", f"evidenced of {of} that apply; {said}", value, was, None, NO_LIMIT, None
+    return "Controls", f"evidenced; {said}", value, was, None, NO_LIMIT, None
 
 
 def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, ...]:
@@ -186,9 +184,10 @@ def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, .
     was = next((one for one in before if dict(one.subject) == dict(first.subject)), None) or worst(before)
     bound = first.bound.value if first.bound is not None else None
     course = trends.of_finding(period, first) if first.value is not None else ()
+    limit: Cell = first.limits() if first.bound is not None else Missing("in its policy")
     of = f"{first.metric.replace('_', ' ')}: {first.about()} ({first.check})"
     value: Cell = first.figure() if first.value is not None else Missing(first.reason)
-    return title, of, value, was.figure() if was else None, _spark(course, bound), first.limits(), first.verdict
+    return title, of, value, was.figure() if was else None, _spark(course, bound), limit, first.verdict
 
 
 def _worst(period: Period) -> AnyBlock:
@@ -222,12 +221,10 @@ def _due(period: Period, own: list[Found]) -> date | None:
 
 def _asked(period: Period) -> Section:
     """What only somebody with authority can decide, each from a fact in the store."""
-    owners = _answers(period)
-    items = [*owners, *_endings(period), *_unapproved(period), *_gaps(period)]
+    items = [*_answers(period), *_endings(period), *_unapproved(period), *_gaps(period)]
     if not items:
         return section("Decisions asked for", nothing("Nothing in this window waits for a decision."), level=2)
-    lead = paragraph("From each owner: the remedy by the date, or an exception with an end date.") if owners else None
-    return section("Decisions asked for", group(lead, Bullets(tuple(items[:MOST_ASKED]), numbered=True)), level=2)
+    return section("Decisions asked for", Bullets(tuple(items[:MOST_ASKED]), numbered=True), level=2)
 
 
 def _answers(period: Period) -> list[tuple[Piece, ...]]:
@@ -241,8 +238,8 @@ def _answers(period: Period) -> list[tuple[Piece, ...]]:
     for owner, listed in owners.items():
         due = _due(period, [one for own in listed for one in own])
         checks = " and ".join(own[0].check for own in listed)
-        by = f", by {due.isoformat()}" if due else ""
-        asked.append((Strong(owner), f": {checks}{by}"))
+        by = f" by {due.isoformat()}" if due else ""
+        asked.append((Strong(owner), f": remedy or exception for {checks}{by}."))
     return asked
 
 

@@ -9,7 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeAlias
 
-from governance.blocks import AnyBlock, Bullets, Cell, Column, Link, Section, Strong, Table, Words, notice, paragraph
+from governance.blocks import (
+    AnyBlock,
+    Bullets,
+    Cell,
+    Column,
+    Link,
+    Section,
+    Strong,
+    Table,
+    Words,
+    notice,
+    paragraph,
+    section,
+)
 from governance.blocks.prose import Piece
 from governance.catalogue import MAINTAINED, NO_LONGER, STALE_DAYS, State, control_ids, framework_ids
 from governance.control_coverage import Covered, FrameworkCoverage, coverage
@@ -21,7 +34,6 @@ from governance.exhibits.sentences import cut_off, group, nothing, plural
 
 Key: TypeAlias = tuple[str, str]  # policy and check
 MOST_ROWS = 120  # chosen here: about four sheets; all controls are listed by the command
-ANSWERABLE = (State.EVIDENCED, State.WITH_FINDING, State.MISSING)
 # Which rows stay where there are too many: what somebody must act on first.
 _ORDER = (
     State.WITH_FINDING,
@@ -51,8 +63,7 @@ def answered(period: Period, made: str = "") -> Section:
         _unknown(named),
         *(_table(period, one, listed, named) for one in found if any(c.control.id in listed for c in one.controls)),
         None if listed else nothing(f"No check that ran on {window} names a control of the catalogue."),
-        paragraph("What no check names"),
-        Bullets(tuple(_rest(one, named) for one in found)),
+        section("Controls that no check names", Bullets(tuple(_rest(one, named) for one in found)), level=2),
         paragraph(
             f"How judged: as `governance controls FRAMEWORK --window {window}` does, which lists every control. "
             "Evidence are the findings of this window and of the windows within it; a reading aid, not legal advice.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from governance import __version__
 from governance.blocks import Column, Cover, Fact, PageBreak, Section, Table
-from governance.exhibits import origins
+from governance.exhibits import controls, origins
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, days, group
 
@@ -28,6 +28,7 @@ def _cover(period: Period) -> Cover:
         Fact("Cut-off", f"{at(newest.at)} UTC, {checkpoint.size} ledger entries"),
         Fact("Ledger", checkpoint.text.splitlines()[0]),
         Fact("Policies", _policies(period)),
+        Fact("Frameworks that they name", ", ".join(controls.frameworks(period)) or "none"),
         Fact("Made with", f"governance {__version__}"),
         Fact("Ledger root", checkpoint.root, "code"),
     )

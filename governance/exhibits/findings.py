@@ -78,8 +78,8 @@ def _row(period: Period, one: Found) -> tuple[Cell, ...]:
 
 
 def recurrence(period: Period, one: Found) -> str:
-    """Whether the same check was acute in the window before."""
+    """What the same check said in the window before."""
     was = [other for other in period.judged_before if other.key == one.key]
     if not was:
         return "not checked"
-    return "acute too" if any(other.is_acute for other in was) else "not acute"
+    return "did not hold" if any(other.is_acute for other in was) else "held"

@@ -17,10 +17,14 @@ ACUTE = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED)  # somebody must act
 WORST_FIRST = ("failed", "errored", "warned", "waived", "not_assessed", "passed")
 SEVERITIES = ("critical", "high", "medium", "low")
 CALENDAR_KEYS = ("hour", "day", "week", "month", "quarter", "year")
-_SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥"}
+_SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥", "grace": "≤"}
 _UNITS = {"ms", "usd", "share"}  # a limit that names its unit is about figures in that unit
 _NO_BOUNDS = {"min_value", "max_value", "minimum_n"}  # arguments of expectations, and a count of records
-_MADE_FOR = {"drop": "max_drop", "lost": "worse_by"}  # end of a metric -> the limit that it is judged against
+_MADE_FOR = {
+    "drop": "max_drop",
+    "lost": "worse_by",
+    "overdue": "grace_days",
+}  # end of a metric -> the limit that it is judged against
 
 
 class Bound(NamedTuple):

@@ -1,12 +1,11 @@
 """Blocks -> the JSON document that the Typst template prints: figures written, glyphs certain, widths decided.
 
 1. No text becomes Typst markup: all of it is data that the fixed template reads.
-2. A character without a glyph in the fonts that come with Typst would end the PDF with an error, and odd marks have
-   made Typst crash; so only characters of a proven list are printed, every other one as its escape.
+2. A character without a glyph in the fonts that come with Typst would end the PDF with an error, so only those of a
+   proven list are printed, every other one as its escape (glyphs.py); the document then says so on its first page.
 3. A link leads only to an anchor that is there, for Typst refuses others.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 from governance.blocks import (
@@ -29,63 +28,46 @@ from governance.blocks import (
     Verbatim,
     Verdicts,
 )
-from governance.blocks.block import LONG_WORD
 from governance.blocks.cells import Column, Shown
-from governance.blocks.prose import TONES, Piece
-from governance.display import SIGNS, escaped, number, visible
+from governance.blocks.prose import TONES, Piece, notice
+from governance.display import SIGNS, number
+from governance.rendering.glyphs import drawable, printable, unprinted
 from governance.rendering.layout import Layout
+from governance.rendering.widths import fitted
 
 FONT = "Libertinus Serif"
-# First and last code point of what is printed as it is; a test prints them all. Latin, Greek and Cyrillic letters,
-# punctuation, currencies, arrows, mathematics, shapes, and the marks of verdicts. No combining mark, nothing from right
-# to left: those need shaping.
-PRINTED = (
-    (0x20, 0x7E),
-    (0xA0, 0xAC),
-    (0xAE, 0x2FF),
-    (0x384, 0x38A),
-    (0x38E, 0x3A1),
-    (0x3A3, 0x482),
-    (0x48A, 0x4FF),
-    (0x1E00, 0x1EFF),
-    (0x2009, 0x200A),
-    (0x2010, 0x2027),
-    (0x202F, 0x205E),
-    (0x2070, 0x2071),
-    (0x2074, 0x208E),
-    (0x20A0, 0x20BF),
-    (0x2100, 0x211E),
-    (0x2126, 0x214F),
-    (0x2190, 0x22FF),
-    (0x25A0, 0x25FF),
-    (0x2713, 0x2717),
-)
-UNPRINTED = frozenset({0x2028, 0x2029, 0x2041, 0x2043, 0x2053})
-
-
-def printable(text: str) -> str:
-    """Visible text whose every character has a glyph; letters with accents are composed first."""
-    if text.isascii():
-        return visible(text)
-    return "".join(one if _has_glyph(one) else escaped(one) for one in unicodedata.normalize("NFC", visible(text)))
-
-
-def _has_glyph(character: str) -> bool:
-    code = ord(character)
-    return code not in UNPRINTED and any(first <= code <= last for first, last in PRINTED)
+MOST_LEADING = 4  # chosen here: more words than this fill a sheet of their own
 
 
 def printed(layout: Layout, *, lang: str, footer: str) -> dict[str, Json]:
     """The whole page as a JSON document for the template."""
-    blocks = layout.blocks
+    blocks = (*_strange(layout), *layout.blocks)
     places = {anchor: f"place-{index}" for index, anchor in enumerate(_anchors(blocks))}
     return {
         "cover": _cover(layout.cover),
         "lang": lang,
         "footer": printable(footer),
         "contents": sum(heading.level == 1 for heading in layout.contents) > 1,
-        "blocks": _turned([_block(block, places) for block in blocks]),
+        "blocks": _turned(_leading([_block(block, places) for block in blocks])),
     }
+
+
+def _strange(layout: Layout) -> list[AnyBlock]:
+    """That some characters are printed as escapes, where there are such."""
+    named = unprinted(block.plain() for block in (layout.cover, *layout.blocks))
+    if not named:
+        return []
+    said = f"The fonts of this document have no letters for some text ({named}): it is printed as escapes, such as "
+    return [notice("info", said, Code("\\u4e2d"), ". The HTML page shows it as it is.", title="Characters")]
+
+
+def _leading(blocks: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """The blocks; a paragraph right below a heading stays on the sheet of what it leads to, as its heading does."""
+    above = [None, *(block["is"] for block in blocks)]
+    return [
+        {**block, "leads": True} if block["is"] == "paragraph" and before == "heading" else block
+        for before, block in zip(above, blocks, strict=False)
+    ]
 
 
 def _turned(blocks: list[dict[str, Json]]) -> list[Json]:
@@ -203,7 +185,7 @@ def _chart(block: Chart, places: dict[str, str]) -> dict[str, Json]:
         "is": "chart",
         "title": printable(block.title),
         "alt": printable(block.alt),
-        "svg": printable(block.svg(font=FONT)),
+        "svg": drawable(block.svg(font=FONT)),
         "note": printable(block.note),
         "at": places.get(block.anchor),
     }
@@ -211,26 +193,29 @@ def _chart(block: Chart, places: dict[str, str]) -> dict[str, Json]:
 
 def _table(block: Table, places: dict[str, str]) -> dict[str, Json]:
     rows = block.shown()
-    lines: list[Json] = [
+    body: list[Json] = [
         [_cell(cell, column, places) for cell, column in zip(line, block.columns, strict=True)] for line in rows
     ]
+    fit = fitted(block.columns, rows)
     heads: list[Json] = [
         {
-            "lines": [printable(part) for part in _lines(column, [line[index] for line in rows])],
+            "lines": [printable(line) for line in lines],
             "right": column.is_right_aligned,
             "code": column.kind == "code",
         }
-        for index, column in enumerate(block.columns)
+        for column, lines in zip(block.columns, fit.headings, strict=True)
     ]
     return {
         "is": "table",
         "caption": printable(block.caption),
         "columns": heads,
-        "rows": lines,
+        "rows": body,
         "totals": block.totals is not None,
         "note": printable(block.note),
         "at": places.get(block.anchor),
-        **fitted(block.columns, rows),
+        "layout": fit.layout,
+        "widths": list(fit.widths),
+        "longest": list(fit.longest),
     }
 
 
@@ -245,90 +230,5 @@ def _cell(cell: Shown, column: Column, places: dict[str, str]) -> dict[str, Json
     if cell.pieces:
         document["pieces"] = _pieces(cell.pieces, places)
     if cell.spark is not None:
-        document["svg"] = printable(cell.spark.svg(column.name, cell.text, font=FONT))
+        document["svg"] = drawable(cell.spark.svg(column.name, cell.text, font=FONT))
     return document
-
-
-def _lines(column: Column, cells: Sequence[Shown]) -> list[str]:
-    """The heading of a column in lines no longer than its entries, for a column of figures takes the width it needs."""
-    room = _natural(column, cells)
-    lines: list[str] = []
-    for word in column.heading.split():
-        if lines and len(lines[-1]) + 1 + len(word) <= room:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines or [""]
-
-
-# Characters that fit beside each other: 170 mm of A4 upright at 8.5 and 7.5 point, 257 mm across at 7.5 point, with the
-# mean width of Libertinus Serif (0.47 of the type size); measured on printed tables.
-UPRIGHT, SMALL, ACROSS = 120, 136, 206
-GUTTER = 3
-MOST_LEADING = 4  # chosen here: more words than this fill a sheet of their own
-SHORT = 20  # characters of an entry that is not worth breaking
-MOST_SHARED = 90  # characters beyond which an entry asks for no more of the line
-COMFORTABLE = 20  # characters to which a column of words may shrink before the table takes smaller type or turns
-
-
-def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Shown]]) -> dict[str, Json]:
-    """Type size, orientation and column widths with which a table stays on A4.
-
-    Columns of figures and dates keep the width of their longest entry; columns of words share what is left.
-    """
-    natural = [_natural(column, [row[index] for row in rows]) for index, column in enumerate(columns)]
-    stiff = [
-        column.kind not in {"text", "code"} or width <= SHORT for column, width in zip(columns, natural, strict=True)
-    ]
-    gutters = GUTTER * len(columns)
-    least = sum(w if s else min(w, COMFORTABLE) for w, s in zip(natural, stiff, strict=True)) + gutters
-    layout = "upright" if least <= UPRIGHT else "small" if least <= SMALL else "across"
-    room = {"upright": UPRIGHT, "small": SMALL, "across": ACROSS}[layout]
-    words = [
-        0 if s else _word(column, [row[i] for row in rows])
-        for i, (column, s) in enumerate(zip(columns, stiff, strict=True))
-    ]
-    widths = _shared(natural, words, room - gutters)
-    if sum(natural) + gutters <= room:
-        # All fits: a table of some width fills the line by its first column, a small one stays small.
-        widths = [1 if index == 0 and sum(natural) > room / 2 else 0 for index in range(len(columns))]
-    return {"layout": layout, "widths": list(widths), "longest": _longest(natural, widths, room - gutters)}
-
-
-def _shared(natural: Sequence[int], words: Sequence[int], room: int) -> list[int]:
-    """What each column of words takes of the line: its longest word, and of the rest by what it has to say.
-
-    Args:
-        natural: Characters of the longest entry of each column.
-        words: Characters of the longest word; 0 for a column that keeps its natural width.
-        room: Characters of the line.
-    """
-    left = room - sum(size for size, word in zip(natural, words, strict=True) if not word)
-    wanted = [max(min(size, MOST_SHARED) - word, 0) if word else 0 for size, word in zip(natural, words, strict=True)]
-    rest, whole = max(left - sum(words), 0), sum(wanted) or 1
-    return [word and word + rest * more // whole for word, more in zip(words, wanted, strict=True)]
-
-
-def _longest(natural: Sequence[int], widths: Sequence[int], room: int) -> list[Json]:
-    """Characters of the longest word that a column takes unbroken: fewer where columns share what is left."""
-    left = room - sum(size for size, width in zip(natural, widths, strict=True) if width == 0)
-    whole = sum(widths)
-    return [max(int(0.9 * left * width / whole), 4) if width > 1 else LONG_WORD for width in widths]
-
-
-def _word(column: Column, cells: Sequence[Shown]) -> int:
-    """Characters of the longest word of a column, of those that are not broken anyway."""
-    entries = [cell.text for cell in cells] + [column.heading]
-    longest = max((len(word) for entry in entries for word in entry.split() if len(word) <= LONG_WORD), default=1)
-    return int(longest * (1.3 if column.kind == "code" else 1.0)) + 1
-
-
-def _natural(column: Column, cells: Sequence[Shown]) -> int:
-    """Characters of the longest entry; figures in a column of figures may have reasons beside them that wrap."""
-    if column.kind == "spark":
-        return max(18, len(column.heading))
-    words = max((len(word) for word in column.heading.split()), default=1)
-    entries = [len(cell.text) + (2 if cell.verdict else 0) for cell in cells]
-    entries += [min(len(cell.note), 16) + 3 for cell in cells if cell.note]
-    widened = 1.3 if column.kind == "code" else 1.0  # a fixed pitch is wider
-    return int(max([words, *entries]) * widened)

@@ -84,8 +84,8 @@ def test_what_is_settled_is_not_asked_for_again(own: Workspace) -> None:
     before = gov.exhibits.board.page(seen(own)).plain()
     respond(own, finding(own, "four-fifths"), by="M. Risk", text="mended", resolves=True, now=NOW + DAY)
     after = gov.exhibits.board.page(seen(own)).plain()
-    assert "four-fifths, by 2026-11-01" in before
-    assert "four-fifths, by 2026-11-01" not in after
+    assert "four-fifths by 2026-11-01" in before
+    assert "four-fifths by 2026-11-01" not in after
     assert "1 settled, 2 without an answer" in after
     assert "settled by M. Risk on 2026-10-03" in gov.exhibits.findings.open_ones(seen(own)).plain()
 

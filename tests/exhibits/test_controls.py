@@ -113,5 +113,5 @@ def test_every_link_of_the_findings_leads_to_a_table(view: View) -> None:
 
 def test_the_board_has_the_controls_in_a_line(view: View) -> None:
     of, now, before, *_ = rows(gov.exhibits.board.page(view), "The figures")["Controls"]
-    assert str(of).startswith("evidenced of ")
+    assert of == "evidenced; 0 with finding, 111 without evidence"
     assert (now, before) == ("0", "0")  # the one that is named does not apply yet

@@ -101,9 +101,9 @@ def test_the_board_names_the_worst_subject_beside_the_window_before(view: View) 
 def test_the_board_lists_what_is_new_and_what_only_it_can_decide(view: View) -> None:
     page = gov.exhibits.board.page(view)
     first = table(page, "The 3 worst findings").rows[0]
-    assert (first[0], first[2], first[4]) == ("desk: four-fifths", "desk-owner", "not acute")
+    assert (first[0], first[2], first[4]) == ("desk: four-fifths", "desk-owner", "held")
     said = page.plain()
-    assert "desk-owner: four-fifths, by 2026-11-01" in said
+    assert "desk-owner: remedy or exception for four-fifths by 2026-11-01" in said
     assert "renew or end the waiver of response-time that A. Officer gave until 2026-11-30" in said
 
 

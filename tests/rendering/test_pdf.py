@@ -13,10 +13,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance import display
-from governance.blocks import AnyBlock, Code, Column, Heading, Link, Table, Verbatim, paragraph, section
+from governance.blocks import (
+    AnyBlock,
+    Chart,
+    Code,
+    Column,
+    Heading,
+    Link,
+    Strong,
+    Table,
+    Verbatim,
+    notice,
+    paragraph,
+    section,
+)
+from governance.drawings import Line, Series
+from governance.rendering.glyphs import DRAWN, FURTHER, PRINTED, UNPRINTED, drawable, printable
 from governance.rendering.layout import laid_out
 from governance.rendering.pdf import Attachment, pdf, pdf_of
-from governance.rendering.printed import PRINTED, UNPRINTED, printable, printed
+from governance.rendering.printed import printed
 from tests.rendering import sample
 
 WHEN = datetime(2026, 10, 2, 9, tzinfo=UTC)
@@ -115,16 +130,57 @@ def test_only_fonts_of_the_package_are_in_it(opened: pikepdf.Pdf) -> None:
 
 
 def test_every_character_that_is_printed_as_it_is_has_a_glyph() -> None:
-    characters = [chr(code) for first, last in PRINTED for code in range(first, last + 1) if code not in UNPRINTED]
+    ranges = (*PRINTED, *FURTHER)
+    characters = [chr(code) for first, last in ranges for code in range(first, last + 1) if code not in UNPRINTED]
     text = " ".join(one for one in characters if printable(one) == one)
-    assert len(text) > 2500
+    assert len(text) > 3000
     words: list[AnyBlock] = [paragraph(text, Code(text)), Verbatim(text), Table(text, (Column("a"),), ((text[:300],),))]
+    words += [paragraph(Strong(text)), Heading(text, 2, "a"), notice("warn", text, title=text)]
     assert pdf_of(words, text, timestamp=WHEN).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("name", ["⊁Ẁ", "Ǒ▤", "שלום ✗ Ὰ", "中"])
+def test_a_chart_prints_whatever_its_names_hold(name: str) -> None:
+    """Typst 0.15 ends with an error on the first two if the letters are let through."""
+    chart = Chart(name, name, Line(("a", "b"), (Series(name, (1.0, 2.0)),)))
+    assert pdf_of([chart], "t", timestamp=WHEN).startswith(b"%PDF")
+
+
+def test_what_a_chart_prints_is_printed_elsewhere_too() -> None:
+    drawn = [chr(code) for first, last in DRAWN for code in range(first, last + 1)]
+    assert "".join(map(printable, drawn)) == "".join(map(drawable, drawn))
+    chart = Chart(
+        "t",
+        "a",
+        Line(("a", "b"), (Series("s", (1.0, 2.0)), *(Series("".join(drawn[at::5]), (1.0,) * 2) for at in range(5)))),
+    )
+    assert pdf_of([chart], "t", timestamp=WHEN).startswith(b"%PDF")
 
 
 def test_what_has_no_glyph_is_printed_as_its_escape() -> None:
     assert printable("Ż é e\u0301 中 \u202e") == "Ż é é \\u4e2d \\u202e"
+    assert printable("שלום Հայ ქართ سلام") == "שלום Հայ ქართ سلام"
+    assert drawable("Ż ✓ ש") == "Ż \\u2713 \\u05e9"
     assert printable(f"✓ ✗ ‼ ≥ {display.MINUS}1\u202f000") == f"✓ ✗ ‼ ≥ {display.MINUS}1\u202f000"
+
+
+def test_the_document_says_where_letters_are_printed_as_escapes() -> None:
+    def first(text: str) -> Any:
+        return printed(laid_out([[paragraph(text)]], "t"), lang="en", footer="")["blocks"][0]  # type: ignore[index]
+
+    assert first("Żółw שלום \u202e")["is"] == "paragraph"
+    told = first("ไทย 中文 한 का \U0001f600")
+    assert told["is"] == "notice"
+    assert told["pieces"][0]["text"].startswith("The fonts of this document have no letters for some text (")
+    assert "(CJK, Devanagari, Hangul, Thai and 1 more)" in told["pieces"][0]["text"]
+
+
+@given(st.text(st.characters(categories=("L", "M", "N", "P", "S", "Z")), max_size=60))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_letters_of_several_scripts_can_stand_side_by_side(text: str) -> None:
+    mixed = "".join(f"{one}{chr(FURTHER[place % len(FURTHER)][0])}" for place, one in enumerate(text))
+    words: list[AnyBlock] = [paragraph(mixed, Strong(mixed), Code(mixed)), Verbatim(mixed)]
+    assert pdf_of(words, mixed, timestamp=WHEN).startswith(b"%PDF")
 
 
 @given(st.text(max_size=40))
