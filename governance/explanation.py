@@ -334,6 +334,7 @@ class _Explained:
             "ledger": {"size": checkpoint.size, "root": checkpoint.root},
             "file_sha256": self.request["file_sha256"],
             "row_no": self.request["row_no"],
+            "conflicts": self.case.conflicts,
             "files": sorted(files, key=lambda file: file["path"]),
             "digests": "each file that was read has the digest that the ledger names",
         }

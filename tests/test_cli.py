@@ -294,3 +294,14 @@ def test_many_small_files_become_few(book: Logbook, run: Run) -> None:
     assert "15 files that were merged are kept" in run("status").out
     assert "3 merged files, which replace 15 others" in run("verify").out
     assert run("explain", "a3", "--json").document["request_id"] == "a3"
+
+
+def test_explain_says_that_a_record_came_again_with_other_content(book: Logbook, run: Run) -> None:
+    lines = CSV.splitlines()
+    first = book.write("a.csv", "\n".join(lines[:3]) + "\n")
+    again = book.write("b.csv", f"{lines[0]}\n{lines[1].replace('0.5', '0.6')}\n")
+    for path in (first, again):
+        assert run("ingest", path, "--mapping", book.folder / "mapping.yaml").code == 0
+    assert run("--json", "explain", "r1").document["proof"]["conflicts"] == 1
+    assert "the record came 2 times with different content" in " ".join(run("explain", "r1").out.split())
+    assert "different content" not in run("explain", "r2").out

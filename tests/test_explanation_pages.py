@@ -89,6 +89,7 @@ DOCUMENT: dict[str, Any] = {
         "ledger": {"size": 9, "root": "12" * 32},
         "file_sha256": "34" * 32,
         "row_no": 7,
+        "conflicts": 0,
         "files": [{"path": "requests/date=2026-07-01/a.parquet", "entry": 3, "inclusion": ["aa", "bb"]}],
     },
 }
@@ -116,6 +117,13 @@ def test_the_engineer_sees_what_decided_why_and_the_proof() -> None:
 
 def test_the_auditor_sees_each_file_with_its_entry() -> None:
     assert "requests/date=2026-07-01/a.parquet" in html([DOCUMENT], "auditor").decode()
+
+
+def test_a_record_that_came_again_with_other_content_is_said_so_to_those_who_check() -> None:
+    again = changed(proof=DOCUMENT["proof"] | {"conflicts": 2})
+    for reader in ("engineer", "auditor"):
+        assert "This record came 3 times with different content." in html([again], reader).decode()
+        assert "with different content" not in html([DOCUMENT], reader).decode()
 
 
 def test_the_person_reads_plain_words_without_scores_weights_or_others() -> None:

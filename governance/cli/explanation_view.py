@@ -230,6 +230,9 @@ def _proof(screen: Screen, proof: Mapping[str, Any], *, whole: bool) -> None:
     screen.line(f"{len(proof['files'])} files read, each with the digest that the ledger names")
     screen.line(f"ledger {ledger['size']} entries, root {ledger['root']}", fold=False)
     screen.line(f"source file {proof['file_sha256'][:16]}, record {proof['row_no']}")
+    if proof["conflicts"]:
+        again = f"the record came {proof['conflicts'] + 1} times with different content"
+        screen.line(Cell(f"{again}; what came first is explained, the rest is kept as conflicts", "bold"))
     for file in proof["files"] if whole else ():
         screen.line(f"  entry {file['entry']}: {file['path']}", fold=False)
 

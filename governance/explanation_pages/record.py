@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from governance.blocks import AnyBlock, Cell, Column, Fact, Facts, Table, section
+from governance.blocks import AnyBlock, Cell, Column, Fact, Facts, Table, notice, section
 from governance.display import money, number
 
 Document: TypeAlias = Mapping[str, Any]
@@ -40,7 +40,16 @@ def request(document: Document) -> list[AnyBlock]:
     }
     facts = [Fact(name, value) for name, value in known.items() if value not in (None, "")]
     facts += [Fact(_words(name), value, "code") for name, value in ids.items() if value is not None]
-    return [section("Request", Facts(tuple(facts)))]
+    return [section("Request", *_conflicts(document), Facts(tuple(facts)))]
+
+
+def _conflicts(document: Document) -> list[AnyBlock]:
+    """That the record came again with other content: then it is not certain what was logged."""
+    count = document["proof"]["conflicts"]
+    if not count:
+        return []
+    times = f"This record came {count + 1} times with different content. "
+    return [notice("warn", times, "What came first is explained; the rest is kept in the store as conflicts.")]
 
 
 def _words(name: str) -> str:
