@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from governance.arrived import Arrived, identity
 from governance.batches import Batch
 from governance.deduplication import fates
 from governance.engines.duckdb import Engine
 from governance.findings import stamp
-from governance.intake import Format, Intake, opened, read_format
+from governance.growth import Stretch, stretch
+from governance.intake import Format, Intake, Known, Memory, opened, read_format
 from governance.ledger import Entry, Writer
+from governance.manifest import Manifest
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.price_book import PriceBook
@@ -34,10 +36,14 @@ COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignore
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of the records of one file; records = stored + duplicates + quarantined + ignored."""
+    """What became of the records of one file; records = stored + duplicates + quarantined + ignored.
+
+    Of a file that grew, these are the records from `from_byte` on.
+    """
 
     path: str
     source: str
+    from_byte: int = 0
     records: int = 0
     stored: int = 0
     duplicates: int = 0
@@ -115,9 +121,13 @@ def ingest(
     form = read_format(source, mapping)
     store = store or Store(workspace.store)
     cache = store.root / "cache"
-    with opened(paths, form, stdin, cache, observe) as intakes, store.writing(workspace.key, now) as writer:
-        tally = Tally(observe, Stage.READING, [intake.log.bytes for intake in intakes])
-        run = _Run(store, writer, workspace, form, now, store.snapshot(), price_book(store.snapshot()), tally)
+    memory = Memory(cache, Arrived(store.snapshot().entries), Manifest(cache / "manifest.json"), now)
+    with opened(paths, form, stdin, memory, observe) as intakes, store.writing(workspace.key, now) as writer:
+        memory.manifest.save()
+        tally = Tally(observe, Stage.READING, [intake.bytes for intake in intakes])
+        snapshot = store.snapshot()
+        arrived = Arrived(snapshot.entries)
+        run = _Run(store, writer, workspace, form, now, snapshot, price_book(snapshot), tally, arrived)
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
     return Ingestion(reports, checkpoint.size, checkpoint.root)
@@ -135,35 +145,44 @@ class _Run:
     snapshot: Snapshot
     prices: PriceBook
     tally: Tally
+    arrived: Arrived
 
-    def read(self, intake: Intake) -> FileReport:
-        report = FileReport(intake.log.name, intake.source)
-        identity = hashlib.sha256(
-            f"{intake.log.sha256}|{intake.source}|{self.form.mapping_sha256}".encode()
-        ).hexdigest()
-        before = next((entry for entry in self.snapshot.of_kind("file") if entry.facts["batch"] == identity), None)
+    def read(self, intake: Intake | Known) -> FileReport:
+        if isinstance(intake, Known):
+            return self._counted(intake.name, intake.entry)
+        identified = identity(intake.log.sha256, intake.source, self.form.mapping_sha256)
+        before = self.arrived.whole(identified)
         if before is not None:
-            report.add_again({"conflicts": 0} | before.facts["counts"], before.facts["reasons"])
-            report.widen(before.facts["first"], before.facts["last"])
-            self.tally.begin(report.path, report.records)
-            return report
-        committed = [entry for entry in self.snapshot.of_kind("ingest") if entry.facts["batch"] == identity]
+            return self._counted(intake.log.name, before)
+        part = stretch(intake.log, intake.form, intake.source, self.form.mapping_sha256, self.arrived, self.snapshot)
+        intake = replace(intake, log=part.log)
+        report = FileReport(intake.log.name, intake.source, intake.log.start_byte)
+        committed = list(self.arrived.batches(identified))
         self.tally.begin(report.path, sum(entry.facts["counts"]["records"] for entry in committed))
         with Engine(self.store.spill) as engine:
             for number, batch in enumerate(self._batches(intake, engine)):
                 if number < len(committed):
                     self._count_again(committed[number], report)
                 else:
-                    self._publish(intake, batch, number, identity, report)
+                    self._publish(intake, batch, number, identified, report, part)
                 self.tally.advance(intake.log.meter.bytes, report.records)
-        self._finish(intake, report, identity)
+        self._finish(intake, report, identified, part)
+        return report
+
+    def _counted(self, name: str, entry: Entry) -> FileReport:
+        """The report of a file that is in."""
+        report = FileReport(name, entry.facts["source"])
+        for part in self.arrived.parts(entry):
+            report.add_again({"conflicts": 0} | part.facts["counts"], part.facts["reasons"])
+            report.widen(part.facts["first"], part.facts["last"])
+        self.tally.begin(name, report.records)
         return report
 
     def _batches(self, intake: Intake, engine: Engine) -> Iterator[Batch]:
         known = known_types(self.snapshot)
         if isinstance(intake.form, Mapping):
             return mapped_batches(intake.log, intake.form, engine, known)
-        return source_batches(records(intake.log), intake.form, known, self.now)
+        return source_batches(records(intake.log), intake.form, known, self.now, intake.log.start_record)
 
     @staticmethod
     def _count_again(entry: Entry, report: FileReport) -> None:
@@ -171,8 +190,10 @@ class _Run:
         report.add_again(entry.facts["counts"], entry.facts["reasons"])
         report.widen(entry.facts["first"], entry.facts["last"])
 
-    def _publish(self, intake: Intake, batch: Batch, number: int, identity: str, report: FileReport) -> None:
-        origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identity, self.now)
+    def _publish(
+        self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch
+    ) -> None:
+        origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identified, self.now)
         with Engine(self.store.spill) as engine:
             self.snapshot.attach(engine, [name for name in batch.tables if name != "payloads"] + ["requests"])
             met = fates(engine, self.snapshot, batch)
@@ -185,7 +206,7 @@ class _Run:
         reasons = dict(Counter(rejection.reason for rejection in batch.rejected) + batch.ignored)
         first, last = (None if moment is None else stamp(moment) for moment in (stage.first, stage.last))
         facts: dict[str, Any] = {
-            "batch": identity,
+            "batch": identified,
             "number": number,
             "file": intake.log.name,
             "file_sha256": intake.log.sha256,
@@ -196,7 +217,7 @@ class _Run:
             "types": batch.types,
             "first": first,
             "last": last,
-        }
+        } | part.facts()
         if batch.rejected and (layout := layout_of(intake.log)):
             facts["csv"] = layout.facts()  # without its header, a row cannot be read again
         self._commit("ingest", facts, staged)
@@ -204,20 +225,21 @@ class _Run:
         report.widen(first, last)
         report.segments += len(staged)
 
-    def _finish(self, intake: Intake, report: FileReport, identity: str) -> None:
+    def _finish(self, intake: Intake, report: FileReport, identified: str, part: Stretch) -> None:
         """Says in the ledger that the file is in, with its balance; a re-run stops there."""
         log = intake.log
         facts: dict[str, Any] = {
-            "batch": identity,
+            "batch": identified,
             "file": log.name,
             "file_sha256": log.sha256,
             "bytes": log.bytes,
             "source": report.source,
+            "mapping_sha256": self.form.mapping_sha256,
             "counts": report.counts(),
             "reasons": dict(report.reasons),
             "first": report.first,
             "last": report.last,
-        }
+        } | part.facts()
         staged = []
         if self.workspace.keep_raw and not self.snapshot.blob(log.sha256).exists():
             staged.append(self.store.stage_blob(log.path.read_bytes(), {"blob": "raw", "file": log.name}))
@@ -225,6 +247,7 @@ class _Run:
 
     def _commit(self, kind: str, facts: dict[str, Any], staged: list[Any]) -> None:
         entry = self.writer.commit(kind, facts, staged, at=stamp(self.now))
+        self.arrived.add(entry)
         self.snapshot = self.snapshot.grown(entry, self.store.ledger.checkpoint())
 
 

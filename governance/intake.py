@@ -7,13 +7,17 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from governance.arrived import Arrived
+from governance.entries import Entry
 from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
+from governance.manifest import Manifest
 from governance.mapped import refuse_missing
 from governance.mapping import Mapping, read_mapping, shipped_mappings
 from governance.progress import Observer, Stage, Tally, ignore
@@ -43,11 +47,48 @@ class Format:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A file that is in, as was seen without opening it.
+
+    Attributes:
+        name: As the user wrote it.
+        bytes: How many it has.
+        entry: What the ledger says of it.
+    """
+
+    name: str
+    bytes: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What helps to look at files.
+
+    Attributes:
+        cache: Folder for what standard input brings.
+        arrived: What is in.
+        manifest: What the files were when they were looked at before.
+        now: A moment before they are looked at.
+    """
+
+    cache: Path
+    arrived: Arrived
+    manifest: Manifest
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """A log file that will be read, and by what."""
 
     log: LogFile
     form: Source | Mapping
+
+    @property
+    def bytes(self) -> int:
+        """How many it has."""
+        return self.log.bytes
 
     @property
     def source(self) -> str:
@@ -108,50 +149,65 @@ def _is_hidden(path: Path) -> bool:
 
 @contextmanager
 def opened(
-    paths: Sequence[str], form: Format, stdin: IO[bytes] | None, cache: Path, observe: Observer = ignore
-) -> Iterator[list[Intake]]:
+    paths: Sequence[str], form: Format, stdin: IO[bytes] | None, memory: Memory, observe: Observer = ignore
+) -> Iterator[list[Intake | Known]]:
     """The files that paths name, each opened and recognised; standard input waits in a private file meanwhile.
 
     Args:
         paths: Files, folders, patterns, or `-` once.
         form: How they are read.
         stdin: What `-` stands for.
-        cache: Folder for what standard input brings.
+        memory: What is known of them.
         observe: Told which file is looked at.
 
     Raises:
         NotFoundError: A path is missing.
         SourceError: A file is empty, is not what its name says, or of no known format.
     """
-    files: list[tuple[Path, str | None]] = [(file, None) for file in expand([path for path in paths if path != STDIN])]
+    files = [(file, printable(str(file))) for file in expand([path for path in paths if path != STDIN])]
     if STDIN not in paths:
-        yield _looked_at(files, form, observe)
+        yield _looked_at(files, form, memory, observe)
         return
     if stdin is None:
         raise SourceError("there is no standard input here", where=STDIN, hint="name a file")
-    spooled = _spool(stdin, cache)
+    spooled = _spool(stdin, memory.cache)
     try:
-        yield _looked_at([(spooled, STDIN), *files], form, observe)
+        yield _looked_at([(spooled, STDIN), *files], form, memory, observe)
     finally:
         spooled.unlink(missing_ok=True)
 
 
-def _looked_at(files: Sequence[tuple[Path, str | None]], form: Format, observe: Observer) -> list[Intake]:
-    found: list[Intake] = []
-    tally = Tally(observe, Stage.LOOKING, [_bytes(path) for path, _ in files])
-    for path, name in files:
-        shown = name or printable(str(path))
-        tally.begin(shown)
-        found.append(_recognised(open_log(path, shown), form))
+def _looked_at(
+    files: Sequence[tuple[Path, str]], form: Format, memory: Memory, observe: Observer
+) -> list[Intake | Known]:
+    found: list[Intake | Known] = []
+    statuses = [_status(path) for path, _ in files]
+    tally = Tally(observe, Stage.LOOKING, [0 if status is None else status.st_size for status in statuses])
+    for (path, name), status in zip(files, statuses, strict=True):
+        tally.begin(name)
+        found.append(_look(path, name, status, form, memory))
     return found
 
 
-def _bytes(path: Path) -> int:
-    """Bytes of a file, or 0 where it cannot be told."""
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_size
+        return path.stat()
     except OSError:
-        return 0
+        return None
+
+
+def _look(path: Path, name: str, status: os.stat_result | None, form: Format, memory: Memory) -> Intake | Known:
+    if status is None:
+        return _recognised(open_log(path, name), form)
+    digest = memory.manifest.digest(status)
+    entry = memory.arrived.read_as(digest, form.source, form.mapping_sha256) if digest else None
+    if entry is not None:
+        return Known(name, status.st_size, entry)
+    before = memory.manifest.before(status)  # of another name, if it was renamed since
+    lengths = memory.arrived.lengths(name) | ({before.bytes} if before else set())
+    log = open_log(path, name, lengths)
+    memory.manifest.remember(status, log.sha256, memory.now)
+    return _recognised(log, form)
 
 
 def _spool(stdin: IO[bytes], cache: Path) -> Path:

@@ -22,7 +22,11 @@ JOINED = "half that was joined with its other half"
 
 
 def source_batches(
-    records: Iterable[Record], source: Source, known: Types | None = None, now: datetime | None = None
+    records: Iterable[Record],
+    source: Source,
+    known: Types | None = None,
+    now: datetime | None = None,
+    before: int = 0,
 ) -> Iterator[Batch]:
     """The batches that a source makes of the records of one file.
 
@@ -34,8 +38,9 @@ def source_batches(
         source: What it means.
         known: Types of the models' inputs in the store; batches add what they are the first to tell.
         now: When the file is read, for outcomes that do not say when they became known.
+        before: How many records of the file stand before these.
     """
-    reading = _Reading(source, {} if known is None else known, now)
+    reading = _Reading(source, {} if known is None else known, now, before)
     for chunk in chunks(records):
         yield reading.batch(chunk)
     if reading.waiting:
@@ -59,12 +64,12 @@ class _Item(NamedTuple):
 class _Reading:
     """One file while a source reads it."""
 
-    def __init__(self, source: Source, known: Types, now: datetime | None) -> None:
+    def __init__(self, source: Source, known: Types, now: datetime | None, before: int) -> None:
         self.waiting: dict[str, _Item] = {}
         self._source = source
         self._known = known
         self._now = now
-        self._number = 0
+        self._number = before
         self._start()
 
     def _start(self) -> None:

@@ -122,6 +122,8 @@ def _print(session: Session, done: Ingestion) -> None:
 def _print_reasons(session: Session, report: FileReport) -> None:
     from governance.display import visible
 
+    if report.from_byte:
+        session.console.print(f"  {visible(Path(report.path).name)}: read on from byte {report.from_byte:,}")
     for reason, count in sorted(report.reasons.items()):
         session.console.print(f"  {visible(Path(report.path).name)}: {count:,} {reason}")
 

@@ -241,7 +241,7 @@ def chunks_of(log: LogFile) -> Iterator[Chunk]:
 
 
 def _records(log: LogFile) -> Iterator[Chunk]:
-    number = 0
+    number = log.start_record
     for found in chunks(records(log)):
         chunk = RecordChunk(found, number)
         number += len(found)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from governance.errors import NotFoundError, SourceError
 from governance.records.csv_rows import CsvLayout, csv_layout, csv_records, csv_rows
 from governance.records.json_texts import json_record, json_records, json_sequence, parse_json, text_of
 from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
-from governance.records.record import Record
+from governance.records.record import Prefix, Record
 from governance.records.streams import CutShortError, Meter, blocks, lines
 
 __all__ = [
     "CsvLayout",
     "LogFile",
     "Meter",
+    "Prefix",
     "Record",
     "columns_of",
     "layout_of",
@@ -53,6 +54,10 @@ class LogFile:
         sha256: Digest of the bytes on disk.
         bytes: How many there are.
         meter: How far it has been read; whoever reads it tells.
+        prefixes: Stretches from its start that were asked for.
+        start_byte: Where reading begins; 0, or the end of what was read before the file grew.
+        start_line: Lines before that.
+        start_record: Records before that.
     """
 
     path: Path
@@ -62,10 +67,19 @@ class LogFile:
     sha256: str
     bytes: int
     meter: Meter = field(default_factory=Meter, compare=False, repr=False)
+    prefixes: tuple[Prefix, ...] = ()
+    start_byte: int = 0
+    start_line: int = 0
+    start_record: int = 0
 
 
-def open_log(path: Path, name: str | None = None) -> LogFile:
+def open_log(path: Path, name: str | None = None, lengths: Iterable[int] = ()) -> LogFile:
     """Looks at a file: its digest, compression and form, told from its first bytes.
+
+    Args:
+        path: Where it lies.
+        name: How it is shown, if not by its path.
+        lengths: Bytes of the prefixes that are asked for, of those that are shorter than the file.
 
     Raises:
         NotFoundError: There is no such file.
@@ -73,7 +87,7 @@ def open_log(path: Path, name: str | None = None) -> LogFile:
     """
     shown = name or printable(str(path))
     try:
-        digest, size = _digest(path)
+        digest, size, prefixes = _digest(path, lengths)
         with path.open("rb") as raw:
             compression = _compression(raw.read(4))
     except FileNotFoundError as error:
@@ -89,7 +103,7 @@ def open_log(path: Path, name: str | None = None) -> LogFile:
             where=shown,
             hint="decompress it; Parquet compresses its own pages",
         )
-    return LogFile(path, shown, _form(head, path, shown), compression, digest, size)
+    return LogFile(path, shown, _form(head, path, shown), compression, digest, size, prefixes=prefixes)
 
 
 def printable(name: str) -> str:
@@ -97,14 +111,22 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _digest(path: Path) -> tuple[str, int]:
-    size = 0
+def _digest(path: Path, lengths: Iterable[int]) -> tuple[str, int, tuple[Prefix, ...]]:
+    """Digest and bytes of a file, and the prefixes that it is longer than."""
+    seen = Prefix(0, "", 0, 0)
     sha = hashlib.sha256()
+    wanted = sorted({length for length in lengths if length > 0}, reverse=True)
+    found = []
     with path.open("rb") as file:
-        while block := file.read(CHUNK):
+        while block := file.read(min(CHUNK, wanted[-1] - seen.length) if wanted else CHUNK):
             sha.update(block)
-            size += len(block)
-    return sha.hexdigest(), size
+            if wanted:
+                seen = seen.longer(block)
+                if seen.length == wanted[-1]:
+                    found.append(seen._replace(sha256=sha.hexdigest()))
+                    wanted.pop()
+        size = file.tell()
+    return sha.hexdigest(), size, tuple(prefix for prefix in found if prefix.length < size)
 
 
 def _compression(magic: bytes) -> str | None:
@@ -167,10 +189,14 @@ def records(log: LogFile) -> Iterator[Record]:
     """
     if log.form == "parquet":
         return parquet_records(log.path, log.name, log.bytes, log.meter)
-    found = blocks(log.path, log.compression, log.bytes, log.meter)
+    found = blocks(log.path, log.compression, log.bytes, log.meter, log.start_byte)
     if log.form == "json":
         return json_sequence(found)
-    return csv_records(lines(found), log.name) if log.form == "csv" else json_records(lines(found))
+    own = lines(found, log.start_line, log.start_byte)
+    if log.form != "csv":
+        return json_records(own)
+    layout = layout_of(log) if log.start_byte else None
+    return csv_rows(own, layout) if layout else csv_records(own, log.name)
 
 
 def columns_of(log: LogFile) -> list[str] | None:

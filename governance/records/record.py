@@ -45,6 +45,28 @@ class Record(NamedTuple):
     detail: str | None = None
 
 
+class Prefix(NamedTuple):
+    """A stretch from the start of a file.
+
+    Attributes:
+        length: How many bytes.
+        sha256: Their digest.
+        lines: How many lines end in it.
+        last_line: The byte behind the last line that does.
+    """
+
+    length: int
+    sha256: str
+    lines: int
+    last_line: int
+
+    def longer(self, block: bytes) -> Prefix:
+        """With what follows; the digest stays to be told."""
+        last = block.rfind(b"\n") + 1
+        last_line = self.length + last if last else self.last_line
+        return Prefix(self.length + len(block), "", self.lines + block.count(b"\n"), last_line)
+
+
 def first_line(error: Exception) -> str:
     """What an error says, in one short line."""
     return str(error).split("\n", 1)[0][:200]

@@ -64,7 +64,9 @@ def limit_of(size: int) -> int:
     return max(FREE_BYTES, MAX_EXPANSION * size)
 
 
-def blocks(path: Path, compression: str | None, size: int, meter: Meter | None = None) -> Iterator[bytes]:
+def blocks(
+    path: Path, compression: str | None, size: int, meter: Meter | None = None, start: int = 0
+) -> Iterator[bytes]:
     """The uncompressed bytes of a file in blocks, none of them empty.
 
     Args:
@@ -72,12 +74,15 @@ def blocks(path: Path, compression: str | None, size: int, meter: Meter | None =
         compression: gzip, zstd, bz2 or None.
         size: Its bytes on the disk.
         meter: Told how far the file has been read.
+        start: The first byte; 0 in a compressed file.
 
     Raises:
         CutShortError: The compressed file is broken, or expands beyond measure.
     """
     seen, limit = 0, limit_of(size)
     with path.open("rb") as raw, open_stream(raw, compression) as stream:
+        if start:
+            raw.seek(start)
         while True:
             try:
                 block = stream.read1(BLOCK)
@@ -108,9 +113,15 @@ def _rest(path: Path, seen: int) -> bytes:
     return bytes(rest)
 
 
-def lines(found: Iterable[bytes]) -> Iterator[Line]:
-    """The lines of a file; one that is too long for a record is cut, and the end of a broken file is a line too."""
-    number, offset, held = 0, 0, 0
+def lines(found: Iterable[bytes], number: int = 0, offset: int = 0) -> Iterator[Line]:
+    """The lines of a file; one that is too long for a record is cut, and the end of a broken file is a line too.
+
+    Args:
+        found: Its bytes.
+        number: How many lines stand before them.
+        offset: How many bytes.
+    """
+    held = 0
     parts: list[bytes] = []
     try:
         for block in found:
