@@ -14,10 +14,11 @@ from governance.batches import Batch, Rejection
 from governance.engines.duckdb import Engine
 from governance.errors import SourceError, nearest
 from governance.input_types import MAX_INPUTS, Types
-from governance.mapped.cells import CELLS, MISFIT, cell_rules, cells_sql
-from governance.mapped.chunks import Chunk, chunks_of
+from governance.mapped.cells import Cells, cell_rules, exact_columns
+from governance.mapped.chunks import Chunk
 from governance.mapped.inputs import Inputs
 from governance.mapped.outputs import Outputs
+from governance.mapped.reading import chunks_of
 from governance.mapping import Mapping
 from governance.records import LogFile
 
@@ -37,7 +38,7 @@ def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types)
         SourceError: The file cannot be read as a table, or the mapping takes ids for models.
     """
     seen: Counter[str] = Counter()
-    for chunk in chunks_of(log):
+    for chunk in chunks_of(log, engine, exact_columns(mapping)):
         batch = Batch(records=chunk.records, rejected=list(chunk.rejected))
         if chunk.readable:
             _map(chunk, mapping, engine, known, seen, batch)
@@ -52,25 +53,22 @@ def _map(chunk: Chunk, mapping: Mapping, engine: Engine, known: Types, seen: Cou
             where="mapping: features",
             hint="list the inputs instead of '*'; data written as keys are no columns",
         )
-    cells = {name: f"t{place}" for place, name in enumerate(sorted({*_named(mapping), *names}))}
-    rules = cell_rules(mapping, cells)
-    try:
-        chunk.load(engine, cells, mapping.null_values, seen if "request_id" not in mapping.columns else None)
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} AS {cells_sql(rules)}")
-        inputs = Inputs(mapping, engine, {name: cells[name] for name in names}, known) if mapping.decides else None
-        if inputs:
-            inputs.settle(batch)
-        _reject(chunk, engine, batch)
-        Outputs(mapping, engine, cells, rules).fill(batch)
-        if inputs:
-            inputs.fill(batch)
-    finally:
-        chunk.unload(engine)
-        engine.execute(f"DROP TABLE IF EXISTS {CELLS}")
+    places = {name: f"t{place}" for place, name in enumerate(sorted({*_named(mapping), *names}))}
+    rules = cell_rules(mapping, places)
+    texts = chunk.texts(engine, places, mapping.null_values, seen if "request_id" not in mapping.columns else None)
+    cells = Cells(engine, texts, rules)
+    misfits = cells.reject()
+    inputs = Inputs(mapping, cells, {name: places[name] for name in names}, known) if mapping.decides else None
+    if inputs:
+        misfits += inputs.settle(batch)
+    _reject(chunk, engine, misfits, batch)
+    Outputs(mapping, cells, places, rules).fill(batch)
+    if inputs:
+        inputs.fill(batch)
+    chunk.forget()
 
 
-def _reject(chunk: Chunk, engine: Engine, batch: Batch) -> None:
-    misfits = engine.rows(f"SELECT row_no, {MISFIT} FROM {CELLS} WHERE {MISFIT} != '' ORDER BY row_no")
+def _reject(chunk: Chunk, engine: Engine, misfits: list[tuple[int, str]], batch: Batch) -> None:
     if not misfits:
         return
     sources = chunk.sources(engine, [row[0] for row in misfits])
@@ -79,7 +77,6 @@ def _reject(chunk: Chunk, engine: Engine, batch: Batch) -> None:
         reason, _, detail = misfit.partition(": ")
         batch.rejected.append(Rejection(number, offset, raw, reason, detail, row_no))
     batch.rejected.sort(key=lambda rejection: rejection.number)
-    engine.execute(f"DELETE FROM {CELLS} WHERE {MISFIT} != ''")
 
 
 def _named(mapping: Mapping) -> list[str]:

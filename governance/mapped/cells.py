@@ -1,19 +1,25 @@
-"""The cells of a chunk: every mapped value beside the texts that it came from, and what does not fit."""
+"""The cells of a chunk: every mapped value beside the texts that it came from, and what does not fit.
+
+They stay Arrow columns: a text that is stored as it is never passes the engine, and tables share what they have in
+common.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping as Names
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from governance.engines.duckdb import identifier, literal
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance.engines.duckdb import Engine, identifier, literal
 from governance.mapped import casts
 from governance.mapping import ColumnRule, Mapping
 from governance.records import text_of
 from governance.tables import CANONICAL, DECISIONS, MONEY, REQUESTS, TEXT, TIME, WHOLE, Column
 
-TEXTS_OF = "mapped_text"
 CELLS = "mapped_cells"
-MISFIT = "misfit"
 
 
 class CellRule(NamedTuple):
@@ -75,30 +81,131 @@ def _canonical(table: str, name: str) -> Column:
     return found or Column(name, TEXT, "")  # request_id of a side table
 
 
-def cells_sql(rules: list[CellRule]) -> str:
-    """SELECT of the texts, every value, what was odd (`flags`) and what does not fit (`misfit`)."""
-    values = ", ".join(f"{rule.sql} AS {identifier(rule.name)}" for rule in rules)
-    misfits = [misfit for rule in rules for misfit in _misfits(rule)]
-    misfit = f"concat_ws('; ', {', '.join(misfits)})" if misfits else "''"
-    inner = f"SELECT *, {values} FROM {TEXTS_OF}"
-    return f"SELECT *, {misfit} AS {MISFIT}, {_flags(rules)} AS flags FROM ({inner})"
+def exact_columns(mapping: Mapping) -> set[str]:
+    """Columns of the table whose numbers may have more digits than a double holds: amounts of money."""
+    return {
+        rule.column
+        for name, rule in mapping.columns.items()
+        if rule.column is not None and _canonical(mapping.table, name).type == MONEY
+    }
 
 
-def _misfits(rule: CellRule) -> list[str]:
+class Misfit(NamedTuple):
+    """One way in which a record does not fit, as SQL: when, and what to say then."""
+
+    when: str
+    says: str
+
+
+class Cells:
+    """The cells of one chunk.
+
+    Args:
+        engine: Where values are made.
+        texts: The texts, with `row_no`, `derived_id` and `nul_removed`.
+        rules: How the values are made of them.
+
+    Attributes:
+        rows: Texts and values, and `flags`, what was odd about each record.
+    """
+
+    def __init__(self, engine: Engine, texts: pa.Table, rules: list[CellRule]) -> None:
+        self._engine = engine
+        self.rows = texts
+        made = {rule.name: rule.sql for rule in rules}
+        misfits = [misfit for rule in rules for misfit in _misfits(rule, texts)]
+        flags = _flags(rules)
+        is_bad = " OR ".join(f"({misfit.when})" for misfit in misfits) or "false"
+        is_odd = " OR ".join(f"({test})" for tests in flags.values() for test in tests) or "false"
+        values = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in made.items() if name != sql)
+        inner = f"(SELECT *{', ' if values else ''}{values} FROM {CELLS})"
+        found = self._computed(
+            {name: identifier(name) for name, sql in made.items() if sql not in texts.column_names}
+            | {"is_bad": f"coalesce({is_bad}, false)", "is_odd": f"coalesce({is_odd}, false)"},
+            inner,
+        )
+        for name, sql in made.items():
+            self._add(name, texts.column(sql) if sql in texts.column_names else found.column(name))
+        self._add("flags", self._flagged(flags, is_any=pc.any(found.column("is_odd")).as_py()))
+        self._misfits = misfits
+        self._is_bad = found.column("is_bad")
+
+    def reject(self) -> list[tuple[int, str]]:
+        """Takes out the records that do not fit, each with why."""
+        return self.without(self._is_bad, self._misfits)
+
+    def without(
+        self, is_bad: pa.ChunkedArray, misfits: list[Misfit], bound: Names[str, Any] | None = None
+    ) -> list[Any]:
+        """Takes out some records; says the number of each, and why."""
+        if not pc.any(is_bad).as_py():
+            return []
+        self._engine.register(CELLS, self.rows.filter(is_bad))
+        says = ", ".join(f"CASE WHEN {misfit.when} THEN {misfit.says} END" for misfit in misfits)
+        found = self._engine.rows(f"SELECT row_no, concat_ws('; ', {says}) FROM {CELLS} ORDER BY row_no", bound)
+        self._engine.unregister(CELLS)
+        self.rows = self.rows.filter(pc.invert(is_bad))
+        return found
+
+    def select(self, made: Names[str, str], bound: Names[str, Any] | None = None) -> pa.Table:
+        """Columns made by SQL, one row for each record; a column that is there is taken as it is."""
+        known = set(self.rows.column_names)
+        computed = {name: sql for name, sql in made.items() if sql not in known}
+        found = self._computed(computed, CELLS, bound) if computed else None
+        columns = [
+            self.rows.column(sql) if found is None or sql in known else found.column(name) for name, sql in made.items()
+        ]
+        return pa.table(columns, names=list(made))
+
+    def extend(self, made: Names[str, str], bound: Names[str, Any] | None = None) -> None:
+        """Adds columns made by SQL, or puts them in the place of those of the same name."""
+        found = self.select(made, bound)
+        for name in made:
+            self._add(name, found.column(name))
+
+    def counts(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query over the cells."""
+        self._engine.register(CELLS, self.rows)
+        found = self._engine.rows(sql)
+        self._engine.unregister(CELLS)
+        return found
+
+    def _computed(self, made: Names[str, str], relation: str, bound: Names[str, Any] | None = None) -> pa.Table:
+        self._engine.register(CELLS, self.rows)
+        selected = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in made.items())
+        found = self._engine.arrow(f"SELECT {selected} FROM {relation}", bound)
+        self._engine.unregister(CELLS)
+        return found
+
+    def _add(self, name: str, column: pa.ChunkedArray) -> None:
+        place = self.rows.schema.get_field_index(name)
+        self.rows = self.rows.append_column(name, column) if place < 0 else self.rows.set_column(place, name, column)
+
+    def _flagged(self, flags: Names[str, list[str]], *, is_any: bool) -> pa.ChunkedArray:
+        """A list of what was odd about each record; empty for nearly all of them."""
+        if not is_any:
+            none = pa.array(np.zeros(self.rows.num_rows + 1, np.int32))
+            return pa.chunked_array([pa.ListArray.from_arrays(none, pa.array([], pa.string()))])
+        cases = [f"CASE WHEN {' OR '.join(tests)} THEN '{flag}' END" for flag, tests in flags.items() if tests]
+        listed = f"list_filter([{', '.join(cases)}], lambda flag: flag IS NOT NULL)"
+        return self._computed({"flags": listed}, CELLS).column("flags")
+
+
+def _misfits(rule: CellRule, texts: pa.Table) -> list[Misfit]:
     found = []
     made = identifier(rule.name)
+    is_text = rule.sql in texts.column_names  # stored as it is: it fits
     before, after = literal(f": {rule.shown} is '"), literal("'")
-    if rule.required:
+    if rule.required and not (is_text and texts.column(rule.sql).null_count == 0):
         why = literal(f"missing_value: {rule.shown} is missing")
-        found.append(f"CASE WHEN {made} IS NULL AND ({rule.text} IS NULL OR {_null_is_meant(rule)}) THEN {why} END")
-    found.append(
-        f"CASE WHEN {rule.text} IS NOT NULL AND {made} IS NULL AND NOT {_null_is_meant(rule)} THEN {_reason(rule)} "
-        f"|| {before} || left({rule.text}, 60) || {after} END"
-    )
+        found.append(Misfit(f"{made} IS NULL AND ({rule.text} IS NULL OR {_null_is_meant(rule)})", why))
+    if not is_text:
+        says = f"{_reason(rule)} || {before} || left({rule.text}, 60) || {after}"
+        found.append(Misfit(f"{rule.text} IS NOT NULL AND {made} IS NULL AND NOT {_null_is_meant(rule)}", says))
     if rule.name.startswith("o") and rule.name.endswith("_known"):
         of = identifier(rule.name.replace("_known", "_value"))
         why = literal(f"missing_value: {rule.shown} is missing")
-        found.append(f"CASE WHEN {of} IS NOT NULL AND {rule.text} IS NULL AND {made} IS NULL THEN {why} END")
+        found.append(Misfit(f"{of} IS NOT NULL AND {rule.text} IS NULL AND {made} IS NULL", why))
     return found
 
 
@@ -107,7 +214,13 @@ def _null_is_meant(rule: CellRule) -> str:
     if rule.rule.map:
         meant = [key for key, value in rule.rule.map.items() if value is None]
         return f"{casts.canonical(rule.text)} IN ({', '.join(map(literal, meant))})" if meant else "false"
-    return casts.is_not_finite(rule.text) if rule.type in casts.NUMERIC else "false"
+    return _is_not_finite(rule) if rule.type in casts.NUMERIC else "false"
+
+
+def _is_not_finite(rule: CellRule) -> str:
+    """Whether the text says nan or infinity; only asked where it gave no number, since that takes its time."""
+    made = identifier(rule.name)
+    return f"CASE WHEN {made} IS NULL AND {rule.text} IS NOT NULL THEN {casts.is_not_finite(rule.text)} ELSE false END"
 
 
 def _reason(rule: CellRule) -> str:
@@ -123,16 +236,17 @@ def _reason(rule: CellRule) -> str:
     return "'type_mismatch'"
 
 
-def _flags(rules: list[CellRule]) -> str:
-    """SQL of a list of what was odd about the record."""
-    naive = [casts.is_naive(rule.text) for rule in rules if _assumes_zone(rule)]
-    infinite = [casts.is_not_finite(rule.text) for rule in rules if rule.rule.column and rule.type in casts.NUMERIC]
+def _flags(rules: list[CellRule]) -> dict[str, list[str]]:
+    """Flag -> SQL of when a record gets it."""
     named = {rule.name for rule in rules}
     negative = ["c_latency_us < 0"] if "c_latency_us" in named else []
     negative += ["c_end_ts < c_start_ts"] if {"c_end_ts", "c_start_ts"} <= named else []
-    flags = {"tz_assumed": naive, "nonfinite": infinite, "negative_latency": negative, "nul_removed": ["nul_removed"]}
-    cases = [f"CASE WHEN {' OR '.join(tests)} THEN '{flag}' END" for flag, tests in flags.items() if tests]
-    return f"list_filter([{', '.join(cases)}], lambda flag: flag IS NOT NULL)"
+    return {
+        "tz_assumed": [casts.is_naive(rule.text) for rule in rules if _assumes_zone(rule)],
+        "nonfinite": [_is_not_finite(rule) for rule in rules if rule.rule.column and rule.type in casts.NUMERIC],
+        "negative_latency": negative,
+        "nul_removed": ["nul_removed"],
+    }
 
 
 def _assumes_zone(rule: CellRule) -> bool:

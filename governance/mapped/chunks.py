@@ -6,21 +6,19 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from math import isfinite
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from governance.batches import BATCH_BYTES, BATCH_RECORDS, Rejection, chunks, reject
+from governance.batches import Rejection, reject
 from governance.engines.duckdb import Engine, literal
-from governance.mapped.cells import TEXTS_OF
-from governance.records import LogFile, Record, parquet_tables, records, text_of
-from governance.records.streams import CutShortError
+from governance.records import Record, text_of
 
 _RAW = "mapped_raw"
 _AS_IS = (str, type(None))
-_NUMBERS = (Decimal, int)  # not bool, which is of another type
 
 
 class Origin(NamedTuple):
@@ -46,8 +44,11 @@ class Chunk(ABC):
     names: list[str]
     rejected: Sequence[Rejection] = ()
 
-    def load(self, engine: Engine, cells: Mapping[str, str], nulls: Sequence[str], seen: Counter[str] | None) -> None:
-        """Makes the relation of texts: `row_no`, `derived_id`, `nul_removed` and a column for each cell.
+    @abstractmethod
+    def texts(
+        self, engine: Engine, cells: Mapping[str, str], nulls: Sequence[str], seen: Counter[str] | None
+    ) -> pa.Table:
+        """The readable records as texts: `row_no`, `derived_id`, `nul_removed` and a column for each cell.
 
         Args:
             engine: Where.
@@ -55,28 +56,30 @@ class Chunk(ABC):
             nulls: Texts that mean nothing was logged.
             seen: Digests of the records before, to tell equal ones apart; None where the log has ids of its own.
         """
-        relation, columns = self._load(engine, cells)
-        derived = "''"
-        if seen is not None:
-            ids = derived_ids(self._digests(engine), seen)
-            engine.register("mapped_ids", pa.table({"row_no": self._numbers(), "id": pa.array(ids, pa.string())}))
-            derived, relation = "ids.id", f"{relation} JOIN mapped_ids ids USING (row_no)"
-        nul = " OR ".join(f"contains({sql}, chr(0))" for sql in columns.values()) or "false"
-        texts = ", ".join(f"{_cleaned(sql, nulls)} AS {cell}" for cell, sql in columns.items())
-        engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW {TEXTS_OF} AS SELECT row_no, {derived} AS derived_id, "
-            f"coalesce({nul}, false) AS nul_removed{', ' if texts else ''}{texts} FROM {relation}"
-        )
-
-    def unload(self, engine: Engine) -> None:
-        """Forgets it."""
-        engine.execute(f"DROP VIEW IF EXISTS {TEXTS_OF}")
-        for name in (_RAW, "mapped_ids"):
-            engine.unregister(name)
 
     @abstractmethod
     def sources(self, engine: Engine, numbers: Sequence[int]) -> dict[int, Origin]:
         """Record number -> where it came from."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Frees what was read: the next stretch needs the room."""
+
+
+class _Relation(Chunk):
+    """A chunk whose texts the engine makes of a relation."""
+
+    def texts(
+        self, engine: Engine, cells: Mapping[str, str], nulls: Sequence[str], seen: Counter[str] | None
+    ) -> pa.Table:
+        """The readable records as texts; see `Chunk.texts`."""
+        relation, columns = self._load(engine, cells)
+        nul = " OR ".join(f"contains({sql}, chr(0))" for sql in columns.values()) or "false"
+        texts = "".join(f", {_cleaned(sql, nulls)} AS {cell}" for cell, sql in columns.items())
+        derived = [] if seen is None else derived_ids(self._digests(engine), seen)
+        found = engine.arrow(f"SELECT row_no, coalesce({nul}, false) AS nul_removed{texts} FROM {relation}")
+        engine.unregister(_RAW)
+        return found.append_column("derived_id", pa.array(derived, pa.string())) if seen is not None else found
 
     @abstractmethod
     def _load(self, engine: Engine, cells: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -105,33 +108,50 @@ def derived_ids(digests: Iterable[str], seen: Counter[str]) -> list[str]:
     return ids
 
 
-class RecordChunk(Chunk):
-    """Parsed records of a text file."""
+class RecordChunk(_Relation):
+    """Parsed records of a text file.
 
-    def __init__(self, found: Sequence[Record], before: int) -> None:
+    Args:
+        found: The records.
+        before: How many come before.
+        is_by_bytes: Whether their content is told by their bytes, which JSON Lines have for each record.
+        places: Number of each after those, if they do not follow one another.
+    """
+
+    def __init__(
+        self,
+        found: Sequence[Record],
+        before: int,
+        *,
+        is_by_bytes: bool = False,
+        places: Sequence[int] | None = None,
+    ) -> None:
+        self._is_by_bytes = is_by_bytes
         self.records = len(found)
-        self._readable = [(before + place, record) for place, record in enumerate(found, 1) if record.value is not None]
-        self.readable = len(self._readable)
-        self.rejected = [
-            reject(record, before + place) for place, record in enumerate(found, 1) if record.value is None
+        numbered = [
+            (before + place, record) for place, record in zip(places or range(1, len(found) + 1), found, strict=True)
         ]
+        self._readable = [(number, record) for number, record in numbered if record.value is not None]
+        self.readable = len(self._readable)
+        self.rejected = [reject(record, number) for number, record in numbered if record.value is None]
         self.names = _names([record.value for _, record in self._readable if record.value is not None])
 
     def _load(self, engine: Engine, cells: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         values = [record.value or {} for _, record in self._readable]
-        columns = {cell: pa.array(_texts(values, name), pa.string()) for name, cell in cells.items()}
+        columns = {cell: pa.array(texts_of(values, name), pa.string()) for name, cell in cells.items()}
         engine.register(_RAW, pa.table({"row_no": self._numbers(), **columns}))
         return _RAW, {cell: cell for cell in columns}
 
     def _numbers(self) -> pa.Array:
         return pa.array([number for number, _ in self._readable], pa.int64())
 
-    def unload(self, engine: Engine) -> None:
-        """Forgets the records too: the next ones need the room."""
-        super().unload(engine)
+    def forget(self) -> None:
+        """Frees the records."""
         self._readable = []
 
     def _digests(self, engine: Engine) -> list[str]:  # noqa: ARG002 - tables need it
+        if self._is_by_bytes:
+            return [digest_of(record.raw) for _, record in self._readable]
         dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=text_of).encode
         return [hashlib.sha256(dump(record.value).encode()).hexdigest()[:32] for _, record in self._readable]
 
@@ -145,6 +165,11 @@ class RecordChunk(Chunk):
         }
 
 
+def digest_of(raw: bytes) -> str:
+    """The content of a line, as a derived id needs it."""
+    return hashlib.sha256(raw.strip()).hexdigest()[:32]
+
+
 def _names(values: Sequence[dict[str, Any]]) -> list[str]:
     """Every key, in order of appearance; in most files all records have the same."""
     found: dict[str, None] = {}
@@ -156,12 +181,20 @@ def _names(values: Sequence[dict[str, Any]]) -> list[str]:
     return list(found)
 
 
-def _texts(values: list[dict[str, Any]], name: str) -> list[str | None]:
+def texts_of(values: list[dict[str, Any]], name: str) -> list[str | None]:
     """The texts of one column."""
     found = [value.get(name) for value in values]
     if "." in name and None in found:
         found = [_inside(value, name) if cell is None else cell for cell, value in zip(found, values, strict=True)]
-    return [cell if type(cell) in _AS_IS else str(cell) if type(cell) in _NUMBERS else text_of(cell) for cell in found]
+    return [cell if type(cell) in _AS_IS else _text(cell) for cell in found]
+
+
+def _text(cell: Any) -> str:
+    """A number as the engine writes it, unless a double would lose a digit; then as it was written."""
+    if type(cell) is Decimal:
+        double = float(cell)
+        return repr(double) if isfinite(double) and Decimal(repr(double)) == cell else str(cell)
+    return str(cell) if type(cell) is int else text_of(cell)
 
 
 def _inside(value: Any, path: str) -> Any:
@@ -170,7 +203,7 @@ def _inside(value: Any, path: str) -> Any:
     return value
 
 
-class TableChunk(Chunk):
+class TableChunk(_Relation):
     """Rows of a Parquet file, never turned into Python objects."""
 
     def __init__(self, table: pa.Table, before: int) -> None:
@@ -221,56 +254,14 @@ class TableChunk(Chunk):
         rows = engine.rows(f"SELECT left(sha256({self._json()}), 32) FROM {_RAW} ORDER BY row_no")
         return [row[0] for row in rows]
 
+    def forget(self) -> None:
+        """Frees the rows."""
+        self._table = self._table.slice(0, 0)
+
     def sources(self, engine: Engine, numbers: Sequence[int]) -> dict[int, Origin]:
         """Number of rows, and their values as JSON."""
         listed = ", ".join(map(str, numbers))
+        engine.register(_RAW, self._table)
         rows = engine.rows(f"SELECT row_no, {self._json()} FROM {_RAW} WHERE row_no IN ({listed})")
+        engine.unregister(_RAW)
         return {number: Origin(number, None, raw.encode()) for number, raw in rows}
-
-
-def chunks_of(log: LogFile) -> Iterator[Chunk]:
-    """The stretches of a file, always cut in the same places.
-
-    Raises:
-        SourceError: The file cannot be read as a table.
-    """
-    number = 0
-    for chunk in _tables(log) if log.form == "parquet" else _records(log):
-        yield chunk
-        number += chunk.records
-
-
-def _records(log: LogFile) -> Iterator[Chunk]:
-    number = log.start_record
-    for found in chunks(records(log)):
-        chunk = RecordChunk(found, number)
-        number += len(found)
-        found.clear()  # the chunk has what can be read; nobody else may hold it while the next one is read
-        yield chunk
-
-
-def _tables(log: LogFile) -> Iterator[Chunk]:
-    number, size = 0, 0
-    held: list[pa.Table] = []
-    problem: Record | None = None
-
-    def joined() -> Chunk:
-        return TableChunk(pa.concat_tables(held), number)
-
-    try:
-        for table in parquet_tables(log.path, log.name, log.bytes, log.meter):
-            held.append(table)
-            size += table.nbytes
-            if sum(part.num_rows for part in held) >= BATCH_RECORDS or size >= BATCH_BYTES:
-                chunk = joined()
-                held, size = [], 0
-                yield chunk
-                number += chunk.records
-    except CutShortError as error:
-        problem = Record(0, None, b"", None, error.reason, error.detail)
-    if held:
-        chunk = joined()
-        yield chunk
-        number += chunk.records
-    if problem:
-        yield RecordChunk([problem._replace(number=number + 1)], number)

@@ -7,43 +7,39 @@ from collections.abc import Mapping as Names
 import pyarrow as pa
 
 from governance.batches import Batch, schema
-from governance.engines.duckdb import Engine, identifier, literal
+from governance.engines.duckdb import literal
 from governance.mapped.casts import canonical
-from governance.mapped.cells import CELLS, CellRule
+from governance.mapped.cells import CellRule, Cells
 from governance.mapping import Mapping
 from governance.tables import CANONICAL, DECISIONS, OUTCOMES, REQUESTS, SUBJECTS
-
-ROWS = "mapped_rows"  # the cells with `uid`, the identity of the request
 
 
 class Outputs:
     """Fills a batch from the cells of one chunk."""
 
-    def __init__(self, mapping: Mapping, engine: Engine, cells: Names[str, str], rules: list[CellRule]) -> None:
+    def __init__(self, mapping: Mapping, cells: Cells, names: Names[str, str], rules: list[CellRule]) -> None:
         self._mapping = mapping
-        self._engine = engine
         self._cells = cells
+        self._names = names
         self._made = {rule.name for rule in rules}
 
     def fill(self, batch: Batch) -> None:
         """Adds the rows of every table but the inputs."""
         own = self._has("request_id") or "derived_id"
-        self._engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW {ROWS} AS SELECT *, {literal(self._mapping.source + ':')} || {own} AS uid, "
-            f"{own} AS native FROM {CELLS}"
-        )
+        self._cells.extend({"uid": f"{literal(self._mapping.source + ':')} || {own}", "native": own})
         if self._mapping.table != "requests":
             self._side_table(batch)
             return
         self._requests(batch)
         if self._mapping.decides:
+            self._cells.extend({"item": "uid || '#0'"})
             self._decisions(batch)
             self._subjects(batch)
         for place in range(len(self._mapping.outcomes)):
             self._outcomes(batch, place)
 
     def _has(self, name: str) -> str | None:
-        return identifier(f"c_{name}") if f"c_{name}" in self._made else None
+        return f"c_{name}" if f"c_{name}" in self._made else None
 
     def _given(self, table: str) -> dict[str, str]:
         return {name: sql for name in CANONICAL[table].names if (sql := self._has(name))}
@@ -71,7 +67,7 @@ class Outputs:
     def _decisions(self, batch: Batch) -> None:
         given = self._given(DECISIONS.name)
         made = {
-            "decision_id": "uid || '#0'",
+            "decision_id": "item",
             "request_uid": "uid",
             "request_id": "native",
             "source": literal(self._mapping.source),
@@ -83,7 +79,7 @@ class Outputs:
             made["model"] = served
         score = self._mapping.columns.get("score")
         if score and score.column and score.scale is None:
-            text = self._cells[score.column]
+            text = self._names[score.column]
             made["score_digits"] = (
                 f"CASE WHEN regexp_full_match({text}, '-?\\d*\\.\\d+') THEN length(split_part({text}, '.', 2)) END"
             )
@@ -95,8 +91,8 @@ class Outputs:
     def _subjects(self, batch: Batch) -> None:
         names = tuple(self._mapping.subjects)
         if names:
-            made = {"decision_id": "uid || '#0'", "decision_ts": self._moment()}
-            self._store(batch, SUBJECTS.name, made | {name: identifier(f"s_{name}") for name in names}, wide=names)
+            made = {"decision_id": "item", "decision_ts": self._moment()}
+            self._store(batch, SUBJECTS.name, made | {name: f"s_{name}" for name in names}, wide=names)
 
     def _outcomes(self, batch: Batch, place: int) -> None:
         outcome = self._mapping.outcomes[place]
@@ -114,7 +110,7 @@ class Outputs:
             "occurred_ts": f"o{place}_occurred" if outcome.occurred else "NULL",
             "known_ts": f"o{place}_known",
         }
-        self._store(batch, OUTCOMES.name, made, where=f"{value} IS NOT NULL")
+        self._store(batch, OUTCOMES.name, made, where=value)
 
     def _side_table(self, batch: Batch) -> None:
         table = CANONICAL[self._mapping.table]
@@ -129,17 +125,24 @@ class Outputs:
         self._store(batch, table.name, given)
 
     def _store(
-        self, batch: Batch, table: str, made: dict[str, str], *, wide: tuple[str, ...] = (), where: str = "true"
+        self, batch: Batch, table: str, made: dict[str, str], *, wide: tuple[str, ...] = (), where: str | None = None
     ) -> None:
-        """Selects the canonical columns in order, those that nothing fills as typed nulls."""
+        """Adds canonical columns in order, what nothing fills as nulls; only rows where a given column is not null."""
         made = made | {"row_no": "row_no", "is_conflict": "false"}
-        fixed = CANONICAL[table].columns
-        selected = [f"CAST({made.get(column.name, 'NULL')} AS {column.type}) AS {column.name}" for column in fixed]
-        selected += [f"{made[name]} AS {identifier(name)}" for name in wide]
-        found = self._engine.arrow(f"SELECT {', '.join(selected)} FROM {ROWS} WHERE {where} ORDER BY row_no")
         shape = schema(CANONICAL[table])
         for name in wide:
             shape = shape.append(pa.field(name, pa.string()))
-        rows = found.cast(shape)
+        filled = {name: made[name] for name in shape.names if made.get(name, "NULL") != "NULL"}
+        found = self._cells.select(filled)
+        count = found.num_rows
+        rows = pa.table(
+            [
+                found.column(field.name).cast(field.type) if field.name in filled else pa.nulls(count, field.type)
+                for field in shape
+            ],
+            schema=shape,
+        )
+        if where is not None:
+            rows = rows.filter(self._cells.rows.column(where).is_valid())
         before = batch.tables.get(table)
         batch.tables[table] = rows if before is None else pa.concat_tables([before, rows])

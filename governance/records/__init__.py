@@ -13,10 +13,13 @@ from pathlib import Path
 
 from governance.errors import NotFoundError, SourceError
 from governance.records.csv_rows import CsvLayout, csv_layout, csv_records, csv_rows
-from governance.records.json_texts import json_record, json_records, json_sequence, parse_json, text_of
+from governance.records.json_texts import json_record, json_sequence, parse_json, text_of
+from governance.records.json_texts import json_records as json_lines
 from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
 from governance.records.record import Prefix, Record
 from governance.records.streams import CutShortError, Meter, blocks, lines
+from governance.records.stretches import Rest, Stretch
+from governance.records.stretches import stretches as cut
 
 __all__ = [
     "CsvLayout",
@@ -25,6 +28,7 @@ __all__ = [
     "Prefix",
     "Record",
     "columns_of",
+    "json_lines",
     "layout_of",
     "open_log",
     "parquet_tables",
@@ -33,6 +37,7 @@ __all__ = [
     "read_again",
     "records",
     "text_of",
+    "text_stretches",
 ]
 
 CHUNK = 1 << 20
@@ -194,9 +199,15 @@ def records(log: LogFile) -> Iterator[Record]:
         return json_sequence(found)
     own = lines(found, log.start_line, log.start_byte)
     if log.form != "csv":
-        return json_records(own)
+        return json_lines(own)
     layout = layout_of(log) if log.start_byte else None
     return csv_rows(own, layout) if layout else csv_records(own, log.name)
+
+
+def text_stretches(log: LogFile, records: int) -> Iterator[Stretch | Rest]:
+    """The stretches of a text file, each of at most so many lines."""
+    found = blocks(log.path, log.compression, log.bytes, log.meter, log.start_byte)
+    return cut(found, records, log.start_line, log.start_byte)
 
 
 def columns_of(log: LogFile) -> list[str] | None:

@@ -129,7 +129,7 @@ def lines(found: Iterable[bytes], number: int = 0, offset: int = 0) -> Iterator[
             for piece in whole:
                 number += 1
                 size = held + len(piece) + 1
-                yield _line(number, offset, b"".join((*parts, piece, b"\n")), size)
+                yield line_of(number, offset, b"".join((*parts, piece, b"\n")), size)
                 offset += size
                 parts.clear()
                 held = 0
@@ -140,10 +140,11 @@ def lines(found: Iterable[bytes], number: int = 0, offset: int = 0) -> Iterator[
         yield Line(number + 1, offset, b"".join(parts)[:MAX_RECORD_BYTES], error.reason, error.detail)
         return
     if held:
-        yield _line(number + 1, offset, b"".join(parts), held)
+        yield line_of(number + 1, offset, b"".join(parts), held)
 
 
-def _line(number: int, offset: int, raw: bytes, size: int) -> Line:
+def line_of(number: int, offset: int, raw: bytes, size: int) -> Line:
+    """A line of so many bytes; of one that is too long for a record, the first are kept."""
     if size <= MAX_RECORD_BYTES:
         return Line(number, offset, raw)
     detail = f"the record has {size} bytes, more than {MAX_RECORD_BYTES}; the first of them are kept"

@@ -1,0 +1,159 @@
+"""Stretches of JSON Lines -> chunks: most lines by the engine, the doubtful ones by the strict parser."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance.engines.duckdb import Engine
+from governance.mapped.chunks import Chunk, Origin, RecordChunk, derived_ids, digest_of
+from governance.mapped.scans import Lines, Mask, doubtful, scanned
+from governance.records import Record, json_lines
+from governance.records.record import Line
+from governance.records.streams import line_of
+from governance.records.stretches import Stretch
+
+_SAMPLED = 50  # lines that tell the keys
+_MAX_DOUBTFUL = 0.3  # share of lines; beyond it the parser alone is quicker than both
+_EXACT_LENGTH = 16  # a double keeps every number of fifteen digits and a point
+
+
+class LinesReader:
+    """Reads the stretches of one file.
+
+    Args:
+        engine: Reads most lines.
+        exact: Columns in which no digit of a number may be lost.
+    """
+
+    def __init__(self, engine: Engine, exact: set[str]) -> None:
+        self._engine = engine
+        self._exact = exact
+        self._names: dict[str, None] = {}
+        self._is_hopeless = False
+
+    def chunk(self, stretch: Stretch, before: int) -> Chunk:
+        """The chunk of one stretch.
+
+        Args:
+            stretch: The lines.
+            before: How many records come before.
+        """
+        lines = Lines(stretch)
+        if not self._is_hopeless and len(lines):
+            self._learn(lines, range(min(_SAMPLED, len(lines))))
+            for _ in range(2):
+                table = scanned(stretch, list(self._names), self._engine)
+                if table is None or table.num_rows != len(lines):
+                    break
+                doubts = self._doubts(stretch, lines, table)
+                if doubts is None or doubts.mean() <= _MAX_DOUBTFUL:
+                    return LinesChunk(lines, table.rename_columns(list(self._names)), doubts, before)
+                if not self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist()):
+                    self._is_hopeless = True
+                    break
+        return RecordChunk(list(json_lines(_given(stretch))), before, is_by_bytes=True)
+
+    def _learn(self, lines: Lines, places: Iterable[int]) -> bool:
+        """Adds the keys of some lines; whether there were new ones."""
+        known = len(self._names)
+        for place in places:
+            self._names |= dict.fromkeys(_record(lines, place).value or ())
+        return len(self._names) > known
+
+    def _doubts(self, stretch: Stretch, lines: Lines, table: pa.Table) -> Mask | None:
+        found = doubtful(stretch, lines, table)
+        for place, name in enumerate(self._names):
+            if name in self._exact:
+                is_long = pc.greater(pc.binary_length(table.column(place)), _EXACT_LENGTH)
+                if pc.any(is_long).as_py():
+                    more: Mask = pc.fill_null(is_long, fill_value=False).to_numpy()
+                    found = more if found is None else found | more
+        return found
+
+
+def _given(stretch: Stretch) -> Iterable[Line]:
+    """The lines of a stretch, blank ones among them."""
+    start = 0
+    for number, end in enumerate(stretch.line_ends().tolist(), stretch.number + 1):
+        yield line_of(number, stretch.offset + start, stretch.line(start, end), end - start)
+        start = end
+
+
+def _record(lines: Lines, place: int) -> Record:
+    raw = lines.raw(place)
+    line = Line(int(lines.numbers[place]), lines.offset + int(lines.starts[place]), raw)
+    return next(iter(json_lines([line])))
+
+
+class LinesChunk(Chunk):
+    """A stretch that the engine has read.
+
+    Args:
+        lines: Where each record stands in the stretch.
+        table: The texts of each key, shape (lines, keys).
+        doubts: Records that the parser reads instead; None if there are none.
+        before: How many records come before.
+    """
+
+    def __init__(self, lines: Lines, table: pa.Table, doubts: Mask | None, before: int) -> None:
+        places = [] if doubts is None else np.flatnonzero(doubts).tolist()
+        odd = [_record(lines, place) for place in places]
+        self._lines = lines
+        self._before = before
+        self._odd = RecordChunk(odd, before, is_by_bytes=True, places=[place + 1 for place in places])
+        self._places = np.arange(len(lines)) if doubts is None else np.flatnonzero(~doubts)
+        self._table = table if doubts is None else table.filter(pa.array(~doubts))
+        self.records = len(lines)
+        self.readable = len(self._places) + self._odd.readable
+        self.rejected = self._odd.rejected
+        names = [name for name in table.column_names if self._table.column(name).null_count < self._table.num_rows]
+        self.names = list(dict.fromkeys([*names, *self._odd.names]))
+
+    def texts(
+        self, engine: Engine, cells: Mapping[str, str], nulls: Sequence[str], seen: Counter[str] | None
+    ) -> pa.Table:
+        """The readable records as texts; see `Chunk.texts`."""
+        known = set(self._table.column_names)
+        rows = len(self._places)
+        columns = {cell: self._table.column(name) for name, cell in cells.items() if name in known}
+        made = pa.table(
+            {"row_no": self._places + self._before + 1, "nul_removed": pa.repeat(pa.scalar(value=False), rows)}
+            | {
+                cell: _cleaned(columns[cell], nulls) if cell in columns else pa.nulls(rows, pa.string())
+                for cell in cells.values()
+            }
+        )
+        if self._odd.readable:
+            made = pa.concat_tables([made, self._odd.texts(engine, cells, nulls, None).select(made.column_names)])
+            made = made.take(pc.sort_indices(made.column("row_no")))
+        if seen is None:
+            return made
+        places = made.column("row_no").to_numpy() - self._before - 1
+        ids = derived_ids((digest_of(self._lines.raw(place)) for place in places), seen)
+        return made.append_column("derived_id", pa.array(ids, pa.string()))
+
+    def forget(self) -> None:
+        """Frees the texts."""
+        self._table = self._table.slice(0, 0)
+        self._odd.forget()
+
+    def sources(self, engine: Engine, numbers: Sequence[int]) -> dict[int, Origin]:  # noqa: ARG002 - tables need it
+        """Line, offset and bytes of records."""
+        found = {}
+        for number in numbers:
+            record = _record(self._lines, number - self._before - 1)
+            found[number] = Origin(record.number, record.offset, record.raw)
+        return found
+
+
+def _cleaned(column: pa.ChunkedArray, nulls: Sequence[str]) -> pa.ChunkedArray:
+    """The texts without those that mean nothing was logged."""
+    lengths = pc.binary_length(column)
+    if not pc.any(pc.is_in(lengths, value_set=pa.array({len(text.encode()) for text in nulls}, pa.int32()))).as_py():
+        return column
+    return pc.if_else(pc.is_in(column, value_set=pa.array(nulls, pa.string())), pa.scalar(None, pa.string()), column)

@@ -1,0 +1,80 @@
+"""A file -> chunks, always cut in the same places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from governance import batches
+from governance.batches import chunks
+from governance.engines.duckdb import Engine
+from governance.mapped.chunks import Chunk, RecordChunk, TableChunk
+from governance.mapped.lines import LinesReader
+from governance.records import LogFile, Record, json_lines, parquet_tables, records, text_stretches
+from governance.records.streams import CutShortError
+from governance.records.stretches import Rest
+
+
+def chunks_of(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
+    """The chunks of a file.
+
+    Args:
+        log: The file.
+        engine: Reads what it can read.
+        exact: Columns in which no digit of a number may be lost.
+
+    Raises:
+        SourceError: The file cannot be read as a table.
+    """
+    if log.form == "parquet":
+        return _tables(log)
+    return _lines(log, engine, exact) if log.form == "jsonl" else _records(records(log), log.start_record)
+
+
+def _records(found: Iterator[Record], before: int, *, is_by_bytes: bool = False) -> Iterator[Chunk]:
+    number = before
+    for part in chunks(found):
+        chunk = RecordChunk(part, number, is_by_bytes=is_by_bytes)
+        number += len(part)
+        part.clear()  # the chunk has what can be read; nobody else may hold it while the next one is read
+        yield chunk
+
+
+def _lines(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
+    reader = LinesReader(engine, exact)
+    number = log.start_record
+    for part in text_stretches(log, batches.BATCH_RECORDS):
+        if isinstance(part, Rest):
+            yield from _records(json_lines(part.found), number, is_by_bytes=True)
+        else:
+            chunk = reader.chunk(part, number)
+            number += chunk.records
+            yield chunk
+
+
+def _tables(log: LogFile) -> Iterator[Chunk]:
+    number, size = 0, 0
+    held: list[pa.Table] = []
+    problem: Record | None = None
+
+    def joined() -> Chunk:
+        return TableChunk(pa.concat_tables(held), number)
+
+    try:
+        for table in parquet_tables(log.path, log.name, log.bytes, log.meter):
+            held.append(table)
+            size += table.nbytes
+            if sum(part.num_rows for part in held) >= batches.BATCH_RECORDS or size >= batches.BATCH_BYTES:
+                chunk = joined()
+                held, size = [], 0
+                yield chunk
+                number += chunk.records
+    except CutShortError as error:
+        problem = Record(0, None, b"", None, error.reason, error.detail)
+    if held:
+        chunk = joined()
+        yield chunk
+        number += chunk.records
+    if problem:
+        yield RecordChunk([problem._replace(number=number + 1)], number)
