@@ -111,6 +111,8 @@ class Examination:
 
     def _why_nothing(self, check: Check, scope: Scope) -> str:
         """The first thing that is missing: records at all, or a column that the kind needs."""
+        if check.why_nothing is not None:
+            return check.why_nothing
         relation = scope.requests() if check.table == "requests" else scope.decisions()
         total = self.engine.value(f"SELECT count(*) FROM {relation}", scope.parameters)
         if not total:

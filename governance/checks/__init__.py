@@ -68,6 +68,8 @@ class Check(BaseModel, ABC):
     table: ClassVar[str] = "decisions"
     # Columns without which the kind measures nothing, as `table.column`; `a|b` where one of them will do
     needs: ClassVar[tuple[str, ...]] = ()
+    # Why nothing was measured, for a kind that does not look at the records of `table`
+    why_nothing: ClassVar[str | None] = None
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     kind: str

@@ -52,9 +52,10 @@ class PriceChange(Check):
             one, {window: previous}.
         minimum_n: Requests that can be compared, below which nothing is judged; the rates of a model need as many.
 
-    A request is compared if it has a cost in USD and token counts, and its model has rates for each part that it used:
-    a model that is new, or used the cache for the first time, has none, and neither has one whose requests were all
-    alike, so that nothing tells input from output. What cannot be compared is counted with its cost and is part of the
+    A request is compared if it has a cost in USD and token counts, was not answered from a cache of one's own (which
+    nobody charges by the token), and its model has rates for each part that it used: a model that is new, or used the
+    provider's cache for the first time, has none, and neither has one whose requests were all alike, so that nothing
+    tells input from output. What cannot be compared is counted with its cost and is part of the
     mix. `per` is not for this kind: the windows are compared as wholes. The interval is that of
     a ratio of two sums over requests and takes the rates as known.
 
@@ -107,7 +108,7 @@ class PriceChange(Check):
             f"earlier AS ({self._requests(scope, compared.requests(reference=True))}), "
             f"{_rates()}, "
             f"compared AS (SELECT r.*, {predicted} AS predicted, "
-            f"coalesce(r.has_cost AND p.n >= $enough AND {known}, false) AS is_compared "
+            f"coalesce(r.is_charged AND p.n >= $enough AND {known}, false) AS is_compared "
             "FROM records r LEFT JOIN rates p ON p.provider IS NOT DISTINCT FROM r.provider "
             "AND p.model IS NOT DISTINCT FROM r.model) "
             f"SELECT n.*, w.was_cost, w.was_tokens, w.was_n FROM ({grouped(self, figures, 'compared')}) n "
@@ -116,7 +117,7 @@ class PriceChange(Check):
         )
 
     def _requests(self, scope: Scope, source: str) -> str:
-        """SELECT of requests with the parts that are charged, `cost` as a double and `has_cost`."""
+        """SELECT of requests with the parts that are charged, `cost` as a double, `has_cost` and `is_charged`."""
         cached = "least(greatest(coalesce(r.cache_read_tokens, 0), 0), r.input_tokens)"
         return (
             f"SELECT {columns(self, scope)}r.provider, coalesce(r.model_served, r.model_requested) AS model, "
@@ -125,6 +126,7 @@ class PriceChange(Check):
             "CAST(r.input_tokens + coalesce(r.output_tokens, 0) AS DOUBLE) AS tokens, "
             f"CAST({COST} AS DOUBLE) AS cost, coalesce({COST} IS NOT NULL AND "
             "r.input_tokens + coalesce(r.output_tokens, 0) > 0, false) AS has_cost, "
+            "has_cost AND coalesce(r.cache_status NOT IN ('exact_hit', 'semantic_hit'), true) AS is_charged, "
             f"{REQUEST_ID} AS id FROM {source} r"
         )
 
@@ -158,7 +160,7 @@ class PriceChange(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         value, who = observation.value or 0.0, unattributed(observation.subject)
-        said = f"{who}the same tokens cost {value:+.1%}{_told(observation.counts)}"
+        said = f"{who}the same tokens cost {_signed(value, '.1%', 1)}{_told(observation.counts)}"
         if above(value, self.max_rise):
             return Judgement(Verdict.FAILED, f"{said}; above {self.max_rise:+.1%}", self.limit())
         if self.max_fall is not None and below(value, -self.max_fall):
@@ -178,7 +180,7 @@ def _rates() -> str:
     own = f"written_left > {_SEPARABLE} * written_written"
     last = f"cached_left > {_SEPARABLE} * cached_cached"
     return (
-        f"sums AS (SELECT provider, model, count(*) AS n, {sums}, {costs} FROM earlier WHERE has_cost "
+        f"sums AS (SELECT provider, model, count(*) AS n, {sums}, {costs} FROM earlier WHERE is_charged "
         "GROUP BY provider, model), "
         f"factors AS (SELECT *, coalesce({first[0]}, 0) AS by_written, coalesce({first[1]}, 0) AS by_cached "
         "FROM sums), "
@@ -215,8 +217,13 @@ def _told(counts: Mapping[str, Any]) -> str:
     now, was = counts["usd_per_1000"], counts["usd_per_1000_before"]
     if counts["by_mix"] is None:
         return ""
-    split = f"{counts['by_price']:+.2g} by price, {counts['by_mix']:+.2g} by mix"
+    split = f"{_signed(counts['by_price'], '.2g', was)} by price, {_signed(counts['by_mix'], '.2g', was)} by mix"
     return f" at the earlier rates; 1,000 tokens went from {was:.3g} to {now:.3g} USD ({split})"
+
+
+def _signed(change: float, form: str, scale: float) -> str:
+    """A change with its sign; one that is only the rounding of doubles is 0."""
+    return f"{change if abs(change) > 1e-9 * scale else 0.0:+{form}}"
 
 
 def _ratio_interval(row: Row, ratio: float) -> tuple[float, float] | None:

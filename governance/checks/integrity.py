@@ -47,6 +47,7 @@ class Integrity(Check):
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
+    why_nothing: ClassVar[str | None] = "there are rows and no store, so there is nothing to verify"
 
     minimum_n: int = Field(default=1, ge=1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -58,6 +58,8 @@ class Sql(Check):
 
     A failure can mean: whatever the statement measures; read it first.
     """
+
+    why_nothing: ClassVar[str | None] = "the statement returns no row for this window"
 
     sql: str = Field(min_length=1)
     min: float | None = None
