@@ -21,6 +21,7 @@ from governance.expectation_runs import ExpectationOutcome, evaluate
 from governance.expectation_suites import Expectation, SuiteMistake, read_suite
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_text
+from governance.statistics import wilson
 
 _NAMES = frozenset({"column", "column_A", "column_B", "column_list"})  # arguments that say where, not how much
 _IDS = {
@@ -35,8 +36,8 @@ class Expectations(Check):
 
     What is measured: each expectation of the suite, by Great Expectations itself, which plans and judges while its SQL
     runs in the engine. Expectations about single rows give the share of rows that are not as expected (of those that
-    have a value) and ids of ten of them; the others give the number that they look at, or how many values, quantiles or
-    columns are not as expected. Each figure has one statement of its own that repeats it.
+    have a value), its Wilson interval and ids of ten of them; the others give the number that they look at, or how many
+    values, quantiles or columns are not as expected. Each figure has one statement of its own that repeats it.
 
     Why it matters: a figure about fairness, drift or cost is worth no more than the records under it, and data
     governance is a duty of its own (Regulation (EU) 2024/1689, article 10(2) and (3)).
@@ -172,7 +173,8 @@ def _observation(outcome: ExpectationOutcome, model: str | None) -> Observation:
         figure.unit if figure else "",
         outcome.n,
         {"elements": outcome.elements, "unexpected": outcome.unexpected},
-        samples=outcome.samples,
+        _interval(outcome),
+        outcome.samples,
         reason=_why_no_figure(outcome),
         facts={
             "success": outcome.success,
@@ -182,6 +184,14 @@ def _observation(outcome: ExpectationOutcome, model: str | None) -> Observation:
             "shown": outcome.shown,
         },
     )
+
+
+def _interval(outcome: ExpectationOutcome) -> tuple[float, float] | None:
+    """Wilson's interval of a share of records; other figures of a suite have none."""
+    is_share = outcome.figure is not None and outcome.figure.metric == "unexpected_share"
+    if not is_share or outcome.value is None or outcome.unexpected is None or not outcome.n:
+        return None
+    return wilson(outcome.unexpected, outcome.n)
 
 
 def _why_no_figure(outcome: ExpectationOutcome) -> str:
