@@ -32,6 +32,7 @@ TARGET_BYTES = 8 << 20
 TARGET_INDEX_BYTES = 512 << 20  # a look-up reads one row group of each file, so the fewer the better
 FEWEST = 4  # files that are worth a merge; chosen here: opening three costs a reader milliseconds
 MUCH_LARGER = 4  # a file so many times larger than all the others of its group is not written again for their sake
+_UNDONE = "what was merged before stays merged, all else stays as it was; is the disk full?"
 MEMORY_LIMIT = "500MB"  # of the engine; with what it does not count, the process stays under 1 GiB
 
 
@@ -255,4 +256,4 @@ def _check_digests(snapshot: Snapshot, segments: Iterable[Segment]) -> None:
 
 def _unreadable(snapshot: Snapshot, segments: Iterable[Segment], error: EngineError) -> GovernanceError:
     _check_digests(snapshot, segments)
-    return GovernanceError(f"the files cannot be merged: {error}", where=str(snapshot.root), hint="nothing was changed")
+    return GovernanceError(f"the files cannot be merged: {error}", where=str(snapshot.root), hint=_UNDONE)

@@ -21,8 +21,6 @@ from governance.tables import CANONICAL, REAL
 
 Shape: TypeAlias = tuple[tuple[str, str], ...]  # name and type of each column, in order
 
-INDEX_GROUP_ROWS = 30_720  # chosen here: a look-up reads one row group; smaller ones make the footer cost more
-
 
 def facts_of(replaced: Sequence[Segment]) -> dict[str, Any]:
     """What the ledger says about the file that holds the rows of these, in this order."""
@@ -45,12 +43,7 @@ def write(engine: Engine, table: str, replaced: Sequence[Path], merged: Path) ->
     Raises:
         EngineError: A file cannot be read, or the new one cannot be written.
     """
-    rows = _rows(table, replaced)
-    return (
-        engine.write_parquet(rows, merged)
-        if table in CANONICAL
-        else engine.write_parquet(rows, merged, group_rows=INDEX_GROUP_ROWS)
-    )
+    return engine.write_parquet(_rows(table, replaced), merged)
 
 
 def difference(engine: Engine, table: str, replaced: Sequence[Path], merged: Path) -> str | None:

@@ -140,9 +140,9 @@ class Engine:
         rows = self.rows(f"DESCRIBE SELECT * FROM {relation}")
         return {row[0]: row[1] for row in rows}
 
-    def write_parquet(self, sql: str, path: Path, *, group_rows: int = 122_880) -> int:
+    def write_parquet(self, sql: str, path: Path) -> int:
         """Writes the rows of a query, in its order, to a new zstd Parquet file; returns how many there were."""
-        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group_rows}"
+        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880"
         return int(self.value(f"COPY ({sql}) TO {literal(str(path))} ({options})"))
 
 
