@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from hashlib import md5
 from pathlib import Path
 
 import duckdb
@@ -89,7 +90,7 @@ def main() -> None:
         space = folder / "space"
         subprocess.run([sys.executable, "-m", "governance", "init", str(space)], check=True, capture_output=True)
         run(space, "ingest", "--mapping", str(folder / "mapping.yaml"), *map(str, sorted(folder.glob("*.jsonl"))))
-        wanted = duckdb.sql(f"SELECT md5('{rows // 2}')").fetchall()[0][0]
+        wanted = md5(str(rows // 2).encode(), usedforsecurity=False).hexdigest()
         print(files(space))
         readers(space, wanted, "2026-Q3")
         print(run(space, "compact"))

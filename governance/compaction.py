@@ -18,10 +18,12 @@ from datetime import datetime
 from pathlib import Path
 
 from governance import durable, merges
+from governance.checked_files import check_digests
 from governance.engines.duckdb import Engine, EngineError
-from governance.errors import GovernanceError, LedgerError
+from governance.errors import GovernanceError
 from governance.findings import stamp
 from governance.ledger import JSON, NamedFile, StagedFile, Writer
+from governance.progress import Observer, Stage, Tally, ignore
 from governance.segments import COMPACTION, INDEX, SIDE_INDEX, Segment
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace
@@ -53,6 +55,11 @@ class Merge:
         """The table whose rows they hold."""
         return self.segments[0].table
 
+    @property
+    def bytes(self) -> int:
+        """How large they are together."""
+        return sum(segment.bytes for segment in self.segments)
+
 
 @dataclass(frozen=True, slots=True)
 class TableMerges:
@@ -76,13 +83,14 @@ class Compaction:
     ledger_root: str
 
 
-def compact(workspace: Workspace, *, now: datetime, dry_run: bool = False) -> Compaction:
+def compact(workspace: Workspace, *, now: datetime, dry_run: bool = False, observe: Observer = ignore) -> Compaction:
     """Merges the small files of a store, one table after the other; an interrupted run is taken up where it ended.
 
     Args:
         workspace: Where the store is.
         now: When; timezone-aware.
         dry_run: Only say what would be merged.
+        observe: Told at each merge.
 
     Raises:
         BusyError: Another process is writing.
@@ -93,11 +101,14 @@ def compact(workspace: Workspace, *, now: datetime, dry_run: bool = False) -> Co
     with Engine(store.spill, MEMORY_LIMIT) as engine:
         if dry_run:
             snapshot = store.snapshot()
-            tables = [_counted(snapshot, planned, None) for planned in _by_table(plan(snapshot, engine))]
+            tables = [_counted(snapshot, own, None) for own in _by_table(plan(snapshot, engine))]
             return Compaction(tuple(tables), (), snapshot.checkpoint.size, snapshot.checkpoint.root)
         with store.writing(workspace.key, now) as writer:
-            run = _Run(store, store.snapshot(), engine, writer, stamp(now), [])
-            done = [run.table(planned) for planned in _by_table(plan(run.snapshot, engine))]
+            snapshot = store.snapshot()
+            planned = plan(snapshot, engine)
+            tally = Tally(observe, Stage.MERGING, [merge.bytes for merge in planned])
+            run = _Run(store, snapshot, engine, writer, stamp(now), tally, [])
+            done = [run.table(own) for own in _by_table(planned)]
     checkpoint = store.ledger.checkpoint()
     return Compaction(tuple(filter(None, done)), tuple(run.left), checkpoint.size, checkpoint.root)
 
@@ -182,7 +193,7 @@ def _counted(snapshot: Snapshot, planned: Sequence[Merge], staged: Sequence[Stag
         before,
         before - len(replaced) + len(planned),
         sum(segment.rows for segment in replaced),
-        sum(segment.bytes for segment in replaced),
+        sum(merge.bytes for merge in planned),
         None if staged is None else sum(file.named.bytes for file in staged),
     )
 
@@ -196,6 +207,7 @@ class _Run:
     engine: Engine
     writer: Writer
     at: str
+    tally: Tally
     left: list[str]
 
     def table(self, planned: Sequence[Merge]) -> TableMerges | None:
@@ -216,7 +228,8 @@ class _Run:
 
     def _merged(self, merge: Merge) -> StagedFile | None:
         """The merged file, waiting for its name; None, and why, if it would not be the same rows."""
-        _check_digests(self.snapshot, merge.segments)
+        self.tally.begin(merge.table)
+        check_digests(self.snapshot.root, merge.segments)  # or what was changed would get a good digest
         paths = [self.snapshot.path(segment) for segment in merge.segments]
         folder = self.store.root / merge.folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -242,18 +255,6 @@ def _staged(temporary: Path, merge: Merge) -> StagedFile:
     return StagedFile(temporary, named)
 
 
-def _check_digests(snapshot: Snapshot, segments: Iterable[Segment]) -> None:
-    """A file that was changed must not come into the ledger again under a good digest."""
-    for segment in segments:
-        try:
-            is_same = durable.digest_regular(snapshot.path(segment)) == segment.sha256
-        except OSError as error:
-            raise durable.wrap(error, "a file of the store cannot be read") from error
-        if not is_same:
-            hint = "nothing of its table was merged; run `governance verify`"
-            raise LedgerError("the file is not the one that the ledger names", where=segment.path, hint=hint)
-
-
 def _unreadable(snapshot: Snapshot, segments: Iterable[Segment], error: EngineError) -> GovernanceError:
-    _check_digests(snapshot, segments)
+    check_digests(snapshot.root, segments)
     return GovernanceError(f"the files cannot be merged: {error}", where=str(snapshot.root), hint=_UNDONE)

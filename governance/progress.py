@@ -12,6 +12,7 @@ class Stage(StrEnum):
 
     LOOKING = "looking at"
     READING = "reading"
+    MERGING = "merging"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,12 @@ def compact(
     dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be merged."),
 ) -> None:
     """Merge many small files into few, so that reading is quicker; the ledger says so, and nothing is removed."""
+    from governance.cli.progress import drawn
     from governance.compaction import compact as run
 
     session: Session = context.obj
-    done = run(session.workspace, now=session.now, dry_run=dry_run)
+    with drawn(session) as display:
+        done = run(session.workspace, now=session.now, dry_run=dry_run, observe=display.show)
     if session.as_json:
         ledger = {"size": done.ledger_size, "root": done.ledger_root}
         tables = [asdict(item) for item in done.tables]

@@ -1,4 +1,4 @@
-"""How far `ingest` has come: a line on a terminal, silence elsewhere, and where it stood when it was stopped."""
+"""How far a long command has come: a line on a terminal, silence elsewhere, and where it stood when it was stopped."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ class Display:
     def stopped(self) -> StoppedError:
         """What is in, and how to go on."""
         at = self.last
+        if at is not None and at.stage is Stage.MERGING:
+            return StoppedError("tables that were merged before stay merged; the same command goes on", where=at.file)
         if at is None or at.stage is not Stage.READING:
             return StoppedError("nothing of these files was stored by this run; the same command begins again")
         others = f"{at.number - 1} of {at.files} files are in as a whole, and " if at.number > 1 else ""
@@ -102,7 +104,7 @@ def _title(progress: Progress) -> str:
     from governance.display import visible
 
     place = f"{progress.number}/{progress.files} " if progress.files > 1 else ""
-    stage = "looking at " if progress.stage is Stage.LOOKING else ""
+    stage = "" if progress.stage is Stage.READING else f"{progress.stage} "
     return place + stage + visible(PurePath(progress.file).name or progress.file)
 
 
