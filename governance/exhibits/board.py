@@ -187,7 +187,7 @@ def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, .
     limit: Cell = first.limits() if first.bound is not None else Missing("in its policy")
     of = f"{first.metric.replace('_', ' ')}: {first.about()} ({first.check})"
     value: Cell = first.figure() if first.value is not None else Missing(first.reason)
-    return title, of, value, was.figure() if was else None, _spark(course, bound), limit, first.verdict
+    return title, of, value, first.earlier(was), _spark(course, bound), limit, first.verdict
 
 
 def _worst(period: Period) -> AnyBlock:

@@ -81,14 +81,17 @@ def _rates(period: Period, axis: Sequence[str], own: Sequence[Found]) -> Table:
         Column(period.span.previous.name, "number", digits=3),
         Column("verdict", "verdict"),
     )
-    before = {(one.key, words(one.subject)): one.value for one in period.judged_before}
+    before = {(one.key, words(one.subject)): one for one in period.judged_before}
     total = sum(one.n for one in own)
     rows = tuple(_rate(one, total, before.get((one.key, words(one.subject)))) for one in own)
     return Table(f"Favourable decisions by {_title(axis)}", columns, rows, _note(period, own), anchor=own[0].place)
 
 
-def _rate(one: Found, total: int, before: float | None) -> tuple[Cell, ...]:
+def _rate(one: Found, total: int, was: Found | None) -> tuple[Cell, ...]:
     counts = one.counts
+    before: Cell = was.value if was is not None else None
+    if was is not None and was.method != one.method:
+        before = Missing(one.earlier(was) or "")
     rate = counts.get("rate_interval")
     return (
         _group(one) + (" (reference)" if _is_reference(one) else ""),

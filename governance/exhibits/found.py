@@ -48,6 +48,7 @@ class Found:
         verdict, reason: The judgement.
         severity, owner, due, controls: What follows.
         sql_sha256: Digest of the statement and its parameters.
+        method: Fingerprint of the code that measured and judged.
         ledger_size: Entries that it was computed from.
         assessed: When it was judged, ISO text in UTC.
     """
@@ -73,6 +74,7 @@ class Found:
     due: date | None
     controls: tuple[str, ...]
     sql_sha256: str
+    method: str
     ledger_size: int
     assessed: str
 
@@ -139,6 +141,12 @@ class Found:
         number_low, _, unit_low = low.rpartition(display.THIN)
         same = bool(number_low) and unit_low == high.rpartition(display.THIN)[2] and not unit_low.isdigit()
         return f"{number_low if same else low} to {high}"
+
+    def earlier(self, was: Found | None) -> str | None:
+        """The figure of the same subject in the window before, marked where it was computed by another method."""
+        if was is None or was.value is None:
+            return None
+        return was.figure() if was.method == self.method else f"{was.figure()} (another method)"
 
     def limits(self) -> str:
         """The limit in words."""
@@ -224,6 +232,7 @@ def found(row: Mapping[str, Any]) -> Found:
         date.fromisoformat(row["due"]) if row["due"] else None,
         tuple(row["controls"]),
         hashlib.sha256(statement.encode()).hexdigest(),
+        evidence.get("method", ""),
         int(evidence["ledger"]["size"]),
         row["assessed_ts"],
     )

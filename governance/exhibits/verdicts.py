@@ -46,8 +46,7 @@ def _table(period: Period, caption: str, own: Sequence[Found]) -> Table:
 def _row(one: Found, was: Found | None) -> tuple[Cell, ...]:
     figure: Cell = one.figure() if one.value is not None else Missing(one.reason)
     interval = one.chance() if one.value is not None else None
-    earlier: Cell = was.figure() if was is not None and was.value is not None else None
-    return one.about(), figure, interval, one.n, one.limits(), earlier, one.verdict
+    return one.about(), figure, interval, one.n, one.limits(), one.earlier(was), one.verdict
 
 
 def _stable(one: Found) -> tuple[object, ...]:

@@ -12,7 +12,8 @@ UPRIGHT, SMALL, ACROSS = 120, 136, 206
 GUTTER = 3
 SHORT = 20  # characters of an entry that is not worth breaking
 COMFORTABLE = 20  # characters to which a column of words may shrink before the table takes smaller type or turns
-MOST_SHARED = 90  # characters beyond which an entry asks for no more of the line
+MOST_SHARED = 400  # characters beyond which an entry asks for no more of the line
+NARROWEST = 14  # characters that a column of words keeps, for words one below the other are hard to read
 SPARK = 18
 PITCH = 1.3  # a fixed pitch is wider
 
@@ -43,16 +44,25 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Shown]]) -> Fit:
         # All fits: a table of some width fills the line by its first column, a small one stays small.
         widths = tuple(int(index == 0 and sum(whole) > UPRIGHT / 2) for index in range(len(columns)))
         return Fit("upright", widths, (LONG_WORD,) * len(columns), tuple((column.heading,) for column in columns))
-    natural = [max(entry, _longest_word([column.heading])) for entry, column in zip(entries, columns, strict=True)]
-    words = [0 if _is_stiff(c, w) else _word(c, own) for c, w, own in zip(columns, natural, cells, strict=True)]
-    least = sum(min(w, COMFORTABLE) if word else w for w, word in zip(natural, words, strict=True)) + gutters
+    tight = [max(entry, _longest_word([column.heading])) for entry, column in zip(entries, columns, strict=True)]
+    words = [0 if _is_stiff(c, w) else _word(c, own) for c, w, own in zip(columns, tight, cells, strict=True)]
+    least = _least(tight, words) + gutters
     layout = "upright" if least <= UPRIGHT else "small" if least <= SMALL else "across"
     room = {"upright": UPRIGHT, "small": SMALL, "across": ACROSS}[layout] - gutters
+    roomy = [
+        max(width, min(len(column.heading), COMFORTABLE // 2)) for width, column in zip(tight, columns, strict=True)
+    ]
+    natural = roomy if _least(roomy, words) <= room else tight  # headings in fewer lines where there is room
     shares = _shared(natural, words, room)
     if sum(natural) <= room:
         shares = [int(index == 0) for index in range(len(columns))]
     headings = tuple(_lines(column, width) for column, width in zip(columns, natural, strict=True))
     return Fit(layout, tuple(shares), _longest(natural, shares, room), headings)
+
+
+def _least(natural: Sequence[int], words: Sequence[int]) -> int:
+    """Characters that the columns take at least."""
+    return sum(min(width, COMFORTABLE) if word else width for width, word in zip(natural, words, strict=True))
 
 
 def _is_stiff(column: Column, width: int) -> bool:
@@ -92,6 +102,7 @@ def _entry(column: Column, cells: Sequence[Shown]) -> int:
 def _word(column: Column, cells: Sequence[Shown]) -> int:
     """Characters of the longest word of a column, of those that are not broken anyway, with a gap."""
     longest = max(_longest_word([cell.text for cell in cells]), _longest_word([column.heading]))
+    longest = max(longest, min(NARROWEST, max((len(cell.text) for cell in cells), default=0)))
     return int(longest * (PITCH if column.kind == "code" else 1.0)) + 1
 
 

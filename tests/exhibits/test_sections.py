@@ -49,6 +49,7 @@ SECTIONS: dict[str, Callable[[Period], Section]] = {
         (gov.exhibits.findings, gov.exhibits.findings.set_aside),
         (gov.exhibits.controls, gov.exhibits.controls.answered),
         (gov.exhibits.policies, gov.exhibits.policies.in_force),
+        (gov.exhibits.method, gov.exhibits.method.page),
         (gov.exhibits.manifest, gov.exhibits.manifest.page),
     )
 }
