@@ -31,6 +31,7 @@ class Arrived:
         self._digests: dict[str, list[Entry]] = {}
         self._names: dict[str, set[int]] = {}
         self._batches: dict[str, list[Entry]] = {}
+        self._retries: dict[str, list[Entry]] = {}
         for entry in entries:
             self.add(entry)
 
@@ -38,6 +39,8 @@ class Arrived:
         """Takes note of one more entry."""
         if entry.kind == "ingest":
             self._batches.setdefault(str(entry.facts["batch"]), []).append(entry)
+        if entry.kind == "retry":
+            self._retries.setdefault(str(entry.facts["batch"]), []).append(entry)
         if entry.kind != "file":
             return
         facts = entry.facts
@@ -52,6 +55,10 @@ class Arrived:
     def batches(self, batch: str) -> list[Entry]:
         """The entries of what is in of a file, in its order."""
         return self._batches.get(batch, [])
+
+    def retries(self, batch: str) -> list[Entry]:
+        """The entries by which records of a file have left quarantine."""
+        return self._retries.get(batch, [])
 
     def read_as(self, file_sha256: str, source: str | None, mapping_sha256: str) -> Entry | None:
         """The newest entry of a file that is in as it would be read now.

@@ -39,6 +39,7 @@ class Rejection:
         reason: Why, one word.
         detail: Why, exactly.
         row_no: Number among the records of the file, from 1, where that is another.
+        item: Which of the records of the line it is, from 1, where a line may hold several.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Rejection:
     reason: str
     detail: str
     row_no: int | None = None
+    item: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

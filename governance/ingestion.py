@@ -167,6 +167,7 @@ class _Run:
                     self._publish(intake, batch, number, identified, report, part)
                 self.tally.advance(intake.log.meter.bytes, report.records)
         self._finish(intake, report, identified, part)
+        self._add_retries(identified, report)
         return report
 
     def _counted(self, name: str, entry: Entry) -> FileReport:
@@ -175,8 +176,15 @@ class _Run:
         for part in self.arrived.parts(entry):
             report.add_again({"conflicts": 0} | part.facts["counts"], part.facts["reasons"])
             report.widen(part.facts["first"], part.facts["last"])
+            self._add_retries(str(part.facts["batch"]), report)
         self.tally.begin(name, report.records)
         return report
+
+    def _add_retries(self, identified: str, report: FileReport) -> None:
+        """Counts what has left quarantine since."""
+        for entry in self.arrived.retries(identified):
+            report.add_again(entry.facts["counts"], entry.facts["reasons"])
+        report.reasons = +report.reasons
 
     def _batches(self, intake: Intake, engine: Engine) -> Iterator[Batch]:
         known = known_types(self.snapshot)
@@ -218,8 +226,9 @@ class _Run:
             "first": first,
             "last": last,
         } | part.facts()
-        if batch.rejected and (layout := layout_of(intake.log)):
-            facts["csv"] = layout.facts()  # without its header, a row cannot be read again
+        if batch.rejected:  # what it takes to read them again, without the file
+            layout = layout_of(intake.log)
+            facts |= {"form": intake.log.form} | ({"csv": layout.facts()} if layout else {})
         self._commit("ingest", facts, staged)
         report.add(counts, reasons)
         report.widen(first, last)
@@ -271,7 +280,7 @@ def _balance(batch: Batch, stage: Staging) -> dict[str, int]:
 def known_types(snapshot: Snapshot) -> Types:
     """The types of the models' inputs in the store."""
     found: Types = {}
-    for entry in snapshot.of_kind("ingest"):
+    for entry in snapshot.of_kind("ingest", "retry"):
         for model, versions in entry.facts.get("types", {}).items():
             for version, types in versions.items():
                 found.setdefault(model, {}).setdefault(version, {}).update(types)

@@ -8,7 +8,7 @@ from typing import Any
 from governance.compaction import plan
 from governance.engines.duckdb import Engine, identifier
 from governance.store import Snapshot, Store
-from governance.tables import CANONICAL, PER_MODEL
+from governance.tables import CANONICAL, PER_MODEL, QUARANTINE
 
 
 def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
@@ -31,6 +31,8 @@ def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
 def _table(engine: Engine, snapshot: Snapshot, name: str) -> dict[str, Any]:
     segments = snapshot.segments[name]
     found: dict[str, Any] = {"table": name, "rows": sum(s.rows for s in segments), "files": len(segments)}
+    if name == QUARANTINE.name:  # some may have been released
+        found["rows"] = engine.value(f"SELECT count(*) FROM {name}")
     if name not in PER_MODEL:
         time = CANONICAL[name].time
         bounds = engine.records(f"SELECT min({time}) AS first, max({time}) AS last FROM {identifier(name)}")[0]
@@ -47,7 +49,7 @@ def _files(snapshot: Snapshot) -> dict[str, int]:
 
 
 def _conflicts(snapshot: Snapshot) -> int:
-    return sum(int(entry.facts["counts"]["conflicts"]) for entry in snapshot.of_kind("ingest"))
+    return sum(int(entry.facts["counts"]["conflicts"]) for entry in snapshot.of_kind("ingest", "retry"))
 
 
 def _unmatched(engine: Engine, snapshot: Snapshot) -> dict[str, int]:

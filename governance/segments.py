@@ -16,6 +16,7 @@ from governance.tables import Table
 INDEX = "index"  # folder of the request index, which is no table
 COMPACTION = "compaction"  # kind of the entries whose files hold the rows of others
 SIDE_INDEX = "side-index"  # the same for rows of side tables
+RELEASED = "released"  # folder of the ids that have left quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,14 @@ def read(segments: Sequence[Segment], prefix: str) -> str:
     """The table function that reads files; `prefix` is put before each path."""
     files = file_list([prefix + segment.path for segment in segments])
     return f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+
+
+def unreleased(quarantine: Sequence[Segment], released: Sequence[Segment], prefix: str) -> str:
+    """SELECT of the records that are still in quarantine."""
+    return (
+        f"SELECT q.* FROM {read(quarantine, prefix)} q "
+        f"ANTI JOIN {read(released, prefix)} r ON r.quarantine_id = q.quarantine_id"
+    )
 
 
 def identities(requests: Sequence[Segment], prefix: str) -> str:

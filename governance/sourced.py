@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ def source_batches(
     known: Types | None = None,
     now: datetime | None = None,
     before: int = 0,
+    wanted: Mapping[int, Container[int]] | None = None,
 ) -> Iterator[Batch]:
     """The batches that a source makes of the records of one file.
 
@@ -39,36 +40,62 @@ def source_batches(
         known: Types of the models' inputs in the store; batches add what they are the first to tell.
         now: When the file is read, for outcomes that do not say when they became known.
         before: How many records of the file stand before these.
+        wanted: Line -> which of its records, from 1, are read and counted; all of each line without it.
     """
-    reading = _Reading(source, {} if known is None else known, now, before)
+    reading = _Reading(source, {} if known is None else known, now, before, wanted)
     for chunk in chunks(records):
         yield reading.batch(chunk)
     if reading.waiting:
         yield reading.rest()
 
 
+class _Part(NamedTuple):
+    """One record of a line.
+
+    Attributes:
+        line: The line.
+        item: Which of its records, from 1.
+        number: Its number in the file, from 1.
+    """
+
+    line: Record
+    item: int
+    number: int
+
+
 class _Item(NamedTuple):
     """A record that a source has split off.
 
     Attributes:
-        number: Its number in the file, from 1.
-        lines: What it was read from; two where it was joined.
+        parts: What it was read from; two where it was joined.
         content: What it says.
     """
 
-    number: int
-    lines: tuple[Record, ...]
+    parts: tuple[_Part, ...]
     content: Any
+
+    @property
+    def number(self) -> int:
+        """Its number in the file, from 1."""
+        return self.parts[0].number
 
 
 class _Reading:
     """One file while a source reads it."""
 
-    def __init__(self, source: Source, known: Types, now: datetime | None, before: int) -> None:
+    def __init__(
+        self,
+        source: Source,
+        known: Types,
+        now: datetime | None,
+        before: int,
+        wanted: Mapping[int, Container[int]] | None,
+    ) -> None:
         self.waiting: dict[str, _Item] = {}
         self._source = source
         self._known = known
         self._now = now
+        self._wanted = wanted
         self._number = before
         self._start()
 
@@ -86,9 +113,10 @@ class _Reading:
                 self._batch.records += 1
                 self._batch.rejected.append(reject(record, self._number))
                 continue
-            for content in self._source.split(record.value):
-                self._number += 1
-                self._offer(_Item(self._number, (record,), content))
+            for item, content in enumerate(self._source.split(record.value), 1):
+                if self._wanted is None or item in self._wanted[record.number]:
+                    self._number += 1
+                    self._offer(_Item((_Part(record, item, self._number),), content))
         while len(self.waiting) > batches.BATCH_RECORDS:
             self._take(self.waiting.pop(next(iter(self.waiting))))
         return self._finished()
@@ -108,18 +136,18 @@ class _Reading:
         old = self.waiting.pop(key, None)
         joined = None if old is None else self._source.join(old.content, new.content)
         if old is not None and joined is not None:
-            self._take(_Item(old.number, old.lines + new.lines, joined))
+            self._take(_Item(old.parts + new.parts, joined))
             return
         if old is not None:
             self._take(old)
         self.waiting[key] = new
 
     def _take(self, item: _Item) -> None:
-        self._batch.records += len(item.lines)
+        self._batch.records += len(item.parts)
         try:
             made = self._source.rows(item.content)
             if isinstance(made, Ignored):
-                self._ignore(made.reason, len(item.lines))
+                self._ignore(made.reason, len(item.parts))
                 return
             converted = {name: [self._row(row, name, item) for row in found] for name, found in made.tables.items()}
         except UnreadableError as error:
@@ -128,7 +156,7 @@ class _Reading:
         except RecursionError:  # JSON text inside a record may nest deeper than the record itself may
             self._batch.rejected += _rejections(item, "too_deep", "JSON text inside the record nests too deeply")
             return
-        self._batch.ignored[JOINED] += len(item.lines) - 1
+        self._batch.ignored[JOINED] += len(item.parts) - 1
         for name, found in converted.items():
             self._rows.setdefault(name, []).extend(found)
         for model, inputs in made.features.items():
@@ -147,7 +175,7 @@ class _Reading:
     def _finished(self) -> Batch:
         settled = settle(self._given, self._known)
         for number, (reason, detail) in settled.misfits.items():
-            self._batch.ignored[JOINED] -= len(self._items[number].lines) - 1
+            self._batch.ignored[JOINED] -= len(self._items[number].parts) - 1
             self._batch.rejected += _rejections(self._items[number], reason, detail)
         for request in self._rows.get(REQUESTS.name, ()):
             if request["row_no"] in settled.nonfinite:
@@ -174,7 +202,10 @@ def _given(row: InputRow, model: str, number: int) -> Given:
 
 
 def _rejections(item: _Item, reason: str, detail: str) -> list[Rejection]:
-    return [Rejection(line.number, line.offset, line.raw, reason, detail, item.number) for line in item.lines]
+    return [
+        Rejection(part.line.number, part.line.offset, part.line.raw, reason, detail, part.number, part.item)
+        for part in item.parts
+    ]
 
 
 def _checked(row: dict[str, Any], table: Table) -> dict[str, Any]:

@@ -155,6 +155,7 @@ class Staging:
                 "source": origin.source,
                 "file": origin.name,
                 "line": rejection.number,
+                "item": rejection.item,
                 "byte_offset": rejection.offset,
                 "reason": rejection.reason,
                 "detail": rejection.detail,

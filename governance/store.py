@@ -23,8 +23,8 @@ from governance.engines.duckdb import Engine, file_list, identifier
 from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
-from governance.segments import Segment, identities, read, resolving, segments_of, select
-from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, REQUESTS, SIDE_TABLES, Table
+from governance.segments import RELEASED, Segment, identities, read, resolving, segments_of, select, unreleased
+from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, QUARANTINE, REQUESTS, SIDE_TABLES, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,9 +51,9 @@ class Snapshot:
             found.setdefault(segment.table, []).append(segment)
         return found
 
-    def of_kind(self, kind: str) -> list[Entry]:
-        """The entries of one kind, oldest first."""
-        return [entry for entry in self.entries if entry.kind == kind]
+    def of_kind(self, *kinds: str) -> list[Entry]:
+        """The entries of some kinds, oldest first."""
+        return [entry for entry in self.entries if entry.kind in kinds]
 
     def models(self, table: str = "features") -> list[str]:
         """Names of the models that have rows in a per-model table."""
@@ -84,6 +84,8 @@ class Snapshot:
                 found[table.name] = resolving(segments, prefix)
             else:
                 found[table.name] = select(table, segments, prefix)
+        if released := self.segments.get(RELEASED):
+            found[QUARANTINE.name] = unreleased(self.segments[QUARANTINE.name], released, prefix)
         found[MODELS.name] = models_view(self.entries) or found[MODELS.name]
         found[PROMPTS.name] = prompts_view(self.entries) or found[PROMPTS.name]
         return {

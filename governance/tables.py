@@ -434,6 +434,7 @@ QUARANTINE = Table(
         _needed("source", TEXT, "source that could not read it"),
         _needed("file", TEXT, "name of the file"),
         _needed("line", WHOLE, "line or element in the file, from 1"),
+        Column("item", WHOLE, "which record of that line, from 1, where a line may hold several"),
         Column("byte_offset", WHOLE, "where the record starts in the uncompressed file"),
         _needed("reason", TEXT, "bad_json, bad_utf8, missing_id, bad_time, type_mismatch, ..."),
         _needed("detail", TEXT, "what exactly, with the column"),

@@ -1,20 +1,27 @@
-"""`quarantine list|show`: what could not be read, with its bytes."""
+"""`quarantine list|show|retry`: what could not be read, with its bytes, and reading it again."""
 
 from __future__ import annotations
 
 import base64
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from governance.cli.session import Session
-from governance.errors import NotFoundError
+from governance.errors import GovernanceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from governance.quarantine import Selection
+    from governance.retrial import FileRetrial, Retrial
 
-quarantine = typer.Typer(help="Look at records that could not be read.", no_args_is_help=True)
+COUNTS = ("retried", "stored", "duplicates", "conflicts", "ignored", "quarantined")
+
+quarantine = typer.Typer(help="Look at records that could not be read, and read them again.", no_args_is_help=True)
+
+_AS_OF = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries.")
+_REASON = typer.Option(None, "--reason", metavar="WORD", help="Only those of one reason.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -22,39 +29,39 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(quarantine, name="quarantine")
 
 
-def _rows(session: Session, where: str = "true", parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def _found(session: Session, selection: Selection, as_of: int | None, *, raw: bool = False) -> list[dict[str, Any]]:
     from governance.engines.duckdb import Engine
+    from governance.quarantine import quarantined, raw_of
     from governance.store import Store
 
     store = Store(session.workspace.store)
     with Engine(store.spill) as engine:
-        store.snapshot().attach(engine, ["quarantine"])
-        return engine.records(
-            "SELECT * EXCLUDE (raw, row_no), octet_length(raw) AS bytes, base64(raw) AS raw_base64 FROM quarantine "
-            f"WHERE {where} ORDER BY ingested_ts, file, line, quarantine_id",
-            parameters,
-        )
+        found = quarantined(store.snapshot(as_of), engine, selection)
+        content = raw_of(engine, [row["quarantine_id"] for row in found]) if raw else {}
+    return [{name: value for name, value in row.items() if name != "row_no"} | _encoded(content, row) for row in found]
+
+
+def _encoded(content: dict[str, bytes], row: dict[str, Any]) -> dict[str, str]:
+    raw = content.get(row["quarantine_id"])
+    return {} if raw is None else {"raw_base64": base64.b64encode(raw).decode()}
 
 
 @quarantine.command("list")
-def list_records(
-    context: typer.Context,
-    reason: str | None = typer.Option(None, "--reason", metavar="WORD", help="Only those of one reason."),
-) -> None:
+def list_records(context: typer.Context, reason: str | None = _REASON, as_of: int | None = _AS_OF) -> None:
     """List the records in quarantine: file, line, reason, and what exactly."""
     from governance.display import visible
+    from governance.quarantine import Selection, short_id
 
     session: Session = context.obj
-    found = _rows(session, "reason = $reason" if reason else "true", {"reason": reason} if reason else None)
+    found = _found(session, Selection(reason=reason), as_of)
     if session.as_json:
-        listed = [{name: value for name, value in row.items() if name != "raw_base64"} for row in found]
-        session.result({"quarantine": listed})
+        session.result({"quarantine": found})
         return
     if not found:
         session.console.print("Nothing is in quarantine.")
     for row in found:
         place = f"{Path(row['file']).name}:{row['line']}"
-        session.console.print(f"{row['quarantine_id'][:12]}{row['quarantine_id'][64:]}  {visible(place)}", style="bold")
+        session.console.print(f"{short_id(row['quarantine_id'])}  {visible(place)}", style="bold")
         session.console.print(f"  {row['reason']}: {visible(row['detail'])}")
 
 
@@ -62,22 +69,81 @@ def list_records(
 def show(
     context: typer.Context,
     wanted: str = typer.Argument(metavar="ID", help="As `list` prints it."),
+    as_of: int | None = _AS_OF,
 ) -> None:
     """Show the bytes of one record; with --json they are base64, so that nothing is lost."""
     from governance.display import visible
+    from governance.quarantine import Selection
 
     session: Session = context.obj
-    head, _, rest = wanted.partition(":")
-    found = _rows(
-        session,
-        "starts_with(quarantine_id, $head) AND ends_with(quarantine_id, $rest)",
-        {"head": head, "rest": f":{rest}" if rest else ""},
-    )
-    if len(found) != 1:
-        what = "several records have this id" if found else "no record in quarantine has this id"
-        raise NotFoundError(what, where=wanted, hint="`governance quarantine list` prints them")
+    (found,) = _found(session, Selection(ids=(wanted,)), as_of, raw=True)
     if session.as_json:
-        session.result(found[0])
+        session.result(found)
         return
-    text = base64.b64decode(found[0]["raw_base64"]).decode("utf-8", "backslashreplace")
+    text = base64.b64decode(found["raw_base64"]).decode("utf-8", "backslashreplace")
     session.console.print(visible(text), soft_wrap=True)
+
+
+@quarantine.command()
+def retry(
+    context: typer.Context,
+    ids: list[str] | None = typer.Argument(None, metavar="[ID...]", help="As `list` prints them."),
+    everything: bool = typer.Option(False, "--all", help="All of them."),
+    file: str | None = typer.Option(
+        None, "--file", metavar="FILE", help="Those of one file: its name, or how its SHA-256 begins."
+    ),
+    reason: str | None = _REASON,
+    source: str | None = typer.Option(None, "--source", metavar="NAME", help="The log format, instead of the old one."),
+    mapping: Path | None = typer.Option(
+        None, "--mapping", metavar="FILE", help="The mapping, instead of the one that the file was read with."
+    ),
+) -> None:
+    """Read records in quarantine again: what can be read now is stored, the rest stays.
+
+    The kept bytes are read with today's sources, or with the mapping that the file was read with, or as you say.
+    What can be read is stored as a record of the file and line that it came from, and leaves quarantine by an entry
+    in the ledger; its bytes and the state before stay (--as-of). The balance of the file holds on.
+    """
+    from governance.quarantine import Selection
+    from governance.retrial import retry as read_again
+
+    session: Session = context.obj
+    if not (ids or everything or file or reason):
+        hint = "name ids, --file FILE, --reason WORD or --all; `governance quarantine list` prints what is there"
+        raise GovernanceError("nothing was said to be read again", where="command line", hint=hint)
+    selection = Selection(tuple(ids or ()), file, reason)
+    done = read_again(session.workspace, selection, now=session.now, source=source, mapping=mapping)
+    if session.as_json:
+        files = [asdict(report) | {"reasons": dict(report.reasons)} for report in done.files]
+        totals = {name: done.total(name) for name in COUNTS}
+        session.result({"files": files, **totals, "ledger": {"size": done.ledger_size, "root": done.ledger_root}})
+        return
+    _print(session, done)
+
+
+def _print(session: Session, done: Retrial) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from governance.display import visible
+
+    if not done.files:
+        session.console.print("Nothing is in quarantine.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("file", overflow="fold")
+    for name in COUNTS:
+        table.add_column({"quarantined": "still bad"}.get(name, name), justify="right")
+    for report in done.files:
+        table.add_row(Text(visible(Path(report.file).name)), *(f"{getattr(report, name):,}" for name in COUNTS))
+    session.console.print(table)
+    for report in done.files:
+        _print_reasons(session, report)
+    session.console.print(f"Ledger: {done.ledger_size} entries, root {done.ledger_root[:16]}")
+
+
+def _print_reasons(session: Session, report: FileRetrial) -> None:
+    from governance.display import visible
+
+    for reason, count in sorted(report.reasons.items()):
+        session.console.print(f"  {visible(Path(report.file).name)}: {count:,} still {reason}")

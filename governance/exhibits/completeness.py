@@ -56,7 +56,7 @@ def _overlaps(entry: Entry, window: Window) -> bool:
 def _conflicts(period: Period) -> dict[str, int]:
     """Batch -> records that were stored as conflicts."""
     found: dict[str, int] = {}
-    for entry in period.snapshot.of_kind("ingest"):
+    for entry in period.snapshot.of_kind("ingest", "retry"):
         batch = str(entry.facts["batch"])
         found[batch] = found.get(batch, 0) + int(entry.facts["counts"].get("conflicts", 0))
     return found
@@ -66,15 +66,16 @@ def _sources(period: Period, files: Sequence[Entry]) -> Table:
     conflicts = _conflicts(period)
     sums: dict[str, dict[str, int]] = {}
     reasons: dict[str, dict[str, int]] = {}
-    for entry in files:
+    batches = {entry.facts["batch"] for entry in files}
+    retries = [entry for entry in period.snapshot.of_kind("retry") if entry.facts["batch"] in batches]
+    for entry in (*files, *retries):
         source = str(entry.facts["source"])
         own = sums.setdefault(source, dict.fromkeys(("files", *COUNTS), 0))
-        own["files"] += 1
         for name in COUNTS:
-            value = (
-                conflicts.get(entry.facts["batch"], 0) if name == "conflicts" else entry.facts["counts"].get(name, 0)
-            )
-            own[name] += int(value)
+            own[name] += int(entry.facts["counts"].get(name, 0)) if name != "conflicts" else 0
+        if entry.kind == "file":
+            own["files"] += 1
+            own["conflicts"] += conflicts.get(entry.facts["batch"], 0)
         for reason, count in entry.facts["reasons"].items():
             known = reasons.setdefault(source, {})
             known[reason] = known.get(reason, 0) + int(count)
@@ -94,7 +95,9 @@ def _sources(period: Period, files: Sequence[Entry]) -> Table:
 
 def _source(name: str, own: dict[str, int], reasons: dict[str, int]) -> tuple[Cell, ...]:
     rest = own["records"] - own["stored"] - own["duplicates"] - own["quarantined"] - own["ignored"]
-    said = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in sorted(reasons.items())) or None
+    said = (
+        ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in sorted(reasons.items()) if count) or None
+    )
     return (
         name,
         own["files"],

@@ -8,21 +8,21 @@ that is not finite becomes null with a flag.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from governance.batches import Batch, Rejection
 from governance.engines.duckdb import Engine
 from governance.errors import SourceError, nearest
 from governance.input_types import MAX_INPUTS, Types
 from governance.mapped.cells import Cells, cell_rules, exact_columns
-from governance.mapped.chunks import Chunk
+from governance.mapped.chunks import Chunk, RecordChunk
 from governance.mapped.inputs import Inputs
 from governance.mapped.outputs import Outputs
 from governance.mapped.reading import chunks_of
 from governance.mapping import Mapping
-from governance.records import LogFile
+from governance.records import LogFile, Record
 
-__all__ = ["Types", "mapped_batches", "refuse_missing"]
+__all__ = ["Types", "mapped_batch", "mapped_batches", "refuse_missing"]
 
 
 def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types) -> Iterator[Batch]:
@@ -39,10 +39,36 @@ def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types)
     """
     seen: Counter[str] = Counter()
     for chunk in chunks_of(log, engine, exact_columns(mapping)):
-        batch = Batch(records=chunk.records, rejected=list(chunk.rejected))
-        if chunk.readable:
-            _map(chunk, mapping, engine, known, seen, batch)
-        yield batch
+        yield _batch(chunk, mapping, engine, known, seen)
+
+
+def mapped_batch(
+    found: Sequence[Record],
+    mapping: Mapping,
+    engine: Engine,
+    known: Types,
+    seen: Counter[str],
+    *,
+    is_by_bytes: bool,
+) -> Batch:
+    """The batch that a mapping makes of records, numbered from 1.
+
+    Args:
+        found: The records.
+        mapping: What they mean.
+        engine: Where the projection runs.
+        known: Types of the models' inputs in the store; grows.
+        seen: How often each derived id was given in the file before; grows.
+        is_by_bytes: Whether their content is told by their bytes: they are lines of JSON.
+    """
+    return _batch(RecordChunk(found, 0, is_by_bytes=is_by_bytes), mapping, engine, known, seen)
+
+
+def _batch(chunk: Chunk, mapping: Mapping, engine: Engine, known: Types, seen: Counter[str]) -> Batch:
+    batch = Batch(records=chunk.records, rejected=list(chunk.rejected))
+    if chunk.readable:
+        _map(chunk, mapping, engine, known, seen, batch)
+    return batch
 
 
 def _map(chunk: Chunk, mapping: Mapping, engine: Engine, known: Types, seen: Counter[str], batch: Batch) -> None:

@@ -233,17 +233,20 @@ def layout_of(log: LogFile) -> CsvLayout | None:
     return csv_layout(lines(blocks(log.path, log.compression, log.bytes)), log.name)
 
 
-def read_again(number: int, offset: int | None, raw: bytes, layout: CsvLayout | None) -> Record:
-    """The record that these bytes are, standing alone.
+def read_again(before: Record, layout: CsvLayout | None) -> Record:
+    """A record that could not be read, read again from its own bytes.
 
     Args:
-        number: Its line or element in the file that it came from.
-        offset: Where it started there.
-        raw: Its bytes, as `Record.raw`.
+        before: The record; one that was too long has not kept all its bytes, and stays as it is.
         layout: Of a CSV file; None for others, whose records are JSON.
     """
+    number, offset, raw, _, reason, _ = before
+    if reason == "too_long":
+        return before
     if layout is None:
-        return json_record(number, offset, raw)
+        return json_record(number, offset, raw, ended=reason != "truncated")
+    if not raw.endswith(b"\n"):
+        return before._replace(reason="truncated", detail="the end of the row is missing")
     own = (line._replace(number=number + line.number - 1) for line in lines([raw]))
     found = list(csv_rows(own, layout))
     if len(found) != 1:
