@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from governance.casefile import find
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
 from governance.ingestion import ingest
 from governance.inventory import status
+from governance.lookups import find_one
 from governance.quarantine import Selection, quarantined
 from governance.records import text_of
 from governance.rehearsal import rehearse
@@ -157,7 +157,7 @@ class TestMapped:
         rows = {item["table"]: item["rows"] for item in status(book.workspace.store, as_of=size)["tables"]}
         assert (rows["requests"], rows["quarantine"]) == (2, 3)
         with Engine() as engine:
-            assert [found.request_uid for found in find(book.snapshot, engine, "r2")] == ["loans:r2"]
+            assert find_one(book.snapshot, engine, "r2").request_uid == "loans:r2"
         report = book.ingest(log, mapping=BAD)  # the same file once more
         assert (report.records, report.stored, report.duplicates, report.quarantined) == (5, 0, 4, 1)
         assert report.reasons == {"bad_time": 1}
