@@ -216,12 +216,15 @@ def test_a_killed_retry_is_taken_up(book: Logbook, monkeypatch: pytest.MonkeyPat
     assert book.values("SELECT list(row_no ORDER BY row_no) FROM requests") == [list(range(1, 11))]
 
 
-def test_equal_rows_stay_two_people(book: Logbook, other: Logbook) -> None:
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_equal_rows_stay_two_people(book: Logbook, other: Logbook, suffix: str) -> None:
     """Their ids come from content and occurrence, also if they are read again one after the other."""
     good = GOOD.replace("  request_id: id\n", "")
     bad = BAD.replace("  request_id: id\n", "")
     row = "x,2026-07-02T10:00:00Z,0.6,maybe,b,2\n"
-    log = book.write("log.csv", HEADER + ROWS[0] + row * 3)
+    line = '{"at": "2026-07-02T10:00:00Z", "decision": "%s", "score": 1}\n'
+    lines = {"csv": HEADER + ROWS[0] + row * 3, "jsonl": line % "yes" + line % "maybe" * 3}
+    log = book.write(f"log.{suffix}", lines[suffix])
     book.ingest(log, mapping=bad)
     for entry in quarantine(book)[1:]:
         assert alone(again(book, Selection(ids=(entry["quarantine_id"],)), good)).stored == 1
