@@ -41,7 +41,25 @@ def tried(folder: Path, cases: str | None, policy: str = POLICY) -> Trial:
     return try_policy(read)
 
 
+OWN_SQL = """\
+policy: desk
+version: 1
+owner: desk-owner
+approved: {by: A. Officer, on: 2026-03-20}
+in_force: {from: 2026-04-01}
+checks:
+  - {id: open, kind: sql, max: 0, by: [[severity]], sql: "SELECT severity, 1 AS value, 1 AS n FROM incidents"}
+  - {id: whole, kind: integrity}
+"""
+
+
 class TestCases:
+    def test_what_measures_no_records_of_the_log_gives_its_own_reason(self, tmp_path: Path) -> None:
+        """There are decisions; neither kind looks at them."""
+        expect = "  expect:\n    - {check: open, verdict: not_assessed, reason: the statement returns no row}\n"
+        expect += "    - {check: whole, verdict: not_assessed, reason: there are rows and no store}\n"
+        assert tried(tmp_path, f"- name: nothing\n{ROWS}{expect}", OWN_SQL).differences == ()
+
     def test_what_is_as_expected_gives_no_difference(self, tmp_path: Path) -> None:
         expect = "  expect: [{check: four-fifths, subject: {sex: female}, verdict: failed, value: 1/2, n: 20}]\n"
         trial = tried(tmp_path, f"- name: half\n{ROWS}{expect}")

@@ -178,7 +178,7 @@ class Retraining(Check):
             counts |= {"failed_by": worst["by"] or [], "found_well": worst["ended"], "new_version": worst["version"]}
             counts["came"] = worst["came"]
             if not row["findings"]:
-                reason = "no stored finding of these checks concerns it; run them first"
+                reason = "no finding of these checks that was judged by the end of the window concerns it"
         else:
             counts["since"] = row["since"]
             if row["value"] is None and measure == AGE:

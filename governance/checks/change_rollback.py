@@ -117,7 +117,7 @@ class Rollback(Check):
         if dict(subject)["model_version"] is None:
             reason = f"{row['n']} requests do not name the version of their model"
         elif not row["findings"]:
-            reason = "no stored finding of these checks concerns it; run them first"
+            reason = "no finding of these checks that was judged by the end of the window concerns it"
         value, samples = None if reason else float(row["value"]), tuple(worst["samples"] or ())
         facts = {"is_open": row["is_open"]}
         return Observation(subject, "hours_served", value, "hours", row["n"], counts, None, samples, reason, facts)

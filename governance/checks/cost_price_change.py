@@ -91,7 +91,9 @@ class PriceChange(Check):
         predicted = " + ".join(f"coalesce(p.{part}, 0) * r.{part}" for part in _PARTS)
         known = " AND ".join(f"(r.{part} = 0 OR p.{part} IS NOT NULL)" for part in _PARTS)
         figures = (
-            "sum(cost) FILTER (is_compared) / nullif(sum(predicted) FILTER (is_compared), 0) - 1 AS value, "
+            # to a billionth: beyond that lie the roundings of least squares, and + 0.0 makes no negative zero of them
+            "round(sum(cost) FILTER (is_compared) / nullif(sum(predicted) FILTER (is_compared), 0) - 1, 9) + 0.0 "
+            "AS value, "
             "count(*) FILTER (is_compared) AS n, count(*) AS requests, "
             "count(*) FILTER (NOT has_cost) AS unpriced, count(*) FILTER (has_cost AND NOT is_compared) AS uncompared, "
             "sum(cost) FILTER (has_cost) AS cost, sum(tokens) FILTER (has_cost) AS tokens, "
