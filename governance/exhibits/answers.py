@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from governance.blocks import AnyBlock, Cell, Column, Section, Table, paragraph
-from governance.exhibits.found import CALENDAR_KEYS, Found
+from governance.exhibits.found import ACUTE, Found
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, cut_off, group, nothing, plural
-from governance.history import Issue, Status
+from governance.history import Status
 
+MOST_ROWS = 120  # chosen here: about four sheets
 SHORT_ID = 10  # digits by which `governance finding respond` knows a finding
 
 
@@ -26,7 +27,7 @@ def given(period: Period) -> Section:
 def change(period: Period) -> str:
     """In a sentence or two: how many findings are new or recur, are answered or settled, and what became of others."""
     acute = _acute(period.judged)
-    issues = [issue(period, one) for one in acute]
+    issues = [period.issue(one) for one in acute]
     again = sum(recurs(period, one) for one in acute)
     late = sum(one.is_late(cut_off(period)) for one in issues)
     by = {status: sum(one.status is status for one in issues) for status in Status}
@@ -44,46 +45,40 @@ def _since(period: Period) -> str:
     before = _acute(period.judged_before)
     if not before:
         return ""
-    settled = sum(issue(period, one).status is Status.RESOLVED for one in before)
-    stay = sum(_now(period, one) in ("failed", "warned", "errored") for one in before)
+    settled = sum(period.issue(one).status is Status.RESOLVED for one in before)
+    now = _now(period)
+    stay = sum(now.get(one.series) in ACUTE for one in before)
     return f"Those of {period.span.previous.name}: {len(before)}, of which {settled} settled and {stay} found again."
-
-
-def issue(period: Period, one: Found) -> Issue:
-    """What became of one finding."""
-    return period.history.issue(one.finding_id)
 
 
 def due(period: Period, one: Found) -> date | None:
     """The day by which a finding must be answered: that of its first run."""
-    return issue(period, one).due
+    return period.issue(one).due
 
 
 def is_settled(period: Period, one: Found) -> bool:
     """Whether somebody said that the matter is settled."""
-    return issue(period, one).status is Status.RESOLVED
+    return period.issue(one).status is Status.RESOLVED
 
 
 def recurs(period: Period, one: Found) -> bool:
     """Whether the same figure of the same subject, in whatever part of the calendar, called for action before."""
-    return bool(issue(period, one).earlier) or _subject(one) in {
-        _subject(other) for other in _acute(period.judged_before)
-    }
+    return bool(period.issue(one).earlier) or one.series in period.acute_before
 
 
 def standing(period: Period, one: Found) -> str:
     """New, or in how many windows it was found."""
-    earlier = len(issue(period, one).earlier)
+    earlier = len(period.issue(one).earlier)
     if earlier > 1:
         return f"recurring: also in {earlier} windows before"
     if recurs(period, one):
         return "recurring"
-    return "new" if any(other.key == one.key for other in period.judged_before) else "first checked"
+    return "new" if one.key in period.checked_before else "first checked"
 
 
 def answer(period: Period, one: Found) -> str:
     """Whether somebody answered it, and who; whether it is past due."""
-    found, today = issue(period, one), cut_off(period)
+    found, today = period.issue(one), cut_off(period)
     late = "overdue, " if found.is_late(today) else ""
     if not found.responses:
         return f"{late}none"
@@ -91,14 +86,13 @@ def answer(period: Period, one: Found) -> str:
     return f"{late}{'settled' if last.resolves else 'answered'} by {last.by} on {last.at[:10]}"
 
 
+def unshown(rest: int) -> str:
+    """That more findings are stored than a table shows."""
+    return f"{rest} more are stored: `governance finding list` names them." if rest > 0 else ""
+
+
 def _acute(findings: Iterable[Found]) -> list[Found]:
     return [one for one in findings if one.is_acute]
-
-
-def _subject(one: Found) -> tuple[object, ...]:
-    """What tells figures apart in any window."""
-    named: Mapping[str, str | None] = {key: value for key, value in one.subject.items() if key not in CALENDAR_KEYS}
-    return *one.key, one.metric, *sorted((key, str(value)) for key, value in named.items())
 
 
 def _answers(period: Period, window: str, acute: Sequence[Found]) -> list[tuple[Cell, ...]]:
@@ -113,7 +107,7 @@ def _answers(period: Period, window: str, acute: Sequence[Found]) -> list[tuple[
             one.finding_id[:SHORT_ID],
         )
         for one in acute
-        for response in issue(period, one).responses
+        for response in period.issue(one).responses
     ]
 
 
@@ -127,7 +121,8 @@ def _said(rows: Sequence[tuple[Cell, ...]]) -> Table:
         Column("what was said"),
         Column("finding", "code"),
     )
-    return Table(f"Answers: {len(rows)}", columns, tuple(rows), "Each answer is an entry of the ledger.")
+    note = f"Each answer is an entry of the ledger. {unshown(len(rows) - MOST_ROWS)}".strip()
+    return Table(f"Answers: {len(rows)}", columns, tuple(rows[:MOST_ROWS]), note)
 
 
 def _before(period: Period) -> Table | None:
@@ -135,6 +130,7 @@ def _before(period: Period) -> Table | None:
     acute = _acute(period.judged_before)
     if not acute:
         return None
+    shown, now = sorted(acute, key=lambda one: one.badness)[:MOST_ROWS], _now(period)
     columns = (
         Column("policy and check"),
         Column("subject"),
@@ -150,14 +146,15 @@ def _before(period: Period) -> Table | None:
             one.reason,
             due(period, one),
             answer(period, one),
-            _now(period, one).replace("_", " "),
+            now.get(one.series, "not judged").replace("_", " "),
         )
-        for one in sorted(acute, key=lambda one: one.badness)
+        for one in shown
     )
-    return Table(f"What became of the findings of {period.span.previous.name}", columns, rows)
+    caption = f"What became of the findings of {period.span.previous.name}"
+    return Table(caption, columns, rows, unshown(len(acute) - len(shown)))
 
 
-def _now(period: Period, one: Found) -> str:
-    """The verdict on the same subject in this window; the worst where there are several parts of the calendar."""
-    same = [other for other in period.judged if _subject(other) == _subject(one)]
-    return min(same, key=lambda other: other.badness).verdict if same else "not judged"
+def _now(period: Period) -> dict[tuple[object, ...], str]:
+    """Series -> its verdict in this window, the worst where it has several parts of the calendar."""
+    ordered = sorted(period.judged, key=lambda one: one.badness, reverse=True)
+    return {one.series: one.verdict for one in ordered}  # the worst come last and stay

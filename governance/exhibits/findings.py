@@ -31,8 +31,10 @@ def set_aside(period: Period) -> Section:
                 Column("reason"),
                 Column("owner"),
             )
-            rows = tuple((f"{o.policy}: {o.check}", o.about(), o.figure(), o.reason, o.owner) for o in own)
-            blocks.append(Table(f"{caption}: {plural(len(own), 'finding')}", columns, rows))
+            shown = own[: answers.MOST_ROWS]
+            rows = tuple((f"{o.policy}: {o.check}", o.about(), o.figure(), o.reason, o.owner) for o in shown)
+            left = f"{len(own) - len(shown)} more are stored." if len(own) > len(shown) else ""
+            blocks.append(Table(f"{caption}: {plural(len(own), 'finding')}", columns, rows, left))
     return group(*(blocks or [nothing("No finding is waived, and every check could be judged.")]))
 
 
@@ -51,12 +53,13 @@ def _table(period: Period, acute: list[Found]) -> Table:
         Column("controls", "code"),
         Column("finding", "code"),
     )
-    rows = tuple(_row(period, one) for one in acute)
+    rows = tuple(_row(period, one) for one in acute[: answers.MOST_ROWS])
     judged = max(one.assessed for one in acute)
     note = (
         f"Judged at {at(judged)} UTC; the days count from the first run that found it to the cut-off of this report. "
         "`governance finding respond FINDING` answers one, `governance finding resolve FINDING` settles it."
     )
+    note = f"{note} {answers.unshown(len(acute) - len(rows))}".strip()
     return Table(f"Findings that ask for action: {len(acute)}", columns, rows, note, anchor="open-findings")
 
 
@@ -69,7 +72,7 @@ def _row(period: Period, one: Found) -> tuple[Cell, ...]:
         one.severity,
         one.owner,
         answers.due(period, one),
-        answers.issue(period, one).age_days(cut_off(period)),
+        period.issue(one).age_days(cut_off(period)),
         answers.standing(period, one),
         answers.answer(period, one),
         ", ".join(one.controls),

@@ -84,6 +84,12 @@ class Found:
         return self.policy, self.check
 
     @property
+    def series(self) -> tuple[object, ...]:
+        """Check, metric and subject without its part of the calendar: the same in every window."""
+        named = sorted((name, str(value)) for name, value in self.subject.items() if name not in CALENDAR_KEYS)
+        return *self.key, self.metric, *named
+
+    @property
     def place(self) -> str:
         """Anchor of the table that shows the findings of its check."""
         return place(*self.key)

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from governance import __version__
 from governance.blocks import AnyBlock, Column, Fact, Facts, Section, Table, Verbatim, section
-from governance.exhibits import origins
+from governance.exhibits import answers, origins
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group
 from governance.findings import stamp
@@ -104,9 +104,11 @@ def _evidence(period: Period) -> Table:
         Column("finding", "code"),
         Column("entries read", "number", digits=0),
     )
-    rows = tuple((f"{o.policy}: {o.check}", o.about(), o.finding_id, o.ledger_size) for o in own)
+    shown = sorted(own, key=lambda one: one.badness)[: answers.MOST_ROWS]
+    rows = tuple((f"{o.policy}: {o.check}", o.about(), o.finding_id, o.ledger_size) for o in shown)
     passed = len(period.judged) - len(own)
     note = f"Each finding is stored with its whole statement and parameters; so are the {passed} that passed."
+    note = f"{note} {answers.unshown(len(own) - len(shown))}".strip()
     return Table("Evidence of what did not pass", columns, rows, note)
 
 

@@ -17,7 +17,7 @@ from governance.errors import GovernanceError
 from governance.exhibits.families import belongs
 from governance.exhibits.found import Found, found
 from governance.findings import Window, stamp
-from governance.history import History
+from governance.history import History, Issue
 from governance.scopes import CALENDAR
 from governance.store import Snapshot
 
@@ -72,6 +72,7 @@ class Period:
         self._engine = engine
         self._span = span
         self.queries: list[Query] = []
+        self._issues: dict[str, Issue] = {}
 
     @cached_property
     def engine(self) -> Engine:
@@ -198,6 +199,22 @@ class Period:
     def history(self) -> History:
         """What became of the findings of every window."""
         return History(self.snapshot, self.engine)
+
+    @cached_property
+    def acute_before(self) -> frozenset[tuple[object, ...]]:
+        """The series that called for action in the window before."""
+        return frozenset(one.series for one in self.judged_before if one.is_acute)
+
+    @cached_property
+    def checked_before(self) -> frozenset[tuple[str, str]]:
+        """Policy and check of what was judged in the window before."""
+        return frozenset(one.key for one in self.judged_before)
+
+    def issue(self, one: Found) -> Issue:
+        """What became of a finding."""
+        if one.finding_id not in self._issues:
+            self._issues[one.finding_id] = self.history.issue(one.finding_id)
+        return self._issues[one.finding_id]
 
     def of_kind(self, *kinds: str, before: bool = False) -> list[Found]:
         """The findings of some kinds of check (or of all whose name begins so), in the window or in the one before."""

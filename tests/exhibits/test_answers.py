@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 
 import governance as gov
 from governance.assessment import assess
+from governance.exhibits import answers
 from governance.history import read_history, respond
 from governance.policy import read_policies
 from governance.workspace import Workspace
@@ -116,3 +118,17 @@ def test_a_new_version_of_a_policy_supersedes_what_the_old_one_found(own: Worksp
     assert {one.version for one in view.judged} == {"3"}
     assert not [one for one in view.judged if one.check == "four-fifths" and one.is_acute]
     assert "four-fifths" not in gov.exhibits.findings.open_ones(view).plain()
+
+
+def test_thousands_of_findings_fill_a_few_sheets_and_the_rest_is_counted(view: View) -> None:
+    first = next(one for one in view.judged if one.is_acute)
+    view.__dict__["judged"] = view.judged_before + tuple(
+        replace(first, subject={"sex": str(place)}) for place in range(3000)
+    )
+    block = gov.exhibits.findings.open_ones(view)
+    found = table(block, "Findings that ask for action: 3001")
+    assert len(found.rows) == answers.MOST_ROWS
+    assert f"{3001 - answers.MOST_ROWS} more are stored: `governance finding list` names them." in found.note
+    evidence = table(gov.exhibits.manifest.page(view), "Evidence of what")
+    failed = sum(one.verdict != "passed" for one in view.judged)
+    assert f"{failed - answers.MOST_ROWS} more are stored" in evidence.note
