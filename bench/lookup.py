@@ -124,7 +124,7 @@ class Traffic:
     def source(self, batch: str) -> str:
         """SELECT of n, moment and id of a batch."""
         start = "TIMESTAMPTZ '2026-07-01 00:00:00+00'"
-        moment = f"{start} + to_microseconds(CAST(n * {DAYS * 86_400 * 1_000_000} // {self.rows} AS BIGINT))"
+        moment = f"{start} + to_microseconds(n * {DAYS * 86_400 * 1_000_000 // self.rows})"
         return (
             f"SELECT *, {self.ids} AS id FROM (SELECT n, {moment} AS moment FROM range({self.rows}) t(n) WHERE {batch})"
         )

@@ -76,6 +76,7 @@ class _Reading:
         self.engine = engine
         self.found = found
         self.files: dict[str, Segment] = {}
+        self.decisions: list[tuple[str, str]] = []  # id and time of each, once they are read
         waiting = any(segment.unresolved for table in SIDE_TABLES for segment in snapshot.segments.get(table, []))
         self.ids = own_ids(snapshot, engine, found) if waiting else [found.request_uid]
         self.side_days = self._side_days()
@@ -97,13 +98,30 @@ class _Reading:
             self.snapshot.root,
             self.engine,
             segments,
-            f"SELECT {selected} FROM FILES WHERE {_condition(table)} ORDER BY {CANONICAL[table].time}",
+            f"SELECT {selected} FROM FILES WHERE {self._condition(table)}",
             {"uid": self.found.request_uid, "ids": self.ids},
         )
+        time = CANONICAL[table].time  # a dozen rows at most; sorting in the engine is a plan more
+        found.sort(key=lambda row: (row[time] is None, row[time]))
         self._note([by_path[row.pop("filename")] for row in found])
         if table == "decisions":  # the day's file is proof also where it holds no decision
             self._note(segments)
+            self.decisions = [(row["decision_id"], row["decision_ts"]) for row in found]
         return found
+
+    def _condition(self, table: str) -> str:
+        """SQL: which rows of a table belong to the request."""
+        if table in SIDE_TABLES:
+            return _OF_LATE
+        if table in _BY_REQUEST:
+            return "request_uid = $uid"
+        if not self.decisions:
+            item = "regexp_full_match(substr(decision_id, length($uid) + 1), '#[0-9]+')"
+            return f"starts_with(decision_id, $uid || '#') AND {item}"
+        # The time is the decision's own: files are sorted by it, so that the engine reads the one group that holds it
+        ids = ", ".join(literal(name) for name, _ in self.decisions)
+        first, last = (f"CAST({literal(end(at for _, at in self.decisions))} AS TIMESTAMPTZ)" for end in (min, max))
+        return f"decision_id IN ({ids}) AND decision_ts BETWEEN {first} AND {last}"
 
     def _segments(self, table: str) -> list[Segment]:
         """The files of a table that may hold what belongs to the request."""
@@ -135,16 +153,10 @@ _DECISION_OF_LATE = (
 )
 
 
-def _condition(table: str) -> str:
-    if table in SIDE_TABLES:
-        bare = "regexp_replace(target_id, '#[0-9]+$', '')"
-        is_own = f"list_contains($ids, target_id) OR list_contains($ids, {bare})"
-        return f"request_uid = $uid OR (request_uid IS NULL AND ({is_own}))"
-    if table in _BY_REQUEST:
-        return "request_uid = $uid"
-    return (
-        "starts_with(decision_id, $uid || '#') AND regexp_full_match(substr(decision_id, length($uid) + 1), '#[0-9]+')"
-    )
+_OF_LATE = (
+    "request_uid = $uid OR (request_uid IS NULL AND (list_contains($ids, target_id) "
+    "OR list_contains($ids, regexp_replace(target_id, '#[0-9]+$', ''))))"
+)
 
 
 def latest_findings(snapshot: Snapshot, engine: Engine, moment: str) -> list[Row]:

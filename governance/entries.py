@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from governance.errors import GovernanceError
 
@@ -41,8 +41,7 @@ REPLACES = "replaces"  # fact of a file that a compaction made: the paths of tho
 _RESERVED = ("cache", "ledger", "spool")  # folders whose files no entry names
 
 
-@dataclass(frozen=True, slots=True)
-class NamedFile:
+class NamedFile(NamedTuple):
     """A file that an entry vouches for."""
 
     path: str  # relative to the store, with slashes

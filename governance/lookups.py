@@ -122,7 +122,7 @@ def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[i
 
 def keys_sql(ids: Iterable[str]) -> str:
     """The keys of ids as a SQL list, typed as they are stored: the engine skips files by values of the same type."""
-    return ", ".join(f"{key_of(text)}::UBIGINT" for text in ids)
+    return ", ".join(f"{key_of(text)}::UBIGINT" for text in ids if text)
 
 
 def _candidates(snapshot: Snapshot, engine: Engine, days: Mapping[int, tuple[str, str]]) -> list[Row]:
@@ -134,8 +134,9 @@ def _candidates(snapshot: Snapshot, engine: Engine, days: Mapping[int, tuple[str
     ]
     if not segments:
         return []
-    sql = f"SELECT * FROM FILES WHERE row_no IN ({', '.join(map(str, days))}) ORDER BY {REQUESTS.time}"
-    return records(snapshot.root, engine, segments, sql, {})
+    sql = f"SELECT * FROM FILES WHERE row_no IN ({', '.join(map(str, days))})"
+    rows = records(snapshot.root, engine, segments, sql, {})
+    return sorted(rows, key=lambda row: str(row[REQUESTS.time]))
 
 
 def _nearest(snapshot: Snapshot, engine: Engine, wanted: str) -> str:

