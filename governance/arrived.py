@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from governance.entries import Entry
 
@@ -29,6 +29,7 @@ class Arrived:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._files: dict[str, Entry] = {}
         self._digests: dict[str, list[Entry]] = {}
+        self._objects: dict[tuple[str, str], Entry] = {}
         self._names: dict[str, set[int]] = {}
         self._batches: dict[str, list[Entry]] = {}
         self._retries: dict[str, list[Entry]] = {}
@@ -45,6 +46,8 @@ class Arrived:
             return
         facts = entry.facts
         self._files[str(facts["batch"])] = entry
+        if facts.get("object"):
+            self._objects[str(facts["file"]), _state(facts["object"])] = entry
         self._digests.setdefault(str(facts["file_sha256"]), []).append(entry)
         self._names.setdefault(str(facts["file"]), set()).add(int(facts["bytes"]))
 
@@ -68,14 +71,20 @@ class Arrived:
             source: The format that the user named, or None.
             mapping_sha256: Digest of the mapping, empty without one.
         """
-        return next(
-            (
-                entry
-                for entry in reversed(self._digests.get(file_sha256, []))
-                if entry.facts.get("mapping_sha256") == mapping_sha256 and source in (None, entry.facts["source"])
-            ),
-            None,
-        )
+        found = reversed(self._digests.get(file_sha256, []))
+        return next((entry for entry in found if _is_read_as(entry, source, mapping_sha256)), None)
+
+    def fetched_as(self, name: str, state: Mapping[str, str], source: str | None, mapping_sha256: str) -> Entry | None:
+        """The entry of an object that is in as it would be read now; None if its store does not tell its states apart.
+
+        Args:
+            name: Its address.
+            state: What its store says of its state.
+            source: The format that the user named, or None.
+            mapping_sha256: Digest of the mapping, empty without one.
+        """
+        entry = self._objects.get((name, _state(state))) if state else None
+        return entry if entry is not None and _is_read_as(entry, source, mapping_sha256) else None
 
     def lengths(self, name: str) -> set[int]:
         """How many bytes a file of this name had whenever it was read."""
@@ -87,3 +96,11 @@ class Arrived:
         while found is not None:
             yield found
             found = self._files.get(str(found.facts.get("continues")))
+
+
+def _is_read_as(entry: Entry, source: str | None, mapping_sha256: str) -> bool:
+    return entry.facts.get("mapping_sha256") == mapping_sha256 and source in (None, entry.facts["source"])
+
+
+def _state(state: Mapping[str, str]) -> str:
+    return "|".join(f"{name}={state[name]}" for name in sorted(state))

@@ -15,7 +15,7 @@ from governance.deduplication import fates
 from governance.engines.duckdb import Engine
 from governance.findings import stamp
 from governance.growth import Stretch, stretch
-from governance.intake import Format, Intake, Known, Memory, opened, read_format
+from governance.intake import Distant, Format, Intake, Known, Memory, opened, read_format
 from governance.ledger import Entry, Writer
 from governance.manifest import Manifest
 from governance.mapped import Types, mapped_batches
@@ -65,10 +65,12 @@ class FileReport:
             setattr(self, name, getattr(self, name) + counts[name])
         self.reasons.update(reasons)
 
-    def add_again(self, counts: dict[str, int], reasons: dict[str, int]) -> None:
-        """Adds a batch that was committed before: what was stored then is a duplicate now."""
+    def add_again(self, entry: Entry) -> None:
+        """Adds what was committed before: what was stored then is a duplicate now."""
+        counts: dict[str, int] = entry.facts["counts"]
         duplicates = counts["stored"] + counts["duplicates"]
-        self.add(counts | {"stored": 0, "conflicts": 0, "duplicates": duplicates}, reasons)
+        self.add(counts | {"stored": 0, "conflicts": 0, "duplicates": duplicates}, entry.facts["reasons"])
+        self.widen(entry.facts["first"], entry.facts["last"])
 
     def widen(self, first: str | None, last: str | None) -> None:
         """Widens the stretch of time between the first and the last row."""
@@ -104,7 +106,7 @@ def ingest(
 
     Args:
         workspace: Where to.
-        paths: Files, folders (their files in order of name), patterns, or `-` for standard input.
+        paths: Files, folders (their files in order of name), patterns, addresses of object stores, or `-` for stdin.
         now: When; timezone-aware.
         source: Name of the format, instead of recognising it.
         mapping: Mapping file of a user's own table.
@@ -147,9 +149,16 @@ class _Run:
     tally: Tally
     arrived: Arrived
 
-    def read(self, intake: Intake | Known) -> FileReport:
-        if isinstance(intake, Known):
-            return self._counted(intake.name, intake.entry)
+    def read(self, arrival: Intake | Known | Distant) -> FileReport:
+        self.tally.begin(arrival.name)
+        if isinstance(arrival, Known):
+            return self._counted(arrival.name, arrival.entry)
+        if isinstance(arrival, Distant):
+            with arrival.fetched(lambda done: self.tally.advance(done, 0)) as intake:
+                return self._read(intake)
+        return self._read(arrival)
+
+    def _read(self, intake: Intake) -> FileReport:
         identified = identity(intake.log.sha256, intake.source, self.form.mapping_sha256)
         before = self.arrived.whole(identified)
         if before is not None:
@@ -158,14 +167,14 @@ class _Run:
         intake = replace(intake, log=part.log)
         report = FileReport(intake.log.name, intake.source, intake.log.start_byte)
         committed = list(self.arrived.batches(identified))
-        self.tally.begin(report.path, sum(entry.facts["counts"]["records"] for entry in committed))
+        self.tally.resume(sum(entry.facts["counts"]["records"] for entry in committed))
         with Engine(self.store.spill) as engine:
             for number, batch in enumerate(self._batches(intake, engine)):
                 if number < len(committed):
-                    self._count_again(committed[number], report)
+                    report.add_again(committed[number])
                 else:
                     self._publish(intake, batch, number, identified, report, part)
-                self.tally.advance(intake.log.meter.bytes, report.records)
+                self.tally.advance(intake.read_bytes, report.records)
         self._finish(intake, report, identified, part)
         self._add_retries(identified, report)
         return report
@@ -174,10 +183,9 @@ class _Run:
         """The report of a file that is in."""
         report = FileReport(name, entry.facts["source"])
         for part in self.arrived.parts(entry):
-            report.add_again({"conflicts": 0} | part.facts["counts"], part.facts["reasons"])
-            report.widen(part.facts["first"], part.facts["last"])
+            report.add_again(part)
             self._add_retries(str(part.facts["batch"]), report)
-        self.tally.begin(name, report.records)
+        self.tally.resume(report.records)
         return report
 
     def _add_retries(self, identified: str, report: FileReport) -> None:
@@ -191,12 +199,6 @@ class _Run:
         if isinstance(intake.form, Mapping):
             return mapped_batches(intake.log, intake.form, engine, known)
         return source_batches(records(intake.log), intake.form, known, self.now, intake.log.start_record)
-
-    @staticmethod
-    def _count_again(entry: Entry, report: FileReport) -> None:
-        """Counts a batch that an interrupted run had committed already."""
-        report.add_again(entry.facts["counts"], entry.facts["reasons"])
-        report.widen(entry.facts["first"], entry.facts["last"])
 
     def _publish(
         self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch
@@ -213,19 +215,23 @@ class _Run:
             staged.append(self.store.stage_blob(self.form.mapping_path.read_bytes(), {"blob": "mapping"}))
         reasons = dict(Counter(rejection.reason for rejection in batch.rejected) + batch.ignored)
         first, last = (None if moment is None else stamp(moment) for moment in (stage.first, stage.last))
-        facts: dict[str, Any] = {
-            "batch": identified,
-            "number": number,
-            "file": intake.log.name,
-            "file_sha256": intake.log.sha256,
-            "source": intake.source,
-            "mapping_sha256": self.form.mapping_sha256,
-            "counts": counts,
-            "reasons": reasons,
-            "types": batch.types,
-            "first": first,
-            "last": last,
-        } | part.facts()
+        facts: dict[str, Any] = (
+            {
+                "batch": identified,
+                "number": number,
+                "file": intake.log.name,
+                "file_sha256": intake.log.sha256,
+                "source": intake.source,
+                "mapping_sha256": self.form.mapping_sha256,
+                "counts": counts,
+                "reasons": reasons,
+                "types": batch.types,
+                "first": first,
+                "last": last,
+            }
+            | intake.facts()
+            | part.facts()
+        )
         if batch.rejected:  # what it takes to read them again, without the file
             layout = layout_of(intake.log)
             facts |= {"form": intake.log.form} | ({"csv": layout.facts()} if layout else {})
@@ -237,18 +243,22 @@ class _Run:
     def _finish(self, intake: Intake, report: FileReport, identified: str, part: Stretch) -> None:
         """Says in the ledger that the file is in, with its balance; a re-run stops there."""
         log = intake.log
-        facts: dict[str, Any] = {
-            "batch": identified,
-            "file": log.name,
-            "file_sha256": log.sha256,
-            "bytes": log.bytes,
-            "source": report.source,
-            "mapping_sha256": self.form.mapping_sha256,
-            "counts": report.counts(),
-            "reasons": dict(report.reasons),
-            "first": report.first,
-            "last": report.last,
-        } | part.facts()
+        facts: dict[str, Any] = (
+            {
+                "batch": identified,
+                "file": log.name,
+                "file_sha256": log.sha256,
+                "bytes": log.bytes,
+                "source": report.source,
+                "mapping_sha256": self.form.mapping_sha256,
+                "counts": report.counts(),
+                "reasons": dict(report.reasons),
+                "first": report.first,
+                "last": report.last,
+            }
+            | intake.facts()
+            | part.facts()
+        )
         staged = []
         if self.workspace.keep_raw and not self.snapshot.blob(log.sha256).exists():
             staged.append(self.store.stage_blob(log.path.read_bytes(), {"blob": "raw", "file": log.name}))

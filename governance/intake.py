@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
-from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from governance.arrived import Arrived
 from governance.entries import Entry
-from governance.errors import NotFoundError, SourceError
+from governance.errors import SourceError
 from governance.extensions import sources
 from governance.manifest import Manifest
 from governance.mapped import refuse_missing
 from governance.mapping import Mapping, read_mapping, shipped_mappings
+from governance.paths import expand
 from governance.progress import Observer, Stage, Tally, ignore
 from governance.records import LogFile, columns_of, open_log, printable, records
+from governance.remote import Remote, fetch, is_address, objects
+from governance.scratch import scratch_file
 from governance.sources import Source
 
 STDIN = "-"
 _PROBED = 1_000  # records that may be unreadable before the first that tells the format
-_SPOOLED = ".tmp-stdin-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,22 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A log file that will be read, and by what."""
+    """A log file that will be read, and by what.
+
+    Attributes:
+        log: The file.
+        form: What reads it.
+        state: Of the object that it was fetched from, None for other files.
+    """
 
     log: LogFile
     form: Source | Mapping
+    state: dict[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """As the user wrote it."""
+        return self.log.name
 
     @property
     def bytes(self) -> int:
@@ -94,6 +107,50 @@ class Intake:
     def source(self) -> str:
         """Name under which its records are stored."""
         return self.form.source if isinstance(self.form, Mapping) else self.form.name
+
+    @property
+    def read_bytes(self) -> int:
+        """How many have been read; of an object, fetching it was the first half."""
+        done = self.log.meter.bytes
+        return done if self.state is None else (self.bytes + done) // 2
+
+    def facts(self) -> dict[str, Any]:
+        """What the ledger says of where it came from, beside its name."""
+        return {} if self.state is None else {"object": self.state}
+
+
+@dataclass(frozen=True, slots=True)
+class Distant:
+    """An object that has not been fetched."""
+
+    remote: Remote
+    form: Format
+    memory: Memory
+
+    @property
+    def name(self) -> str:
+        """Its address."""
+        return self.remote.name
+
+    @property
+    def bytes(self) -> int:
+        """How many it has."""
+        return self.remote.bytes
+
+    @contextmanager
+    def fetched(self, told: Callable[[int], None]) -> Iterator[Intake]:
+        """The object as a file, as long as it is needed.
+
+        Args:
+            told: Told how many bytes of the work are done: fetching is the first half.
+
+        Raises:
+            SourceError: It is not what its name says, of no known format, or the store refuses.
+        """
+        with scratch_file(self.memory.cache, "object") as path:
+            state = fetch(self.remote, path, lambda seen: told(seen // 2))
+            log = open_log(path, self.name, self.memory.arrived.lengths(self.name))
+            yield replace(_recognised(log, self.form), state=state)
 
 
 def read_format(source: str | None, mapping: Path | None) -> Format:
@@ -115,46 +172,16 @@ def read_format(source: str | None, mapping: Path | None) -> Format:
     return Format(None, read, file, digest)
 
 
-def expand(paths: Sequence[str]) -> list[Path]:
-    """The files that paths name, in order of name: folders give their files, hidden ones left out, and patterns theirs.
-
-    Raises:
-        NotFoundError: No file fits a pattern.
-        SourceError: A folder holds no file.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if has_magic(path) and not os.path.lexists(path):
-            matched = sorted(glob(path, recursive=True))  # noqa: PTH207 - a pattern may begin at the root
-            if not matched:
-                raise NotFoundError("no file fits the pattern", where=path, hint="check the path")
-            found += [file for match in matched for file in _files(Path(match))]
-        else:
-            found += _files(Path(path))
-    return found
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    inside = sorted(file for file in path.rglob("*") if file.is_file() and not _is_hidden(file.relative_to(path)))
-    if not inside:
-        raise SourceError("the folder holds no files", where=str(path), hint="name a folder with log files")
-    return inside
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
 @contextmanager
 def opened(
     paths: Sequence[str], form: Format, stdin: IO[bytes] | None, memory: Memory, observe: Observer = ignore
-) -> Iterator[list[Intake | Known]]:
+) -> Iterator[list[Intake | Known | Distant]]:
     """The files that paths name, each opened and recognised; standard input waits in a private file meanwhile.
 
+    Objects of a store are only listed here: they are fetched and recognised one by one.
+
     Args:
-        paths: Files, folders, patterns, or `-` once.
+        paths: Files, folders, patterns, addresses, or `-` once.
         form: How they are read.
         stdin: What `-` stands for.
         memory: What is known of them.
@@ -164,17 +191,26 @@ def opened(
         NotFoundError: A path is missing.
         SourceError: A file is empty, is not what its name says, or of no known format.
     """
-    files = [(file, printable(str(file))) for file in expand([path for path in paths if path != STDIN])]
+    local = [path for path in paths if path != STDIN and not is_address(path)]
+    files = [(file, printable(str(file))) for file in expand(local)]
+    distant = [found for path in paths if is_address(path) for found in _distant(path, form, memory)]
     if STDIN not in paths:
-        yield _looked_at(files, form, memory, observe)
+        yield [*_looked_at(files, form, memory, observe), *distant]
         return
     if stdin is None:
         raise SourceError("there is no standard input here", where=STDIN, hint="name a file")
-    spooled = _spool(stdin, memory.cache)
-    try:
-        yield _looked_at([(spooled, STDIN), *files], form, memory, observe)
-    finally:
-        spooled.unlink(missing_ok=True)
+    with scratch_file(memory.cache, "stdin") as spooled:
+        with spooled.open("wb") as file:
+            shutil.copyfileobj(stdin, file, 1 << 20)
+        yield [*_looked_at([(spooled, STDIN), *files], form, memory, observe), *distant]
+
+
+def _distant(address: str, form: Format, memory: Memory) -> Iterator[Distant | Known]:
+    for found in objects(address):
+        if found.bytes == 0:
+            raise SourceError("the object is empty", where=found.name, hint="name objects with at least one record")
+        before = memory.arrived.fetched_as(found.name, found.state, form.source, form.mapping_sha256)
+        yield Known(found.name, found.bytes, before) if before else Distant(found, form, memory)
 
 
 def _looked_at(
@@ -208,31 +244,6 @@ def _look(path: Path, name: str, status: os.stat_result | None, form: Format, me
     log = open_log(path, name, lengths)
     memory.manifest.remember(status, log.sha256, memory.now)
     return _recognised(log, form)
-
-
-def _spool(stdin: IO[bytes], cache: Path) -> Path:
-    """Copies standard input to a file that only this user can read; removes those of processes that are gone."""
-    cache.mkdir(parents=True, exist_ok=True)
-    for left in cache.glob(f"{_SPOOLED}*"):
-        process = left.name.removeprefix(_SPOOLED)
-        if process.isdigit() and not _is_running(int(process)):
-            left.unlink(missing_ok=True)
-    path = cache / f"{_SPOOLED}{os.getpid()}"
-    with suppress(FileNotFoundError):
-        path.unlink()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        shutil.copyfileobj(stdin, file, 1 << 20)
-    return path
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _recognised(log: LogFile, form: Format) -> Intake:

@@ -11,7 +11,7 @@ class Stage(StrEnum):
     """What is being done to the files."""
 
     LOOKING = "looking at"
-    READING = "reading"
+    READING = "reading"  # and fetching, where the file is an object of a store
     MERGING = "merging"
 
 
@@ -64,20 +64,28 @@ class Tally:
         self._file = ""
         self._number = 0
         self._before = 0  # bytes of the files before this one
+        self._done = 0
         self._records = 0
         self._new = 0
 
-    def begin(self, file: str, records: int = 0) -> None:
-        """The next file is at hand, of which so many records are in the store already."""
+    def begin(self, file: str) -> None:
+        """The next file is at hand."""
         if self._number:
             self._before += self._sizes[self._number - 1]
-        self._file, self._number, self._records = file, self._number + 1, records
-        self.advance(0, records)
+        self._file, self._number, self._records = file, self._number + 1, 0
+        self.advance(0, 0)
+
+    def resume(self, records: int) -> None:
+        """So many records of the file at hand were in the store before."""
+        self._records = records
+        if records:
+            self.advance(self._done, records)
 
     def advance(self, done: int, records: int) -> None:
         """So many bytes of the file at hand are done with, and so many of its records are in the store."""
         self._new += max(0, records - self._records)
         self._records = max(records, self._records)
+        self._done = done
         self._observe(
             Progress(
                 self._stage,

@@ -60,16 +60,27 @@ def test_watchers_are_told_bytes_and_records_after_each_batch(book: Logbook, mon
     assert positions == sorted(positions)
     assert positions[-1] == sum(sizes)
     again = watched(book, first, second)
-    assert [(step.records, step.new) for step in again if step.stage is Stage.READING] == [(250, 0), (50, 0)]
+    assert [(step.records, step.new) for step in again if step.stage is Stage.READING] == [
+        (0, 0),
+        (250, 0),
+        (0, 0),
+        (50, 0),
+    ]
 
 
 def test_a_resumed_file_counts_as_new_only_what_was_not_in() -> None:
     told: list[Progress] = []
     tally = Tally(told.append, Stage.READING, [1_000])
-    tally.begin("log.csv", 200)
+    tally.begin("log.csv")
+    tally.resume(200)
     tally.advance(100, 100)
     tally.advance(300, 300)
-    assert [(step.bytes, step.records, step.new) for step in told] == [(0, 200, 0), (100, 200, 0), (300, 300, 100)]
+    assert [(step.bytes, step.records, step.new) for step in told] == [
+        (0, 0, 0),
+        (0, 200, 0),
+        (100, 200, 0),
+        (300, 300, 100),
+    ]
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet", "zst"])

@@ -27,7 +27,8 @@ def add_to(app: typer.Typer) -> None:
 def ingest(
     context: typer.Context,
     paths: list[str] = typer.Argument(
-        metavar="PATH...", help="Files, folders, patterns or - ; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2."
+        metavar="PATH...",
+        help="Files, folders, patterns, s3:// gs:// abfs:// or - ; CSV, JSON, JSON Lines, Parquet; .gz .zst .bz2.",
     ),
     source: str | None = typer.Option(None, "--source", metavar="NAME", help="The log format; else it is recognised."),
     mapping: Path | None = typer.Option(

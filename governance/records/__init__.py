@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from governance.errors import NotFoundError, SourceError
 from governance.records.csv_rows import CsvLayout, csv_layout, csv_records, csv_rows
@@ -108,7 +108,7 @@ def open_log(path: Path, name: str | None = None, lengths: Iterable[int] = ()) -
             where=shown,
             hint="decompress it; Parquet compresses its own pages",
         )
-    return LogFile(path, shown, _form(head, path, shown), compression, digest, size, prefixes=prefixes)
+    return LogFile(path, shown, _form(head, shown), compression, digest, size, prefixes=prefixes)
 
 
 def printable(name: str) -> str:
@@ -145,11 +145,11 @@ def _head(path: Path, compression: str | None, size: int, shown: str) -> bytes:
         raise SourceError(f"the compressed file cannot be opened: {error}", where=shown) from error
 
 
-def _form(head: bytes, path: Path, shown: str) -> str:
+def _form(head: bytes, shown: str) -> str:
     if head.startswith(b"PAR1"):
         return "parquet"
     text = head.removeprefix(_BOM).lstrip()
-    suffixes = [suffix for suffix in map(str.lower, path.suffixes) if suffix not in _COMPRESSED_NAMES]
+    suffixes = [suffix for suffix in map(str.lower, PurePath(shown).suffixes) if suffix not in _COMPRESSED_NAMES]
     is_named_json = bool(suffixes) and suffixes[-1] in _JSON_NAMES
     if not text:
         raise SourceError("the file holds nothing but blank lines", where=shown, hint="give a file with records")
