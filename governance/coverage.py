@@ -17,6 +17,7 @@ from governance.tables import (
     CANONICAL,
     DECISIONS,
     FEATURES,
+    FINDINGS,
     MODELS,
     PER_MODEL,
     PROMPTS,
@@ -33,6 +34,7 @@ _ANY_RECORD = "requests.*|decisions.*"
 _MAPPED = {REQUESTS.name, DECISIONS.name, FEATURES.name, SUBJECTS.name, *SIDE_TABLES, *STANDALONE}
 _COMMANDS = {
     ATTRIBUTIONS.name: "explain --window",
+    FINDINGS.name: "check",
     MODELS.name: "model register",
     PROMPTS.name: "prompt register",
     "requests.cost_computed": "price add",

@@ -13,6 +13,7 @@ class Stage(StrEnum):
     LOOKING = "looking at"
     READING = "reading"  # and fetching, where the file is an object of a store
     MERGING = "merging"
+    TRYING = "trying"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ from governance.engines.duckdb import Engine
 from governance.ingestion import Ingestion, ingest
 from governance.intake import STDIN
 from governance.ledger import JSON, Entry, StagedFile, Writer
+from governance.progress import Observer, Stage, ignore
 from governance.store import Snapshot, Store
 from governance.tables import PROVENANCE, QUARANTINE
 from governance.workspace import Workspace
@@ -64,8 +66,18 @@ def rehearse(
     source: str | None = None,
     mapping: Path | None = None,
     stdin: IO[bytes] | None = None,
+    observe: Observer = ignore,
 ) -> Rehearsal:
     """What `ingest` would do with the same arguments; it needs no lock, no key and no right to write to the store.
+
+    Args:
+        workspace: As for `ingest`, like the others.
+        paths: Files, folders, patterns, or `-`.
+        now: When; timezone-aware.
+        source: Name of the format.
+        mapping: Mapping file.
+        stdin: What `-` stands for.
+        observe: Told how far it has come; files that the store knows are read once more.
 
     Raises:
         GovernanceError: As `ingest` would.
@@ -73,6 +85,8 @@ def rehearse(
     real = Store(workspace.store)
     before = real.snapshot()
     sparing = replace(workspace, keep_raw=False)  # the copy would say nothing
+    watch: Observer = lambda progress: observe(replace(progress, stage=Stage.TRYING))  # noqa: E731 - so that it is typed
+    read = partial(ingest, sparing, paths, now=now, source=source, mapping=mapping, observe=watch)
     with tempfile.TemporaryDirectory(prefix="governance-") as name, ExitStack() as held:
         folder = Path(name)
         given = held.enter_context(_kept(stdin, folder)) if stdin and STDIN in paths else None
@@ -81,8 +95,7 @@ def rehearse(
             store = _ScratchStore(folder / place, real, replace(before, entries=entries))
             if given:
                 given.seek(0)
-            done = ingest(sparing, paths, now=now, source=source, mapping=mapping, stdin=given, store=store)
-            return done, store
+            return read(stdin=given, store=store), store
 
         done, store = run("with", before.entries)
         together = _filled(store, (*before.entries, *store.added))

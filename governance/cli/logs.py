@@ -44,14 +44,24 @@ def ingest(
     """Read logs into the store; every record is stored, a duplicate, quarantined or ignored, and counted."""
     session: Session = context.obj
     stdin = None if sys.stdin.isatty() else sys.stdin.buffer
+    from governance.cli.progress import drawn
+
     if dry_run:
         from governance.rehearsal import rehearse
 
-        rehearsal = rehearse(session.workspace, paths, now=session.now, source=source, mapping=mapping, stdin=stdin)
+        with drawn(session) as display:
+            rehearsal = rehearse(
+                session.workspace,
+                paths,
+                now=session.now,
+                source=source,
+                mapping=mapping,
+                stdin=stdin,
+                observe=display.show,
+            )
         done = rehearsal.ingestion
         _show_rehearsal(session, rehearsal)
     else:
-        from governance.cli.progress import drawn
         from governance.ingestion import ingest as read
 
         with drawn(session) as display:
