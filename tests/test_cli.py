@@ -276,9 +276,12 @@ def test_sources_lists_every_format(run: Run) -> None:
     assert columns["requests"]["latency_us"].startswith("BIGINT")
 
 
-def test_many_small_files_become_few(book: Logbook, run: Run) -> None:
+def test_many_small_files_become_few(book: Logbook, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, 6):
         book.read(f"day{number}.csv", f"id,at,score,decision\na{number},2026-07-0{number}T00:00:00Z,1,yes\n")
+    monkeypatch.setattr("governance.cli.compactions.WORTH_ADVICE", 12)
+    said = run("ingest", book.folder / "day1.csv", "--mapping", "../mapping.yaml")
+    assert said.err == "`governance compact` would merge 15 small files of the store into 3\n"
     planned = run("compact", "--dry-run")
     assert (planned.code, planned.err) == (0, "")
     assert "Nothing was changed." in planned.out

@@ -12,6 +12,8 @@ from governance.cli.session import Session
 if TYPE_CHECKING:
     from governance.compaction import Compaction
 
+WORTH_ADVICE = 1000  # files that a compaction would save
+
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
@@ -40,6 +42,17 @@ def compact(
         session.console.print("Nothing to merge: no month of a table has four or more small files.")
         return
     _show(session, done, dry_run=dry_run)
+
+
+def advise(session: Session) -> None:
+    """Says that a compaction is worth while where it is: a thousand files cost every check about a second."""
+    from governance.compaction import plan
+    from governance.store import Store
+
+    merges = plan(Store(session.workspace.store).snapshot())
+    many = sum(len(merge.segments) for merge in merges)
+    if many - len(merges) >= WORTH_ADVICE:
+        session.note(f"`governance compact` would merge {many:,} small files of the store into {len(merges):,}")
 
 
 def _show(session: Session, done: Compaction, *, dry_run: bool) -> None:

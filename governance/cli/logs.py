@@ -77,7 +77,10 @@ def ingest(
         if session.as_json:
             session.result(_document(done))
         else:
+            from governance.cli.compactions import advise
+
             _print(session, done)
+            advise(session)
     records = done.total("records")
     share = done.total("quarantined") / records if records else 0
     if max_quarantined is not None and share > max_quarantined:
