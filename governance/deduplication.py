@@ -62,10 +62,12 @@ class Fates:
     Attributes:
         requests: Record number -> fate, for the request and the rows that belong to it.
         side: Side table -> numbers of records that are stored already.
+        keys: The key of each request of the batch, None without requests.
     """
 
     requests: dict[int, Fate] = field(default_factory=dict)
     side: dict[str, set[int]] = field(default_factory=dict)
+    keys: npt.NDArray[np.uint64] | None = None
 
 
 def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
@@ -76,13 +78,14 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
         snapshot: What is in the store.
         batch: What was read.
     """
-    found = Fates()
+    requests = batch.tables.get(REQUESTS.name)
+    found = Fates(keys=None if requests is None else identity_keys(requests))
     for table, rows in batch.tables.items():
         engine.register(f"new_{table}", rows)
     for place, inputs in enumerate(batch.features):
         engine.register(f"new_features_{place}", inputs.rows)
-    if REQUESTS.name in batch.tables:
-        found.requests.update(_requests(engine, snapshot, batch))
+    if found.keys is not None:
+        found.requests.update(_requests(engine, snapshot, batch, found.keys))
     for table in (*SIDE_TABLES, *STANDALONE):
         if table in batch.tables:
             found.side[table] = _known(engine, table, found.requests)
@@ -99,9 +102,9 @@ def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
     return {row[0] for row in rows} | {number for number, fate in requests.items() if fate is Fate.DUPLICATE}
 
 
-def _requests(engine: Engine, snapshot: Snapshot, batch: Batch) -> dict[int, Fate]:
+def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, keys: npt.NDArray[np.uint64]) -> dict[int, Fate]:
     requests = batch.tables[REQUESTS.name]
-    places, days = _met(engine, snapshot, identity_keys(requests))
+    places, days = _met(engine, snapshot, keys)
     if not places:
         return {}
     engine.register("met", pa.table({"request_uid": requests.column("request_uid").take(pa.array(places)).unique()}))

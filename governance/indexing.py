@@ -22,19 +22,21 @@ from governance.tables import CANONICAL, PER_MODEL, REQUESTS, SIDE_TABLES
 _IDS = ("request_id", "client_request_id", "response_id", "trace_id")
 
 
-def index_rows(kept: Mapping[str, pa.Table], engine: Engine) -> pa.Table:
+def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[np.uint64] | None = None) -> pa.Table:
     """The index of the requests of a batch.
 
     Args:
         kept: Canonical table -> rows that are stored, requests among them.
         engine: For days that only a join can tell.
+        known: What `identity_keys` gives for them, where that was computed before.
 
     Returns:
         Columns key (uint64), source, file_sha256 and row_no of the record, day and last_day (date32), sorted by key.
     """
     requests = kept[REQUESTS.name]
-    keys, places = [identity_keys(requests)], [np.arange(requests.num_rows)]
-    ids = [identities(requests), *(requests.column(name).combine_chunks() for name in _IDS)]
+    ids = [identities(requests)]
+    keys, places = [keys_of(ids[0]) if known is None else known], [np.arange(requests.num_rows)]
+    ids += [requests.column(name).combine_chunks() for name in _IDS]
     for number, column in enumerate(ids[1:], 1):
         wanted = column.is_valid()
         for before in ids[:number]:  # the same id under two names is one
@@ -48,13 +50,19 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine) -> pa.Table:
     return pa.table(
         {
             "key": pa.array(key[order]),
-            "source": requests.column("source").take(at),
-            "file_sha256": requests.column("file_sha256").take(at),
+            "source": _taken(requests.column("source"), at),
+            "file_sha256": _taken(requests.column("file_sha256"), at),
             "row_no": requests.column("row_no").take(at),
             "day": first.take(at),
             "last_day": last.take(at),
         }
     )
+
+
+def _taken(column: pa.ChunkedArray, at: pa.Array) -> pa.Array:
+    """Texts that are nearly all the same, in another order."""
+    texts = column.combine_chunks().dictionary_encode()
+    return pa.DictionaryArray.from_arrays(texts.indices.take(at), texts.dictionary)
 
 
 def side_index_rows(kept: Mapping[str, pa.Table]) -> pa.Table:

@@ -272,7 +272,7 @@ class _Run:
 
 def _balance(batch: Batch, stage: Staging) -> dict[str, int]:
     """The six counts of a batch; each record is in exactly one of four of them."""
-    stored, quarantined, ignored = len(stage.stored), len(batch.rejected), batch.ignored.total()
+    stored, quarantined, ignored = stage.stored, len(batch.rejected), batch.ignored.total()
     duplicates = batch.records - stored - quarantined - ignored
     if duplicates < 0:
         message = f"{batch.records} records, but {stored + quarantined + ignored} accounted for"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -54,7 +56,6 @@ class Staging:
         met: What was stored before.
         origin: Where it was read.
         keep_payloads: Whether bodies are stored.
-        stored: Numbers of the records of which something was stored.
         first: Earliest time of what was stored.
         last: Latest time.
     """
@@ -66,10 +67,17 @@ class Staging:
     met: Fates
     origin: Origin
     keep_payloads: bool
-    stored: set[int] = field(default_factory=set)
     first: datetime | None = None
     last: datetime | None = None
     _kept: dict[str, pa.Table] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> int:
+        """Of how many records something was stored."""
+        first, *others = [kept.column("row_no").to_numpy() for kept in self._kept.values()] or [np.empty(0, np.int64)]
+        if (first[1:] > first[:-1]).all() and all(np.array_equal(first, other) for other in others):
+            return len(first)  # one row of each table for each record: nearly all logs
+        return len(np.unique(np.concatenate([first, *others])))
 
     def files(self) -> list[StagedFile]:
         """Every file of the batch, written under a temporary name."""
@@ -89,7 +97,6 @@ class Staging:
             if name in SIDE_TABLES:
                 kept = self._resolved(kept)
             self._kept[name] = kept
-            self.stored.update(kept.column("row_no").to_pylist())
             self._widen(kept.column(CANONICAL[name].time))
             yield from self.store.stage_days(CANONICAL[name], kept, facts=indexed)
 
@@ -140,10 +147,15 @@ class Staging:
 
     def _index(self) -> Iterator[StagedFile]:
         if REQUESTS.name in self._kept:
-            rows = index_rows(self._kept, self.engine)
+            rows = index_rows(self._kept, self.engine, self._keys())
             yield self.store.stage_table(INDEX, rows, folder=INDEX, facts={})
         if any(name in SIDE_TABLES for name in self._kept):
             yield self.store.stage_table(SIDE_INDEX, side_index_rows(self._kept), folder=SIDE_INDEX, facts={})
+
+    def _keys(self) -> npt.NDArray[np.uint64] | None:
+        """The keys of the requests, if none of them was left out."""
+        is_whole = self._kept[REQUESTS.name].num_rows == self.batch.tables[REQUESTS.name].num_rows
+        return self.met.keys if is_whole else None
 
     def _quarantine(self) -> Iterator[StagedFile]:
         """The file of what could not be read."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 BLOBS = "blobs"
 SPOOL = "spool"
+_DAY_US = 86_400_000_000
+_LOOKED_AT = 1_000  # rows; chosen here, enough to tell ids from names
 READINGS = 1_000  # in one entry
 MAX_READING_BYTES = 1 << 20  # chosen here: a reading names a few requests
 
@@ -208,12 +211,29 @@ class Store:
         """Folder for what an engine spills; never evidence."""
         return self.root / "cache" / "spill"
 
-    def stage_table(self, table: str, rows: pa.Table, *, folder: str, facts: dict[str, Any]) -> StagedFile:
-        """Writes rows to a Parquet file under a temporary name; the commit gives it the name of its digest."""
+    def stage_table(
+        self, table: str, rows: pa.Table, *, folder: str, facts: dict[str, Any], repeating: Sequence[str] | None = None
+    ) -> StagedFile:
+        """Writes rows to a Parquet file under a temporary name; the commit gives it the name of its digest.
+
+        Args:
+            table: Name of the table.
+            rows: Its rows.
+            folder: Where in the store.
+            facts: What the ledger says of the file.
+            repeating: Columns with few different values, where the caller knows them.
+        """
         import pyarrow.parquet as pq  # noqa: PLC0415 - writers alone need it
 
         temporary = self._temporary(folder)
-        pq.write_table(rows, temporary, compression="zstd", row_group_size=GROUP_ROWS, write_page_index=False)
+        pq.write_table(
+            rows,
+            temporary,
+            compression="zstd",
+            row_group_size=GROUP_ROWS,
+            write_page_index=False,
+            use_dictionary=list(_repeating(rows) if repeating is None else repeating),
+        )
         return _staged(temporary, folder, ".parquet", {"table": table, "rows": rows.num_rows} | facts)
 
     def stage_days(
@@ -221,12 +241,13 @@ class Store:
     ) -> list[StagedFile]:
         """Writes the rows of a table, sorted by its time, to one file for each day."""
         staged = []
+        repeating = _repeating(rows)
         for day, part in _days(table, rows):
             place = f"{folder or table.name}/date={day}"
             own = {"day": day} | (facts or {})
             if table.column("target_id") is not None:
                 own["unresolved"] = part.column("request_uid").null_count
-            staged.append(self.stage_table(table.name, part, folder=place, facts=own))
+            staged.append(self.stage_table(table.name, part, folder=place, facts=own, repeating=repeating))
         return staged
 
     def stage_blob(self, content: bytes, facts: dict[str, Any]) -> StagedFile:
@@ -249,13 +270,32 @@ def _staged(temporary: Path, folder: str, suffix: str, facts: dict[str, Any]) ->
     return StagedFile(temporary, NamedFile(f"{folder}/{digest}{suffix}", digest, len(content), facts))
 
 
-def _days(table: Table, rows: pa.Table) -> Iterable[tuple[str, pa.Table]]:
+def _repeating(rows: pa.Table) -> list[str]:
+    """The columns of which a dictionary saves room: few different values among the first ones."""
     import pyarrow as pa  # noqa: PLC0415 - writers alone need it
     import pyarrow.compute as pc  # noqa: PLC0415
 
-    ordered = rows.sort_by([(table.time, "ascending"), (table.identity, "ascending")])
-    days = pc.strftime(ordered.column(table.time), format="%Y-%m-%d")
-    start = 0
-    for run in pc.run_end_encode(pa.chunked_array(days.chunks).combine_chunks()).run_ends.to_pylist():
-        yield days[start].as_py(), ordered.slice(start, run - start)
-        start = run
+    first = rows.slice(0, _LOOKED_AT)
+
+    def repeats(column: pa.ChunkedArray) -> bool:
+        if pa.types.is_nested(column.type):
+            return False
+        return bool(pa.types.is_dictionary(column.type) or 2 * pc.count_distinct(column).as_py() <= first.num_rows)
+
+    return [name for name, column in zip(first.column_names, first.columns, strict=True) if repeats(column)]
+
+
+def _days(table: Table, rows: pa.Table) -> Iterable[tuple[str, pa.Table]]:
+    import numpy as np  # noqa: PLC0415 - writers alone need it
+    import pyarrow as pa  # noqa: PLC0415
+
+    if rows.num_rows == 0:
+        return
+    times = rows.column(table.time).cast(pa.int64()).to_numpy()
+    if (times[1:] < times[:-1]).any():  # most logs are in order; rows of one time stay in theirs
+        order = np.argsort(times, kind="stable")
+        rows, times = rows.take(pa.array(order)), times[order]
+    days = times // _DAY_US
+    starts = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)]
+    for start, end in pairwise(starts):
+        yield str(np.datetime64(int(days[start]), "D")), rows.slice(start, end - start)

@@ -26,8 +26,9 @@ def read(found: Iterator[bytes], records: int) -> list[tuple[int, int, bytes]]:
     parts = []
     for part in stretches(found, records):
         if isinstance(part, Stretch):
-            assert Path(part.path).read_bytes() == part.data.tobytes()
-            ends = part.line_ends().tolist()
+            with part.sealed() as path:
+                assert Path(path).read_bytes() == part.data.tobytes()
+            ends = part.ends.tolist()
             content = [part.line(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
             assert b"".join(content) == part.data.tobytes()
             assert len(content) <= records

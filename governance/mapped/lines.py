@@ -79,7 +79,7 @@ class LinesReader:
 def _given(stretch: Stretch) -> Iterable[Line]:
     """The lines of a stretch, blank ones among them."""
     start = 0
-    for number, end in enumerate(stretch.line_ends().tolist(), stretch.number + 1):
+    for number, end in enumerate(stretch.ends.tolist(), stretch.number + 1):
         yield line_of(number, stretch.offset + start, stretch.line(start, end), end - start)
         start = end
 

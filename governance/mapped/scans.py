@@ -36,7 +36,7 @@ class Lines:
     def __init__(self, stretch: Stretch) -> None:
         self._stretch = stretch
         data = stretch.data
-        ends = stretch.line_ends()
+        ends = stretch.ends
         starts = np.concatenate((ends[:1] * 0, ends[:-1]))
         blank = [
             place
@@ -72,7 +72,8 @@ def scanned(stretch: Stretch, names: Sequence[str], engine: Engine) -> pa.Table 
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     options = f"format = 'newline_delimited', ignore_errors = true, columns = {{{columns}}}"
     try:
-        table = engine.arrow(f"SELECT * FROM read_json({literal(stretch.path)}, {options})")
+        with stretch.sealed() as path:
+            table = engine.arrow(f"SELECT * FROM read_json({literal(path)}, {options})")
     except EngineError:
         return None
     return table.rename_columns([f"p{place}" for place in range(len(names))])

@@ -6,6 +6,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 
@@ -20,37 +21,62 @@ _NEWLINE = 0x0A
 _CACHED = 1 << 17  # bytes that are compared at once: they stay in the processor's cache
 
 
+class _Memory:
+    """An unnamed file in memory, used again for each stretch: new pages cost as much as filling them.
+
+    Args:
+        capacity: Its bytes.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.file = _unnamed_file()
+        os.ftruncate(self.file, capacity)
+        self.bytes = mmap.mmap(self.file, capacity)
+
+    def close(self) -> None:
+        """Frees it; arrays that still look at it keep it as long as they live."""
+        os.close(self.file)
+        with suppress(BufferError):
+            self.bytes.close()
+
+
 class Stretch:
-    """Whole lines of a file.
+    """Whole lines of a file; to be used until the next one is asked for.
 
     Args:
         number: How many lines come before.
         offset: How many bytes come before.
-        capacity: How many bytes it can hold.
+        memory: Holds the bytes.
 
     Attributes:
-        size: How many it holds.
+        size: How many bytes it holds.
+        ends: Position behind each line, shape (lines,); the last line may have no line end.
     """
 
-    def __init__(self, number: int, offset: int, capacity: int) -> None:
+    def __init__(self, number: int, offset: int, memory: _Memory) -> None:
         self.number, self.offset, self.size = number, offset, 0
-        self._file = _unnamed_file()
-        os.ftruncate(self._file, capacity)
-        self._memory = mmap.mmap(self._file, capacity)
+        self.ends: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._memory = memory
 
     @property
     def path(self) -> str:
         """Name under which this process can open it."""
-        return f"/proc/self/fd/{self._file}" if os.path.exists("/proc/self/fd") else f"/dev/fd/{self._file}"  # noqa: PTH110
+        folder = "/proc/self/fd" if os.path.exists("/proc/self/fd") else "/dev/fd"  # noqa: PTH110
+        return f"{folder}/{self._memory.file}"
 
     @property
     def data(self) -> npt.NDArray[np.uint8]:
-        """Its bytes, shape (size,); not to be used once it is closed."""
-        return np.frombuffer(self._memory, np.uint8, self.size)
+        """Its bytes, shape (size,)."""
+        return np.frombuffer(self._memory.bytes, np.uint8, self.size)
+
+    def line(self, start: int, end: int) -> bytes:
+        """Some of its bytes."""
+        return self._memory.bytes[start:end]
 
     def append(self, block: bytes) -> None:
         """Adds bytes at the end."""
-        self._memory[self.size : self.size + len(block)] = block
+        self._memory.bytes[self.size : self.size + len(block)] = block
         self.size += len(block)
 
     def cut(self, records: int, *, is_end: bool) -> bytes:
@@ -60,34 +86,23 @@ class Stretch:
             records: How many lines.
             is_end: Whether the file ends here, so that the last line needs no line end.
         """
-        end = self.size if is_end else self._memory.rfind(b"\n", 0, self.size) + 1
-        if count(self.data[:end], _NEWLINE) >= records:
-            end = int(positions(self.data[:end], _NEWLINE)[records - 1]) + 1
-        rest = self._memory[end : self.size]
+        ends = positions(self.data, _NEWLINE) + 1
+        if is_end and len(ends) < records and self.size > (ends[-1] if len(ends) else 0):
+            ends = np.append(ends, self.size)
+        self.ends = ends[:records]
+        end = int(self.ends[-1]) if len(self.ends) else 0
+        rest = self._memory.bytes[end : self.size]
         self.size = end
         return rest
 
-    def seal(self) -> None:
-        """Ends the file where the lines end, so that it can be read by its name."""
-        os.ftruncate(self._file, self.size)
-
-    def line(self, start: int, end: int) -> bytes:
-        """Some of its bytes."""
-        return self._memory[start:end]
-
-    def line_ends(self) -> npt.NDArray[np.int64]:
-        """Position behind each line, shape (lines,)."""
-        ends = positions(self.data, _NEWLINE) + 1
-        return ends if self.size == 0 or self._memory[self.size - 1] == _NEWLINE else np.append(ends, self.size)
-
-    def holds(self, text: bytes) -> bool:
-        """Whether the bytes occur in it."""
-        return self._memory.find(text, 0, self.size) >= 0
-
-    def close(self) -> None:
-        """Frees the memory."""
-        os.close(self._file)
-        self._memory = mmap.mmap(-1, 1)  # the arrays that look at the old one keep it as long as they live
+    @contextmanager
+    def sealed(self) -> Iterator[str]:
+        """Its name, while the file of that name ends where the lines end."""
+        os.ftruncate(self._memory.file, self.size)
+        try:
+            yield self.path
+        finally:
+            os.ftruncate(self._memory.file, self._memory.capacity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +127,22 @@ def stretches(found: Iterable[bytes], records: int, number: int = 0, offset: int
     """
     blocks = _Blocks(found)
     rest = b""
-    while True:
-        stretch = Stretch(number, offset, max(STRETCH_BYTES, len(rest)) + BLOCK)
-        stretch.append(rest)
-        while stretch.size < STRETCH_BYTES and (block := blocks.next()):
-            stretch.append(block)
-        rest = stretch.cut(records, is_end=blocks.is_whole)
-        if stretch.size == 0:
-            if not blocks.is_whole:
-                yield Rest(lines(chain([rest], blocks), number, offset))
-            return
-        stretch.seal()
-        number, offset = number + count(stretch.data, _NEWLINE), offset + stretch.size
-        yield stretch
-        stretch.close()
+    memory = _Memory(STRETCH_BYTES + BLOCK)
+    try:
+        while True:
+            stretch = Stretch(number, offset, memory)
+            stretch.append(rest)
+            while stretch.size < STRETCH_BYTES and (block := blocks.next()):
+                stretch.append(block)
+            rest = stretch.cut(records, is_end=blocks.is_whole)
+            if stretch.size == 0:
+                break
+            number, offset = number + len(stretch.ends), offset + stretch.size
+            yield stretch
+    finally:
+        memory.close()
+    if not blocks.is_whole:
+        yield Rest(lines(chain([rest], blocks), number, offset))
 
 
 class _Blocks:
