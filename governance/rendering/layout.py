@@ -9,6 +9,8 @@ from typing import Literal, cast
 from governance.blocks import AnyBlock, Chart, Cover, Heading, Table, flat
 from governance.display import ABSENT
 
+FEWEST_SECTIONS = 4  # chosen here
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -17,6 +19,12 @@ class Layout:
     cover: Cover
     contents: tuple[Heading, ...]
     cells: tuple[tuple[AnyBlock, ...], ...]
+
+    @property
+    def sections(self) -> tuple[Heading, ...]:
+        """What the table of contents names; nothing where it would be longer than the way."""
+        found = tuple(heading for heading in self.contents if heading.level == 1)
+        return found if len(found) >= FEWEST_SECTIONS else ()
 
     @property
     def blocks(self) -> tuple[AnyBlock, ...]:

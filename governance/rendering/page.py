@@ -13,7 +13,6 @@ from governance.rendering.layout import Layout, laid_out
 
 # Even if a text got through unescaped, a browser would run and load nothing.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-FEWEST_SECTIONS = 4  # chosen here: below that the contents are longer than the way
 
 
 def page(
@@ -54,10 +53,9 @@ def framed(layout: Layout, body: str, *, lang: str, generated_at: datetime | Non
 
 def _contents(layout: Layout) -> str:
     """The table of contents: sections, and what stands below them is found by scrolling."""
-    sections = [heading for heading in layout.contents if heading.level == 1]
-    if len(sections) < FEWEST_SECTIONS:
+    if not layout.sections:
         return ""
-    items = "".join(f'<li><a href="#{one.anchor}">{text_html(one.text)}</a></li>' for one in sections)
+    items = "".join(f'<li><a href="#{one.anchor}">{text_html(one.text)}</a></li>' for one in layout.sections)
     return f'<nav aria-label="Contents"><p>Contents</p><ol>{items}</ol></nav>\n'
 
 

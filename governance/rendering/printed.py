@@ -47,7 +47,7 @@ def printed(layout: Layout, *, lang: str, footer: str) -> dict[str, Json]:
         "cover": _cover(layout.cover),
         "lang": lang,
         "footer": printable(footer),
-        "contents": sum(heading.level == 1 for heading in layout.contents) > 1,
+        "contents": bool(layout.sections),
         "blocks": _turned(_leading([_block(block, places) for block in blocks])),
     }
 

@@ -14,7 +14,9 @@ import pytest
 
 from governance.blocks import AnyBlock, paragraph, section
 from governance.rendering.html import html
+from governance.rendering.layout import laid_out
 from governance.rendering.page import POLICY, page
+from governance.rendering.printed import printed
 from tests.rendering import sample
 
 WHEN = datetime(2026, 10, 2, 9, tzinfo=UTC)
@@ -151,7 +153,11 @@ def test_a_page_of_blocks_is_what_the_notebook_shows() -> None:
 
 
 def test_a_short_page_has_no_contents() -> None:
-    assert "<nav" not in page([section("A", paragraph("a"))], "t")
+    few = [section(name, paragraph("a")) for name in "ABC"]
+    assert "<nav" not in page(few, "t")
+    assert not printed(laid_out([few], "t"), lang="en", footer="")["contents"]
+    assert "<nav" in page([*few, section("D")], "t")
+    assert printed(laid_out([[*few, section("D")]], "t"), lang="en", footer="")["contents"]
 
 
 def test_the_language_is_escaped() -> None:
