@@ -70,7 +70,7 @@ class FileReport:
         counts: dict[str, int] = entry.facts["counts"]
         duplicates = counts["stored"] + counts["duplicates"]
         self.add(counts | {"stored": 0, "conflicts": 0, "duplicates": duplicates}, entry.facts["reasons"])
-        self.widen(entry.facts["first"], entry.facts["last"])
+        self.widen(entry.facts.get("first"), entry.facts.get("last"))
 
     def widen(self, first: str | None, last: str | None) -> None:
         """Widens the stretch of time between the first and the last row."""
@@ -191,7 +191,7 @@ class _Run:
     def _add_retries(self, identified: str, report: FileReport) -> None:
         """Counts what has left quarantine since."""
         for entry in self.arrived.retries(identified):
-            report.add_again(entry.facts["counts"], entry.facts["reasons"])
+            report.add_again(entry)
         report.reasons = +report.reasons
 
     def _batches(self, intake: Intake, engine: Engine) -> Iterator[Batch]:

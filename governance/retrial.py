@@ -223,7 +223,7 @@ def _told_apart(line: Line, record: Record, reader: Source | Mapping, before: st
 
 def _differences(attempt: Attempt, stage: Staging) -> tuple[dict[str, int], dict[str, int]]:
     """What a retry adds to the counts of its file, and to the reasons."""
-    released, stored, ignored = len(attempt.released), len(stage.stored), attempt.batch.ignored.total()
+    released, stored, ignored = len(attempt.released), stage.stored, attempt.batch.ignored.total()
     counts = {
         "records": 0,
         "stored": stored,
