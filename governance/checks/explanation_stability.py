@@ -23,6 +23,40 @@ _SAID = {
 }
 
 
+_FIRST = "{0} > 0 AND {0} >= {1}"  # one of the first reasons: a push that is no weaker than the last of them
+_ZIP = "list_zip(own, others)"
+_SORTED = (
+    "SELECT *, own_desc[least($top, len(own))] AS own_last, others_desc[least($top, len(own))] AS others_last FROM "
+    "(SELECT *, list_sort(own, 'DESC') AS own_desc, list_sort(others, 'DESC') AS others_desc FROM pairs)"
+)
+
+
+def _counted(condition: str, listed: str = _ZIP) -> str:
+    return f"len(list_filter({listed}, lambda e: {condition}))"
+
+
+_OWN, _OTHER = _FIRST.format("e[1]", "own_last"), _FIRST.format("e[2]", "others_last")
+_TOP = f"{_counted(f'{_OWN} AND {_OTHER}')} / nullif(greatest({_counted(_OWN)}, {_counted(_OTHER)}), 0)"
+_SIGN = f"{_counted(f'{_OWN} AND e[2] > 0')} / nullif({_counted(_OWN)}, 0)"
+
+
+def _ranks(name: str) -> str:
+    """SQL of the ranks of a list, the strongest first; equal values share the mean of their ranks."""
+    last = f"len({name}) + 1 - list_position(list_reverse({name}_desc), x)"
+    return f"list_transform({name}, lambda x: (list_position({name}_desc, x) + {last}) / 2.0)"
+
+
+def _product(one: str, other: str) -> str:
+    """SQL of the sum of products of ranks less what chance gives: n times the square of the mean rank."""
+    chance = f"len({one}) * (len({one}) + 1) * (len({one}) + 1) / 4.0"
+    return f"(list_sum(list_transform(list_zip({one}, {other}), lambda e: e[1] * e[2])) - {chance})"
+
+
+_RANKED = f"SELECT *, {_ranks('own')} AS own_ranks, {_ranks('others')} AS others_ranks FROM ({_SORTED})"
+_SPREAD = f"sqrt({_product('own_ranks', 'own_ranks')} * {_product('others_ranks', 'others_ranks')})"
+_RANK = f"{_product('own_ranks', 'others_ranks')} / nullif({_SPREAD}, 0)"
+
+
 class Stability(Check):
     """Stability: do two stored explanations of the same decision, by another method or background, give one answer?
 
@@ -60,7 +94,7 @@ class Stability(Check):
     With several limits each group has a finding for each, told apart by `measure`. Explanations that do not lead to the
     logged score, or that were stored for one of the two only, are counted apart; decisions in which nothing pushes the
     adverse way have no reasons, and those whose contributions are all the same no ranks. Equal contributions share
-    their mean rank; of equal pushes the first by name comes first.
+    their mean rank, and of equal pushes at the last place all are first reasons.
 
     A failure can mean: inputs that carry the same information, between which methods choose at random; a background
     sample that is small or of another population; many inputs of about the same weight; or a model that is not smooth.
@@ -111,22 +145,20 @@ class Stability(Check):
             "pairs AS (SELECT a.decision_id, a.pushes AS own, b.pushes AS others FROM one a JOIN other b "
             "ON b.decision_id = a.decision_id AND len(b.pushes) = len(a.pushes) WHERE a.fits AND b.fits "
             "AND a.decision_id IN (SELECT decision_id FROM due)), "
-            "pushed AS (SELECT decision_id, unnest(own) AS x, unnest(others) AS y, "
-            "unnest(range(len(own))) AS place FROM pairs), "
-            f"ranked AS (SELECT *, {_mean_rank('x')} AS x_rank, {_mean_rank('y')} AS y_rank, "
-            f"{_place('x')} AS x_place, {_place('y')} AS y_place FROM pushed), "
-            "marked AS (SELECT *, x > 0 AND x_place <= $top AS is_own, y > 0 AND y_place <= $top AS is_other "
-            "FROM ranked), "
-            "agreed AS (SELECT decision_id, count(*) FILTER (is_own AND is_other) / "
-            "nullif(greatest(count(*) FILTER (is_own), count(*) FILTER (is_other)), 0) AS top, "
-            "count(*) FILTER (is_own AND y > 0) / nullif(count(*) FILTER (is_own), 0) AS sign, "
-            "CASE WHEN min(x) < max(x) AND min(y) < max(y) THEN corr(x_rank, y_rank) END AS rank "
-            "FROM marked GROUP BY decision_id), "
+            f"agreed AS (SELECT decision_id, {self._figures()}), "
             "records AS (SELECT r.*, a.fits AS own_fits, b.fits AS other_fits, g.top, g.sign, g.rank "
             "FROM due r LEFT JOIN one a ON a.decision_id = r.decision_id LEFT JOIN other b "
             "ON b.decision_id = r.decision_id LEFT JOIN agreed g ON g.decision_id = r.decision_id) "
             f"{' UNION ALL '.join(self._mean(measure) for measure in self._limits())} ORDER BY axis, subject"
         )
+
+    def _figures(self) -> str:
+        """Select list and FROM clause of the asked figures of each pair, by lists: no row for each input."""
+        wanted = {TOP: _TOP, SIGN: _SIGN, RANK: _RANK}
+        figures = ", ".join(
+            f"{wanted[measure] if measure in self._limits() else 'NULL'} AS {measure}" for measure in wanted
+        )
+        return f"{figures} FROM ({_RANKED if RANK in self._limits() else _SORTED})"
 
     def _mean(self, measure: str) -> str:
         """The mean of a figure over the decisions of each group."""
@@ -198,19 +230,6 @@ class Stability(Check):
             said = f"{shown} {_SAID[measure]} by {self.between[0]} and by {self.between[1]}, below {least:g}"
             return Judgement(Verdict.FAILED, f"{who}{said} (mean of {observation.n} decisions)", self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())
-
-
-def _mean_rank(value: str) -> str:
-    """SQL of the rank of a value within its decision; equal ones share the mean of their ranks."""
-    return (
-        f"rank() OVER (PARTITION BY decision_id ORDER BY {value}) + "
-        f"(count(*) OVER (PARTITION BY decision_id, {value}) - 1) / 2.0"
-    )
-
-
-def _place(value: str) -> str:
-    """SQL of the place of a reason: the strongest push first."""
-    return f"row_number() OVER (PARTITION BY decision_id ORDER BY {value} DESC, place)"
 
 
 def _interval(measure: str, mean: float, variance: float | None, n: int) -> tuple[float, float]:

@@ -51,8 +51,8 @@ def test_ranks_signs_and_first_reasons(seed: int, noise: float, digits: int) -> 
 
 
 def _first(row: np.ndarray) -> list[int]:
-    ordered = sorted(range(len(row)), key=lambda place: (-row[place], place))
-    return [place for place in ordered[:3] if row[place] > 0]
+    last = np.sort(row)[::-1][2]
+    return [place for place, push in enumerate(row) if push > 0 and push >= last]
 
 
 def _interval(values: list[float], *, is_rank: bool) -> tuple[float, float]:
