@@ -139,7 +139,10 @@ class CompletenessGaps(Check):
         own = [identifier(f"group_{name}") for name in axis]
         listed = "".join(f"{key}, " for key in own)
         by = f" GROUP BY {', '.join(own)}" if own else ""
-        known = f"SELECT {listed}1 AS now FROM stream UNION ALL SELECT {listed}0 FROM earlier"
+        known = (
+            f"SELECT {listed}count(*) AS now, 0 AS before FROM stream{by} UNION ALL "
+            f"SELECT {listed}0, count(*) FROM earlier{by}"
+        )
         named, values = [*axis, *([self.per] if self.per else [])], [*own, *(["p.part"] if self.per else [])]
         within = f"OVER (PARTITION BY {listed}p.part ORDER BY at_us, s.ts NULLS LAST)"
         return (
@@ -149,8 +152,8 @@ class CompletenessGaps(Check):
             f"coalesce(lag(s.ts) {within}, p.first_ts) AS gap_start, coalesce(s.ts, p.last_ts) AS gap_end FROM "
             f"(SELECT {listed}part, at_us, ts, id, NULL AS n, NULL AS n_before FROM stream UNION ALL "
             f"SELECT {listed}q.part, q.closes_us, NULL, NULL, n, n_before FROM (SELECT {listed}"
-            f"CAST(sum(now) AS BIGINT) AS n, CAST(sum(1 - now) AS BIGINT) AS n_before FROM ({known}){by} "
-            "HAVING count(*) > 0) g CROSS JOIN parts q) s JOIN parts p ON p.part = s.part"
+            f"CAST(sum(now) AS BIGINT) AS n, CAST(sum(before) AS BIGINT) AS n_before FROM ({known}){by} "
+            "HAVING sum(now + before) > 0) g CROSS JOIN parts q) s JOIN parts p ON p.part = s.part"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
