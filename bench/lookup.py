@@ -31,10 +31,10 @@ import pyarrow as pa
 from governance.batches import schema
 from governance.casefile import open_casefile
 from governance.engines.duckdb import Engine
-from governance.findings import stamp
 from governance.indexing import index_rows, side_index_rows
 from governance.ingestion import model_folder
 from governance.ledger import StagedFile
+from governance.moments import stamp
 from governance.segments import INDEX, SIDE_INDEX
 from governance.store import Store
 from governance.tables import ATTRIBUTIONS, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table

@@ -15,8 +15,9 @@ from governance.errors import NotFoundError
 from governance.examination import Examination, Ground
 from governance.false_alarms import false_alarms
 from governance.finding_rows import finding_document, finding_row
-from governance.findings import Finding, Verdict, Window, stamp
+from governance.findings import Finding, Verdict, Window
 from governance.ledger import StagedFile
+from governance.moments import stamp
 from governance.policy import Policy
 from governance.store import Snapshot, Store
 from governance.tables import FINDINGS

@@ -21,8 +21,8 @@ from governance import durable, merges
 from governance.checked_files import check_digests
 from governance.engines.duckdb import Engine, EngineError
 from governance.errors import GovernanceError
-from governance.findings import stamp
 from governance.ledger import JSON, NamedFile, StagedFile, Writer
+from governance.moments import stamp
 from governance.progress import Observer, Stage, Tally, ignore
 from governance.segments import COMPACTION, INDEX, SIDE_INDEX, Segment
 from governance.store import Snapshot, Store

@@ -13,8 +13,9 @@ from typing import Any
 from governance.assessment import Assessment, assess
 from governance.attribution import attribute
 from governance.errors import GovernanceError
-from governance.findings import Verdict, parse_window, stamp
+from governance.findings import Verdict, parse_window
 from governance.ingestion import ingest
+from governance.moments import stamp
 from governance.policy import read_policies
 from governance.prices import add as add_prices
 from governance.registration import register

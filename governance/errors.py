@@ -15,7 +15,6 @@ Each error says what happened, where, and what to do:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,5 +97,7 @@ class PolicyError(GovernanceError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Hint that names the known word nearest to a misspelt one, or None."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only who errs waits for it
+
     close = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else None

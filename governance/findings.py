@@ -165,11 +165,6 @@ def _shift(first: datetime, months: int) -> datetime:
     return first.replace(year=index // 12, month=index % 12 + 1)
 
 
-def stamp(moment: datetime) -> str:
-    """A moment as ledger and JSON write it: UTC, microseconds, Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A measured fact about one subject, not yet judged.

@@ -21,7 +21,8 @@ from typing import Any
 
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
-from governance.findings import Window, stamp
+from governance.findings import Window
+from governance.moments import stamp
 from governance.responses import RESPONSE, Response, responses
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace

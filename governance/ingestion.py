@@ -13,13 +13,13 @@ from governance.arrived import Arrived, identity
 from governance.batches import Batch
 from governance.deduplication import fates
 from governance.engines.duckdb import Engine
-from governance.findings import stamp
 from governance.growth import Stretch, stretch
 from governance.intake import Distant, Format, Intake, Known, Memory, opened, read_format
 from governance.ledger import Entry, Writer
 from governance.manifest import Manifest
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
+from governance.moments import stamp
 from governance.price_book import PriceBook
 from governance.prices import price_book, priced
 from governance.progress import Observer, Stage, Tally, ignore

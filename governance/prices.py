@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 
 from governance.batches import Batch
 from governance.errors import LedgerError, NotFoundError, SourceError
-from governance.findings import stamp
 from governance.genai_prices import GenaiPrices
 from governance.ledger import Entry
 from governance.litellm_prices import LitellmPrices
+from governance.moments import stamp
 from governance.price_book import PriceBook, PriceTable, read_table
 from governance.pricing import Unpriced, costs
 from governance.store import Snapshot, Store

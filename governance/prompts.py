@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from governance.errors import GovernanceError, NotFoundError, SourceError
-from governance.findings import stamp
 from governance.ledger import Entry
+from governance.moments import stamp
 from governance.servings import Seen
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace

@@ -22,8 +22,9 @@ from typing import Any
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, MissingExtraError, NotFoundError
 from governance.exhibits.period import Period, Span, span_of
-from governance.findings import Window, stamp
+from governance.findings import Window
 from governance.kernel import private_folder, this_interpreter
+from governance.moments import stamp
 from governance.notebook import Parameters, chosen, declared, failures, find_template, stripped
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace

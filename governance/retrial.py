@@ -24,12 +24,12 @@ from governance.deduplication import fates
 from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
-from governance.findings import stamp
 from governance.ingestion import known_types
 from governance.intake import Format, read_format
 from governance.ledger import Writer
 from governance.mapped import mapped_batch, refuse_missing
 from governance.mapping import Mapping, read_mapping
+from governance.moments import stamp
 from governance.prices import price_book, priced
 from governance.quarantine import Selection, quarantined, raw_of
 from governance.records import CsvLayout, Record, read_again

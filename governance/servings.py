@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
-from governance.findings import stamp
+from governance.moments import stamp
 from governance.registered import RegisteredModel, models
 from governance.registry import models_view
 from governance.store import Snapshot

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from governance.findings import stamp
+from governance.moments import stamp
 from governance.store import SPOOL
 
 

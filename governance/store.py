@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from governance import durable
 from governance.engines.duckdb import GROUP_ROWS, Engine, file_list, identifier
-from governance.findings import stamp
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
+from governance.moments import stamp
 from governance.registry import models_view, prompts_view
 from governance.segments import (
     RELEASED,

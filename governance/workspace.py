@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 from governance.errors import GovernanceError, NotFoundError, nearest
-from governance.findings import is_timezone
 
 SETTINGS_FILE = "governance.toml"
+_UTC = "UTC"
 _TEMPLATE = """\
 # Settings of this workspace. All have defaults; these are they.
 
@@ -115,10 +114,9 @@ def _read(root: Path, environment: Mapping[str, str]) -> Workspace:
     month = _setting(settings, "fiscal_year_start_month", int, path, default=1)
     if not 1 <= month <= 12:  # noqa: PLR2004 - months
         raise GovernanceError(f"fiscal_year_start_month is {month}", where=str(path), hint="it must be 1 to 12")
-    timezone = _setting(settings, "timezone", str, path, default="UTC")
-    if not is_timezone(timezone):
-        hint = nearest(timezone, available_timezones()) or "use a name such as Europe/Berlin"
-        raise GovernanceError(f"no time zone is called '{timezone}'", where=f"{path}: timezone", hint=hint)
+    timezone = _setting(settings, "timezone", str, path, default=_UTC)
+    if timezone != _UTC:
+        _refuse_unknown(timezone, path)
     key = _setting(settings, "key", str, path, default=str(default_key(root, environment)))
     return Workspace(
         root,
@@ -128,6 +126,16 @@ def _read(root: Path, environment: Mapping[str, str]) -> Workspace:
         _setting(settings, "keep_raw", bool, path, default=False),
         (root / Path(key).expanduser()) if not Path(key).is_absolute() else Path(key),
     )
+
+
+def _refuse_unknown(timezone: str, path: Path) -> None:
+    from zoneinfo import available_timezones  # noqa: PLC0415 - most workspaces need no table of time zones
+
+    from governance.findings import is_timezone  # noqa: PLC0415
+
+    if not is_timezone(timezone):
+        hint = nearest(timezone, available_timezones()) or "use a name such as Europe/Berlin"
+        raise GovernanceError(f"no time zone is called '{timezone}'", where=f"{path}: timezone", hint=hint)
 
 
 def _setting(settings: dict[str, Any], name: str, kind: type, path: Path, *, default: Any) -> Any:

@@ -11,8 +11,8 @@ import pytest
 from governance.coverage import filled_columns
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
-from governance.findings import stamp
 from governance.ingestion import ingest
+from governance.moments import stamp
 from governance.prompts import prompts, register_prompt, uses
 from governance.registration import approve, register
 from governance.servings import Serving, live, moment_of, prompts_seen

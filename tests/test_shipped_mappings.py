@@ -11,10 +11,10 @@ import pytest
 
 from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError
-from governance.findings import stamp
 from governance.ingestion import Ingestion, ingest
 from governance.intake import read_format
 from governance.mapping import read_mapping, shipped_mappings
+from governance.moments import stamp
 from governance.store import Store
 from governance.workspace import Workspace, make_workspace
 

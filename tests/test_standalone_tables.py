@@ -10,9 +10,9 @@ import pytest
 
 from governance.engines.duckdb import Engine
 from governance.errors import PolicyError
-from governance.findings import stamp
 from governance.ingestion import Ingestion, ingest
 from governance.mapping import allowed_columns, read_mapping
+from governance.moments import stamp
 from governance.store import Store
 from governance.tables import STANDALONE
 from governance.verification import verify

@@ -111,7 +111,7 @@ def live(
     from dataclasses import asdict
 
     from governance.engines.duckdb import Engine
-    from governance.findings import stamp
+    from governance.moments import stamp
     from governance.servings import live as served
     from governance.servings import moment_of
     from governance.store import Store

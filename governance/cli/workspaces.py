@@ -24,7 +24,7 @@ def init(
     folder: Path = typer.Argument(Path(), metavar="[DIR]", help="Where; the current folder by default."),
 ) -> None:
     """Make a workspace: settings, policies, notebooks, a store and a signing key outside of it."""
-    from governance.findings import stamp
+    from governance.moments import stamp
     from governance.workspace import make_workspace
 
     session: Session = context.obj

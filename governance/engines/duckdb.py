@@ -6,7 +6,6 @@ The only file that imports duckdb.
 from __future__ import annotations
 
 import json
-import logging
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -27,8 +26,6 @@ GROUP_ROWS = 16_384
 
 _TIME = "TIMESTAMP WITH TIME ZONE"
 
-log = logging.getLogger(__name__)
-
 
 class EngineError(Exception):
     """A statement could not be run; `str()` is the engine's own first line."""
@@ -40,7 +37,9 @@ def _running(sql: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        log.debug("statement failed: %s", sql)
+        import logging  # noqa: PLC0415 - only who fails waits for it
+
+        logging.getLogger(__name__).debug("statement failed: %s", sql)
         raise EngineError(str(error).split("\n\n")[0].strip()) from error
     except RuntimeError as error:
         if str(error) == "Query interrupted":  # DuckDB 2.0 says so after SIGINT, and forgets the KeyboardInterrupt

@@ -11,7 +11,7 @@ from governance.blocks import AnyBlock, Column, Fact, Facts, Section, Table, Ver
 from governance.exhibits import answers, origins
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group
-from governance.findings import stamp
+from governance.moments import stamp
 
 SOFTWARE = (
     "duckdb",

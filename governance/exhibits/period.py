@@ -16,8 +16,9 @@ from governance.engines.duckdb import Engine, literal
 from governance.errors import GovernanceError
 from governance.exhibits.families import belongs
 from governance.exhibits.found import Found, found
-from governance.findings import Window, stamp
+from governance.findings import Window
 from governance.history import History, Issue
+from governance.moments import stamp
 from governance.scopes import CALENDAR
 from governance.store import Snapshot
 

@@ -19,7 +19,8 @@ from governance.engines.duckdb import Engine, identifier
 from governance.errors import GovernanceError, NotFoundError, nearest
 from governance.exhibits.period import Period, Span, span_of
 from governance.exploration.rows import Rows
-from governance.findings import Window, parse_window, stamp
+from governance.findings import Window, parse_window
+from governance.moments import stamp
 from governance.store import Snapshot, Store
 from governance.tables import CANONICAL
 from governance.workspace import SETTINGS_FILE, Workspace, find_workspace

@@ -15,8 +15,9 @@ import yaml
 
 from governance.assessment import Assessment, assess
 from governance.extensions import checks
-from governance.findings import Verdict, parse_window, stamp
+from governance.findings import Verdict, parse_window
 from governance.ingestion import ingest
+from governance.moments import stamp
 from governance.policy import read_policies
 from governance.store import Store
 from governance.workspace import Workspace, make_workspace
