@@ -126,10 +126,16 @@ class Scope:
 
     def calendar(self, per: str, column: str) -> str:
         """SQL text of the calendar part that a time lies in, in the workspace's zone."""
-        local = f"timezone({literal(self.timezone)}, {column})"
+        local = self.local(column)
         if per == "quarter":
             return f"strftime({local}, '%Y') || '-Q' || quarter({local})"
         return f"strftime({local}, '{CALENDAR[per]}')"
+
+    def local(self, column: str) -> str:
+        """SQL of a time on the clocks of the workspace's zone, without a zone."""
+        if self.timezone == "UTC":  # half of what the calendar of the ICU takes
+            return f"make_timestamp(epoch_us({column}))"
+        return f"timezone({literal(self.timezone)}, {column})"
 
     def dimension(self, name: str, table: str) -> str:
         """SQL of a group's value: a column of requests (`r`) or decisions (`d`), or a protected attribute (`s`).

@@ -95,8 +95,8 @@ class Drift(Check):
             if isinstance(found, Nothing):
                 missing.append(found)
             else:
-                sql = self._sql(found, engine, own)
-                rows += [(row, sql, found) for row in engine.records(sql, own.parameters)]
+                for sql in self._statements(found, engine, own):
+                    rows += [(row, sql, found) for row in engine.records(sql, own.parameters)]
         subjects = sum(row["value"] is not None for row, _, _ in rows)
         observations = [self._observation(row, subjects) for row, _, _ in rows]
         pairs = zip(observations, rows, strict=True)
@@ -112,11 +112,15 @@ class Drift(Check):
             return scope
         return replace(scope, reference=scope.named_window(self.reference.window))
 
-    def _sql(self, samples: Samples, engine: Engine, scope: Scope) -> str:
+    def _statements(self, samples: Samples, engine: Engine, scope: Scope) -> list[str]:
         if self.statistic in _BINNED:
-            return _drift_bins.statement(samples, self.statistic)
+            return [_drift_bins.statement(samples, self.statistic)]
         groups = [samples.groups(engine, axis, scope.parameters) for axis in samples.axes]
-        return _drift_order.statement(samples, self.statistic, groups)
+        size = samples.size(engine, scope.parameters)
+        return [
+            _drift_order.statement(samples, self.statistic, groups, places)
+            for places in _drift_order.batches(samples, size)
+        ]
 
     def statement(self, scope: Scope) -> str:
         raise NotImplementedError("the statement depends on the columns of the store")

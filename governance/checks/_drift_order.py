@@ -12,12 +12,13 @@ Sums are compensated and figures rounded to 12 places, so that the order in whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from governance.checks._drift_records import Samples, matches
 from governance.engines.duckdb import literal
 from governance.findings import Subject
 
+POINTS = 6_000_000  # values that a statement sorts; chosen here: some 100 bytes each, within the engine's memory
 _PLACES = 12
 _FIGURES = (
     "n",
@@ -35,22 +36,34 @@ _FIGURES = (
 )
 
 
-def statement(samples: Samples, measure: str, groups: Sequence[Sequence[Subject]]) -> str:
+def batches(samples: Samples, size: int) -> list[Sequence[int]]:
+    """The variables in lists that are compared in one statement each, which sorts all of its variables at once.
+
+    Args:
+        samples: What is compared.
+        size: Records of both samples.
+    """
+    many = max(1, POINTS // max(1, size))
+    return [samples.places[start : start + many] for start in range(0, len(samples.places), many)]
+
+
+def statement(samples: Samples, measure: str, groups: Sequence[Sequence[Subject]], places: Sequence[int]) -> str:
     """One row for each variable and group: subject, value, n, reference_n, missing values, means and spreads.
 
     Args:
         samples: What is compared.
         measure: ks or wasserstein.
         groups: Of each axis.
+        places: Numbers of the variables.
     """
     parts = "".join(f", {_part(samples, axis, groups[n])} AS part{n}" for n, axis in enumerate(samples.axes))
-    values = "".join(f", v{place}" for place in samples.places)
+    values = "".join(f", v{place}" for place in places)
     # Which group a record is in is read from texts, so once and not for each variable
     kept = "MATERIALIZED" if any(samples.axes) else "NOT MATERIALIZED"
     compared = [
         _compared(samples, measure, number, place, groups[number])
         for number in range(len(samples.axes))
-        for place in samples.places
+        for place in places
         if groups[number]
     ]
     figures = ", ".join(f"0 AS {name}" for name in _FIGURES)
@@ -88,27 +101,48 @@ def _compared(samples: Samples, measure: str, number: int, place: int, groups: S
     sides = {f"c{n}": n for n in range(len(groups))} | {f"r{n}": -1 - n for n in range(len(references))}
     rows = [_row(samples.subject(place, groups[n]), measure, n, other, (number, place, n)) for n, other in pairs]
     unnested = f"SELECT unnest([{', '.join(rows)}], recursive := true) FROM"
-    is_numeric = samples.variables[place].is_numeric
+    variable = samples.variables[place]
     sizes = ", ".join(
-        _size(side, f"part{number} = {part}", f"v{place}", is_numeric=is_numeric) for side, part in sides.items()
+        _size(side, f"part{number} = {part}", f"v{place}", is_numeric=variable.is_numeric)
+        for side, part in sides.items()
     )
-    if not is_numeric:
+    if not variable.is_numeric:
         ordered = [f"{name}_{side}" for side in sides for name in ("mean", "sd", "spread")]
         ordered += [f"{name}_{n}" for n, _ in pairs for name in ("ks", "distance", "spread")]
         nothing = ", ".join(f"CAST(NULL AS DOUBLE) AS {name}" for name in ordered)
         return f"{unnested} (SELECT *, {nothing} FROM (SELECT {sizes} FROM parted))"
     figures = ", ".join([*map(_side, sides), *(_pair(n, other) for n, other in pairs)])
-    # Whole numbers and not doubles: their running sums take half the time, and are exact in any order
-    sums = ", ".join(f"sum(CAST(part{number} = {part} AS INTEGER)) OVER upto AS {side}" for side, part in sides.items())
+    own = {side: f"part{number} = {part}" for side, part in sides.items()}
     return (
-        f"(WITH points AS (SELECT v{place} AS x, part{number} FROM parted "
-        f"WHERE v{place} IS NOT NULL AND part{number} IS NOT NULL), "
+        f"(WITH points AS ({_points(f'v{place}', f'part{number}', own, is_whole=variable.is_whole)}), "
         f"sizes AS (SELECT {sizes} FROM parted), "
-        f"cumulated AS (SELECT {sums}, coalesce(lead(x) OVER upto - x, 0) AS width FROM points "
-        "WINDOW upto AS (ORDER BY x)), "
-        f"compared AS (SELECT {figures} FROM cumulated, sizes) "
+        f"cumulated AS (SELECT {_sums(own, is_whole=variable.is_whole)}, lead(x) OVER upto - x AS width FROM points "
+        "WINDOW upto AS (ORDER BY x ROWS UNBOUNDED PRECEDING)), "
+        # Of equal values the last one has the sums of all of them
+        f"compared AS (SELECT {figures} FROM (SELECT * REPLACE (coalesce(width, 0) AS width) FROM cumulated "
+        "WHERE width IS DISTINCT FROM 0), sizes) "
         f"{unnested} compared, sizes)"
     )
+
+
+def _points(value: str, part: str, own: Mapping[str, str], *, is_whole: bool) -> str:
+    """The values of a variable, each with its side; whole numbers come often and are counted first."""
+    known = f"FROM parted WHERE {value} IS NOT NULL AND {part} IS NOT NULL"
+    if not is_whole:
+        return f"SELECT {value} AS x, {part} {known}"
+    counts = ", ".join(f"count(*) FILTER ({is_in}) AS {side}" for side, is_in in own.items())
+    return f"SELECT {value} AS x, {counts} {known} GROUP BY x"
+
+
+def _sums(own: Mapping[str, str], *, is_whole: bool) -> str:
+    """Select list of the records of each side up to a value, in order."""
+    if is_whole:
+        return ", ".join(f"sum({side}) OVER upto AS {side}" for side in own)
+    # Whole numbers and not doubles: their running sums take half the time, and are exact in any order
+    sums = {side: f"sum(CAST({is_in} AS INTEGER)) OVER upto" for side, is_in in own.items()}
+    last, _ = sums.popitem()  # every value is on one side, so that the last side is the rest
+    rest = " - ".join(["row_number() OVER upto", *sums.values()])
+    return ", ".join([*(f"{sql} AS {side}" for side, sql in sums.items()), f"{rest} AS {last}"])
 
 
 def _size(side: str, is_in: str, value: str, *, is_numeric: bool) -> str:

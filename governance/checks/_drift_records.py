@@ -22,12 +22,14 @@ class Variable(NamedTuple):
         sql: Double or text, over the records; null where it is missing.
         reference_sql: The same over the reference.
         is_numeric: Whether its values have an order.
+        is_whole: Whether they are whole numbers, of which few are different as a rule.
     """
 
     name: str
     sql: str
     reference_sql: str
     is_numeric: bool
+    is_whole: bool = False
 
 
 class Dimension(NamedTuple):
@@ -100,6 +102,11 @@ class Samples:
         """The `subject` of a variable in a group."""
         return subject_text(((self.key, self.variables[place].name), *self.about, *values))
 
+    def size(self, engine: Engine, parameters: Mapping[str, Any]) -> int:
+        """Records of both samples."""
+        both = f"(SELECT count(*) FROM {self.current}) + (SELECT count(*) FROM {self.reference})"
+        return int(engine.value(f"SELECT {both}", parameters))
+
     def groups(self, engine: Engine, axis: Sequence[str], parameters: Mapping[str, Any]) -> list[Subject]:
         """The groups of an axis that have records, in order."""
         if not axis:
@@ -137,6 +144,11 @@ def numbers(column: str, kind: str) -> str | None:
     if kind.startswith(_TIMES):
         return f"epoch({column})"
     return None
+
+
+def are_whole(kind: str) -> bool:
+    """Whether a type of DuckDB holds whole numbers alone."""
+    return kind in _WHOLE
 
 
 def matches(keys: Sequence[str], values: Subject) -> str:

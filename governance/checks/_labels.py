@@ -102,7 +102,7 @@ class Truth:
         """SELECT of the decisions: groups, what is selected, `positive`, `is_mature`, `seen_until`, `ts`, `id`."""
         mature = "true"
         if self.mature_after is not None:
-            mature = "date_diff('microsecond', d.decision_ts, k.seen_until) >= $mature_us"
+            mature = "epoch_us(k.seen_until) - epoch_us(d.decision_ts) >= $mature_us"
         source = decided(check, scope)
         if reference:
             source = source.replace(scope.decisions(), scope.decisions(reference=True))

@@ -31,7 +31,7 @@ def reviewed(check: Check, scope: Scope) -> str:
     return (
         f"SELECT {columns(plain, scope)}{own}d.decision_id, d.favourable, {override} AS is_override, "
         "CASE WHEN v.completed_ts >= v.started_ts "
-        "THEN date_diff('microsecond', v.started_ts, v.completed_ts) / 1e6 END "
+        "THEN (epoch_us(v.completed_ts) - epoch_us(v.started_ts)) / 1e6 END "
         f"AS seconds, {DECISION_ID} AS id, v.completed_ts AS ts "
         f"FROM {decided(plain, scope)} JOIN reviews v ON v.decision_id = d.decision_id "
         "WHERE v.completed_ts IS NOT NULL AND v.outcome IS DISTINCT FROM 'abandoned'"

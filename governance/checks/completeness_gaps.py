@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from governance.checks import Check, Row, above
+from governance.checks import Check, Measurement, Row, above
 from governance.checks._groups import REQUEST_ID, columns, unattributed
-from governance.engines.duckdb import identifier, literal
+from governance.engines.duckdb import Engine, identifier, literal
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of, subject_sql
 
@@ -117,21 +117,19 @@ class CompletenessGaps(Check):
             "FROM (SELECT unnest(generate_series("
             f"date_trunc('day', timezone({zone}, CAST($start AS TIMESTAMPTZ))), "
             f"timezone({zone}, CAST($end AS TIMESTAMPTZ)), INTERVAL 1 DAY)) AS midnight) midnights), "
-            "worked AS (SELECT *, CASE WHEN is_working THEN greatest(date_diff('microsecond', open_ts, close_ts), 0) "
+            "worked AS (SELECT *, CASE WHEN is_working THEN greatest(epoch_us(close_ts) - epoch_us(open_ts), 0) "
             f"ELSE 0 END AS working_us, {part} AS part FROM days), "
             "clock AS (SELECT *, CAST(sum(working_us) OVER (ORDER BY day) AS BIGINT) - working_us AS before_us "
             "FROM worked), "
             "parts AS (SELECT part, min(before_us) AS opens_us, max(before_us + working_us) AS closes_us, "
             "min(open_ts) FILTER (working_us > 0) AS first_ts, max(close_ts) FILTER (working_us > 0) AS last_ts "
             "FROM clock GROUP BY part), "
-            f"stream AS (SELECT {columns(self, scope)}k.part, r.start_ts AS ts, {REQUEST_ID} AS id, k.before_us + "
-            "least(greatest(date_diff('microsecond', k.open_ts, r.start_ts), 0), k.working_us) AS at_us "
-            f"FROM {scope.requests()} r JOIN clock k ON k.day = CAST(timezone({zone}, r.start_ts) AS DATE)), "
+            f"stream AS (SELECT {columns(self, scope)}{'k.part, ' if self.per else ''}r.start_ts AS ts, k.before_us + "
+            "least(greatest(epoch_us(r.start_ts) - epoch_us(k.open_ts), 0), k.working_us) AS at_us "
+            f"FROM {scope.requests()} r JOIN clock k ON k.day = CAST({scope.local('r.start_ts')} AS DATE)), "
             f"earlier AS (SELECT {columns(plain, scope)}r.start_ts AS ts "
-            f"FROM {self._with_earlier(scope).requests(reference=True)} r), "
-            f"gaps AS ({axes}) "
-            f"SELECT axis, subject, max(gap_us) / 60e6 AS value, {_FIGURES} FROM gaps GROUP BY axis, subject "
-            "ORDER BY axis, subject"
+            f"FROM {self._with_earlier(scope).requests(reference=True)} r) "
+            f"{axes} ORDER BY axis, subject"
         )
 
     def _gaps(self, place: int, axis: Sequence[str]) -> str:
@@ -139,22 +137,48 @@ class CompletenessGaps(Check):
         own = [identifier(f"group_{name}") for name in axis]
         listed = "".join(f"{key}, " for key in own)
         by = f" GROUP BY {', '.join(own)}" if own else ""
+        named, values = [*axis, *([self.per] if self.per else [])], [*own, *(["part"] if self.per else [])]
+        part, joined = ("part, ", "JOIN parts p ON p.part = s.part") if self.per else ("", "CROSS JOIN parts p")
+        divided = f"PARTITION BY {', '.join(f's.{value}' for value in values)} " if values else ""
+        grouped = f" GROUP BY {', '.join(values)}" if values else ""
         known = (
             f"SELECT {listed}count(*) AS now, 0 AS before FROM stream{by} UNION ALL "
             f"SELECT {listed}0, count(*) FROM earlier{by}"
         )
-        named, values = [*axis, *([self.per] if self.per else [])], [*own, *(["p.part"] if self.per else [])]
-        within = f"OVER (PARTITION BY {listed}p.part ORDER BY at_us, s.ts NULLS LAST)"
         return (
-            f"SELECT {place} AS axis, {subject_sql(named, values)} AS subject, s.n, s.n_before, s.ts, "
+            f"SELECT {place} AS axis, {subject_sql(named, values)} AS subject, {_FIGURES} FROM "
+            f"(SELECT {''.join(f's.{value}, ' for value in values)}s.n, s.n_before, s.ts, "
             "p.closes_us - p.opens_us AS working_us, "
-            f"at_us - coalesce(lag(at_us) {within}, p.opens_us) AS gap_us, lag(s.id) {within} AS before_id, "
-            f"coalesce(lag(s.ts) {within}, p.first_ts) AS gap_start, coalesce(s.ts, p.last_ts) AS gap_end FROM "
-            f"(SELECT {listed}part, at_us, ts, id, NULL AS n, NULL AS n_before FROM stream UNION ALL "
-            f"SELECT {listed}q.part, q.closes_us, NULL, NULL, n, n_before FROM (SELECT {listed}"
-            f"CAST(sum(now) AS BIGINT) AS n, CAST(sum(before) AS BIGINT) AS n_before FROM ({known}){by} "
-            "HAVING sum(now + before) > 0) g CROSS JOIN parts q) s JOIN parts p ON p.part = s.part"
+            "s.at_us - coalesce(lag(s.at_us) OVER w, p.opens_us) AS gap_us, lag(s.ts) OVER w AS before_ts, "
+            "p.first_ts, coalesce(s.ts, p.last_ts) AS gap_end FROM "
+            f"(SELECT {listed}{part}at_us, ts, NULL AS n, NULL AS n_before FROM stream UNION ALL "
+            f"SELECT {listed}{part}closes_us, NULL, n, n_before FROM (SELECT {listed}CAST(sum(now) AS BIGINT) AS n, "
+            f"CAST(sum(before) AS BIGINT) AS n_before FROM ({known}){by} HAVING sum(now + before) > 0) g "
+            f"CROSS JOIN parts q) s {joined} "
+            # Working time never runs back, so that the order in time is the order on its clock too
+            f"WINDOW w AS ({divided}ORDER BY s.ts NULLS LAST)){grouped} HAVING count(*) > 0"
         )
+
+    def measure(self, engine: Engine, scope: Scope) -> Measurement:
+        """Runs the statement, and looks up the request before each silence that is too long."""
+        sql, parameters = self.statement(scope), self.bound(scope)
+        rows = engine.records(sql, parameters)
+        return Measurement(self.observe([self._with_ids(engine, scope, row) for row in rows], scope), sql, parameters)
+
+    def _with_ids(self, engine: Engine, scope: Scope, row: Row) -> Row:
+        subject = [(name, value) for name, value in subject_of(row["subject"]) if name != self.per]
+        groups = {identifier(f"group_{name}"): value for name, value in subject}
+        tests = [f"{key} IS NOT DISTINCT FROM {'NULL' if v is None else literal(v)}" for key, v in groups.items()]
+        plain = self.model_copy(update={"by": (tuple(name for name, _ in subject),), "per": None})
+        sql = (
+            f"SELECT max(id) FROM (SELECT {columns(plain, scope)}r.start_ts AS ts, {REQUEST_ID} AS id "
+            f"FROM {scope.requests()} r) WHERE {' AND '.join(['ts = CAST($before AS TIMESTAMPTZ)', *tests])}"
+        )
+        found = [
+            gap | {"before": gap["before"] and engine.value(sql, scope.parameters | {"before": gap["before"]})}
+            for gap in row["longest"] or ()
+        ]
+        return row | {"longest": found}
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
         # Weekends by `per: day` are no subjects; a window without any working time is one, with its reason
@@ -206,9 +230,11 @@ def _minutes(hours: str) -> tuple[int, int]:
 
 
 _FIGURES = (
-    "max(n) AS n, max(n_before) AS n_before, count(ts) AS requests, max(working_us) AS working_us, "
+    "max(gap_us) / 60e6 AS value, max(n) AS n, max(n_before) AS n_before, count(ts) AS requests, "
+    "max(working_us) AS working_us, "
     "count(*) FILTER (gap_us > $limit_us) AS silences, sum(gap_us) FILTER (gap_us > $limit_us) AS silent_us, "
-    "arg_max({'start': strftime(gap_start, '%Y-%m-%dT%H:%M:%SZ'), 'end': strftime(gap_end, '%Y-%m-%dT%H:%M:%SZ'), "
-    f"'minutes': gap_us / 60e6, 'before': before_id}}, (gap_us, gap_end), {LISTED}) "
+    "arg_max({'start': strftime(coalesce(before_ts, first_ts), '%Y-%m-%dT%H:%M:%SZ'), "
+    "'end': strftime(gap_end, '%Y-%m-%dT%H:%M:%SZ'), 'minutes': gap_us / 60e6, "
+    f"'before': strftime(before_ts, '%Y-%m-%dT%H:%M:%S.%fZ')}}, (gap_us, gap_end), {LISTED}) "
     "FILTER (gap_us > $limit_us) AS longest"
 )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from governance.checks import Check, Row
+from governance.checks import Check, Measurement, Row
 from governance.checks._groups import REQUEST_ID, columns, grouped, keys, unattributed
 from governance.checks._shares import LISTED, exceeds
+from governance.engines.duckdb import Engine, identifier, literal
 from governance.errors import nearest
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
@@ -86,22 +87,53 @@ class CompletenessSequence(Check):
         return scope.parameters | {"pattern": self.pattern} | tag
 
     def statement(self, scope: Scope) -> str:
-        value = "r.tags[$tag]" if self.field.startswith(_TAG) else f"r.{self.field}"
+        "r.tags[$tag]" if self.field.startswith(_TAG) else f"r.{self.field}"
         parts = []
         for place, axis in enumerate(self.axes):
             own = self.model_copy(update={"by": (axis,) if axis else ()})
             groups = "".join(f"{key}, " for key in keys(self, axis))
-            order = f"OVER (PARTITION BY {groups}number IS NULL ORDER BY number, id)"
+            order = f"OVER (PARTITION BY {groups}number IS NULL ORDER BY number)"
             steps = (
-                f"SELECT *, number - lag(number) {order} - 1 AS missing, lag(number) {order} AS before, "
-                f"lag(id) {order} AS before_id FROM records"
+                f"SELECT {groups}number, number - lag(number) {order} - 1 AS missing, lag(number) {order} AS before "
+                "FROM records"
             )
             parts.append(f"SELECT * REPLACE ({place} AS axis) FROM ({grouped(own, _FIGURES, f'({steps})')})")
         return (
-            f"WITH records AS (SELECT {columns(self, scope)}TRY_CAST(regexp_extract({value}, $pattern, 1) AS HUGEINT) "
-            f"AS number, {REQUEST_ID} AS id FROM {scope.requests()} r) {' UNION ALL '.join(parts)} "
+            f"WITH records AS NOT MATERIALIZED ({self._numbers(scope)}) {' UNION ALL '.join(parts)} "
             "ORDER BY axis, subject"
         )
+
+    def _numbers(self, scope: Scope) -> str:
+        """SELECT of the groups, the number and the id of each request."""
+        value = "r.tags[$tag]" if self.field.startswith(_TAG) else f"r.{self.field}"
+        return (
+            f"SELECT {columns(self, scope)}TRY_CAST(regexp_extract({value}, $pattern, 1) AS HUGEINT) AS number, "
+            f"{REQUEST_ID} AS id FROM {scope.requests()} r"
+        )
+
+    def measure(self, engine: Engine, scope: Scope) -> Measurement:
+        """Runs the statement, and looks up the requests before and after each of the longest gaps."""
+        sql, parameters = self.statement(scope), self.bound(scope)
+        rows = [self._with_ids(engine, scope, row) for row in engine.records(sql, parameters)]
+        return Measurement(self.observe(rows, scope), sql, parameters)
+
+    def _with_ids(self, engine: Engine, scope: Scope, row: Row) -> Row:
+        if not row["gaps"]:
+            return row
+        named = {identifier(f"group_{name}"): value for name, value in subject_of(row["subject"])}
+        tests = [f"{key} IS NOT DISTINCT FROM {'NULL' if v is None else literal(v)}" for key, v in named.items()]
+        sides = {str(int(gap[side]) + step) for gap in row["gaps"] for side, step in (("first", -1), ("last", 1))}
+        rows = engine.rows(
+            "SELECT CAST(number AS VARCHAR), min(id), max(id) FROM ("
+            f"{self._numbers(scope)}) WHERE {' AND '.join([f'number IN ({_listed(sides)})', *tests])} GROUP BY number",
+            self.bound(scope),
+        )
+        ids = {number: (first, last) for number, first, last in rows}
+        gaps = [
+            gap | {"before": ids[str(int(gap["first"]) - 1)][1], "after": ids[str(int(gap["last"]) + 1)][0]}
+            for gap in row["gaps"]
+        ]
+        return row | {"gaps": gaps}
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
         return [self._observation(row) for row in rows]
@@ -134,12 +166,16 @@ class CompletenessSequence(Check):
         return Judgement(Verdict.PASSED, f"{who}{unnumbered}" or None, self.limit())
 
 
+def _listed(numbers: Iterable[str]) -> str:
+    return ", ".join(f"CAST({number} AS HUGEINT)" for number in sorted(numbers))
+
+
 _FIGURES = (
     "CAST(sum(greatest(missing, 0)) AS DOUBLE) / CAST(max(number) - min(number) + 1 AS DOUBLE) AS value, "
-    "count(number) AS n, count(*) AS records, count(DISTINCT number) AS distinct, "
+    "count(number) AS n, count(*) AS records, count(number) - count(*) FILTER (missing = -1) AS distinct, "
     "CAST(min(number) AS VARCHAR) AS first, CAST(max(number) AS VARCHAR) AS last, "
     "CAST(sum(greatest(missing, 0)) AS VARCHAR) AS missing, count(*) FILTER (missing = -1) AS repeated, "
     "arg_max({'first': CAST(before + 1 AS VARCHAR), 'last': CAST(number - 1 AS VARCHAR), "
-    "'missing': CAST(missing AS VARCHAR), 'before': before_id, 'after': id}, (missing, number), 5) "
+    "'missing': CAST(missing AS VARCHAR)}, (missing, number), 5) "
     "FILTER (missing > 0) AS gaps"
 )

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from governance.checks._drift import Drift, Nothing
-from governance.checks._drift_records import Dimension, Samples, Variable, numbers
+from governance.checks._drift_records import Dimension, Samples, Variable, are_whole, numbers
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import nearest
 from governance.scopes import Scope
@@ -155,4 +155,6 @@ def _variable(name: str, kind: str, background: dict[str, str] | None) -> Variab
     reference = (other or texts) if is_numeric else texts
     if background is not None and name not in background:
         reference = f"CAST(NULL AS {'DOUBLE' if is_numeric else 'VARCHAR'})"
-    return Variable(name, (own or texts) if is_numeric else texts, reference, is_numeric)
+    return Variable(
+        name, (own or texts) if is_numeric else texts, reference, is_numeric, is_numeric and are_whole(kind)
+    )

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
 from governance.checks._groups import DECISION_ID, columns, decided, grouped, unattributed
+from governance.checks._references import own_columns
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import wilson
@@ -84,8 +85,9 @@ class Escalation(Check):
         in_time = "true"
         pending = "false"
         if self.within is not None:
-            in_time = "date_diff('microsecond', d.decision_ts, v.completed_ts) <= $within_us"
-            pending = "date_diff('microsecond', decision_ts, known_until) < $within_us"
+            in_time = "epoch_us(v.completed_ts) - epoch_us(d.decision_ts) <= $within_us"
+            pending = "epoch_us(known_until) - epoch_us(decision_ts) < $within_us"
+        own = own_columns(self)
         effect = "v.completed_ts <= v.effective_ts" if self.before_effect else "true"
         joined = (
             f"SELECT d.decision_id, {in_time} AS is_quick, {effect} AS is_before FROM due d "
@@ -97,16 +99,19 @@ class Escalation(Check):
             "FROM reviews WHERE completed_ts IS NOT NULL AND outcome IS DISTINCT FROM 'abandoned'), "
             "known AS (SELECT count(*) AS reviews, "
             "greatest(max(completed_ts), CAST($end AS TIMESTAMPTZ)) AS known_until FROM done), "
-            f"records AS (SELECT {columns(self, scope)}d.decision_id, d.request_uid, d.decision_ts, d.confidence, "
-            f"{DECISION_ID} AS id FROM {decided(self, scope)}), "
-            "due AS (SELECT decision_id, request_uid, decision_ts FROM records WHERE confidence < $below), "
+            # Ids are long to carry, so only of those that are due
+            f"due AS MATERIALIZED (SELECT {columns(self, scope)}d.decision_id, d.request_uid, d.decision_ts, "
+            f"{DECISION_ID} AS id FROM {decided(self, scope)} WHERE d.confidence < $below), "
             f"looked AS ({joined.format('v.decision_id', 'decision_id')} AND v.names_decision UNION ALL "
             f"{joined.format('v.request_uid', 'request_uid')} AND NOT v.names_decision), "
             "reviewed AS (SELECT decision_id, max(CASE WHEN NOT is_quick THEN 1 WHEN is_before THEN 3 "
             "WHEN is_before IS NULL THEN 2 ELSE 1 END) AS state FROM looked GROUP BY decision_id), "
-            f"judged AS (SELECT r.*, r.confidence < $below AS is_due, CASE WHEN v.state IS NULL AND {pending} THEN 0 "
-            "ELSE coalesce(v.state, 1) END AS state, v.state IS NOT NULL AS is_reviewed, k.reviews FROM records r "
-            "CROSS JOIN known k LEFT JOIN reviewed v ON v.decision_id = r.decision_id) "
+            f"judged AS (SELECT {own}decision_ts AS ts, id, true AS is_due, false AS is_unknown, "
+            f"CASE WHEN v.state IS NULL AND {pending} THEN 0 ELSE coalesce(v.state, 1) END AS state, "
+            "v.state IS NOT NULL AS is_reviewed, k.reviews FROM due r "
+            "CROSS JOIN known k LEFT JOIN reviewed v ON v.decision_id = r.decision_id "
+            f"UNION ALL SELECT {columns(self, scope)}NULL, NULL, false, d.confidence IS NULL, NULL, false, k.reviews "
+            f"FROM {decided(self, scope)} CROSS JOIN known k WHERE coalesce(d.confidence >= $below, true)) "
             f"{grouped(self, _FIGURES, 'judged')} ORDER BY axis, subject"
         )
 
@@ -162,6 +167,6 @@ _FIGURES = (
     "count(*) FILTER (is_due AND state IN (1, 3)) AS n, count(*) AS decisions, count(*) FILTER (is_due) AS due, "
     "count(*) FILTER (is_due AND is_reviewed) AS reviewed, count(*) FILTER (is_due AND state = 3) AS in_time, "
     "count(*) FILTER (is_due AND state = 2) AS effect_unknown, count(*) FILTER (is_due AND state = 0) AS pending, "
-    "count(*) FILTER (confidence IS NULL) AS confidence_unknown, max(reviews) AS reviews, "
-    "arg_min(id, (decision_ts, id), 10) FILTER (is_due AND state = 1) AS samples"
+    "count(*) FILTER (is_unknown) AS confidence_unknown, max(reviews) AS reviews, "
+    "arg_min(id, (ts, id), 10) FILTER (is_due AND state = 1) AS samples"
 )

@@ -104,13 +104,17 @@ class Fallback(Check):
             for measure in measures
         ]
         return (
-            "WITH stages AS (SELECT request_uid, max(CASE WHEN deciding_stage = 'fallback' THEN 1 ELSE 0 END) AS stage "
-            "FROM decisions WHERE deciding_stage IS NOT NULL GROUP BY request_uid), "
-            f"{judged}answers AS (SELECT {columns(self, scope)}CASE WHEN r.fallbacks > 0 OR t.stage = 1 "
+            # Only a fallback, or a request that does not say it itself, makes a decision's stage worth looking up
+            "WITH fallbacks AS (SELECT DISTINCT request_uid FROM decisions WHERE deciding_stage = 'fallback'), "
+            f"silent AS (SELECT request_uid FROM {scope.requests()} r WHERE r.fallbacks IS NULL), "
+            "staged AS (SELECT DISTINCT d.request_uid FROM decisions d SEMI JOIN silent s "
+            "ON s.request_uid = d.request_uid WHERE d.deciding_stage IS NOT NULL), "
+            f"{judged}answers AS (SELECT {columns(self, scope)}CASE WHEN r.fallbacks > 0 OR f.request_uid IS NOT NULL "
             "OR (r.fallbacks IS NULL AND r.fallback_from IS NOT NULL) THEN true "
-            "WHEN r.fallbacks = 0 OR t.stage = 0 THEN false END AS by_fallback, "
+            "WHEN r.fallbacks = 0 OR t.request_uid IS NOT NULL THEN false END AS by_fallback, "
             f"{'j.total, j.marks, ' if joined else ''}{REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r "
-            f"LEFT JOIN stages t ON t.request_uid = r.request_uid {joined}) "
+            "LEFT JOIN fallbacks f ON f.request_uid = r.request_uid "
+            f"LEFT JOIN staged t ON t.request_uid = r.request_uid {joined}) "
             f"{' UNION ALL '.join(parts)} ORDER BY axis, subject"
         )
 

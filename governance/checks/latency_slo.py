@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from governance.checks import Check, Row, above
-from governance.checks._groups import REQUEST_ID, columns, grouped, keys, subject_column, unattributed
+from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
+from governance.checks._quantiles import ranked, tail_of
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import Z95, wilson
@@ -21,10 +22,7 @@ _COUNTS = (
     "count(*) FILTER (ms IS NULL AND status = 'timeout') AS unmeasured_timeouts, max(ms) AS longest_ms, "
     "arg_max(id, (ms, id), 10) FILTER (ms IS NOT NULL) AS samples"
 )
-_NAMES = (
-    "value, n, requests, within, failed, unmeasured, unmeasured_timeouts, longest_ms, samples, "
-    "low, high, low_ms, high_ms"
-)
+_NAMES = "value, n, requests, within, failed, unmeasured, unmeasured_timeouts, longest_ms, samples, low, high"
 
 
 class LatencySlo(Check):
@@ -80,8 +78,7 @@ class LatencySlo(Check):
     def bound(self, scope: Scope) -> dict[str, Any]:
         own: dict[str, Any] = {"max_ms": self.max_ms}
         if self.quantile is not None:
-            # Below the lower rank of the interval at the fewest records that are judged, so that few rows are sorted
-            own |= {"quantile": self.quantile, "tail": max(0.0, 5 * self.quantile - 4), "z": Z95}
+            own |= {"quantile": self.quantile, "tail": tail_of(self.quantile), "z": Z95}
         return scope.parameters | own
 
     def statement(self, scope: Scope) -> str:
@@ -92,37 +89,13 @@ class LatencySlo(Check):
         if self.quantile is None:
             figures = f"count(*) FILTER (ms <= $max_ms) / nullif(count(ms), 0) AS value, {_COUNTS}"
             return f"WITH records AS ({records}) {grouped(self, figures, 'records')} ORDER BY axis, subject"
-        axes = [self._quantiles(place, axis) for place, axis in enumerate(self.axes)]
+        figures = f"quantile_cont(ms, CAST($quantile AS DOUBLE)) AS value, {_COUNTS}"
+        tail = "quantile_disc(ms, CAST($tail AS DOUBLE))"
+        axes = [ranked(self, axis, place, figures, _NAMES, tail) for place, axis in enumerate(self.axes)]
         return (
-            f"WITH records AS ({records}), {', '.join(f'{sized}, {placed}' for sized, placed, _ in axes)} "
-            f"{' UNION ALL '.join(joined for _, _, joined in axes)} ORDER BY axis, subject"
+            f"WITH records AS NOT MATERIALIZED ({records}), {', '.join(one.tables for one in axes)} "
+            f"{' UNION ALL '.join(one.rows for one in axes)} ORDER BY axis, subject"
         )
-
-    def _quantiles(self, number: int, axis: Sequence[str]) -> tuple[str, str, str]:
-        """The groups of an axis, those of their requests that may be an end of the interval, and both joined."""
-        own = keys(self, axis)
-        sized, placed = f"sized_{number}", f"placed_{number}"
-        by = f" GROUP BY {', '.join(own)}" if own else ""
-        same = " AND ".join(f"s.{key} IS NOT DISTINCT FROM o.{key}" for key in own) or "true"
-        listed = "".join(f"s.{key}, " for key in own)
-        within = f"PARTITION BY {listed.removesuffix(', ')} " if own else ""
-        spread = "$z * sqrt(count(ms) * $quantile * (1 - $quantile))"
-        figures = (
-            f"quantile_cont(ms, CAST($quantile AS DOUBLE)) AS value, {_COUNTS}, "
-            f"ceil(count(ms) * $quantile - {spread}) - 1 AS low, ceil(count(ms) * $quantile + {spread}) AS high, "
-            "quantile_disc(ms, CAST($tail AS DOUBLE)) AS tail_ms"
-        )
-        groups = f"SELECT {''.join(f'{key}, ' for key in own)}{figures} FROM records{by} HAVING count(*) > 0"
-        tails = (
-            f"SELECT {listed}o.ms, s.low, s.high, s.n + 1 - row_number() OVER ({within}ORDER BY o.ms DESC) AS place "
-            f"FROM {sized} s JOIN records o ON {same} AND o.ms >= s.tail_ms"
-        )
-        joined = (
-            f"SELECT {number} AS axis, {subject_column(self, axis)} AS subject, {_NAMES} FROM (SELECT s.*, o.low_ms, "
-            f"o.high_ms FROM {sized} s LEFT JOIN (SELECT {listed}max(ms) FILTER (place = low) AS low_ms, "
-            f"max(ms) FILTER (place = high) AS high_ms FROM {placed} s{by}) o ON {same}) s"
-        )
-        return f"{sized} AS ({groups})", f"{placed} AS ({tails})", joined
 
     @property
     def metric(self) -> str:

@@ -89,8 +89,8 @@ class ResilienceBreaker(Check):
             "states AS (SELECT *, is_open AND NOT coalesce(lag(is_open) OVER later, false) AS is_opening, "
             f"{closing} AS closed_ts FROM calls "
             "WINDOW later AS (PARTITION BY provider, model ORDER BY ts, attempt_uid)), "
-            "timed AS (SELECT *, CASE WHEN is_opening THEN date_diff('microsecond', ts, "
-            "coalesce(closed_ts, greatest(CAST($end AS TIMESTAMPTZ), ts))) / 60e6 END AS minutes FROM states) "
+            "timed AS (SELECT *, CASE WHEN is_opening THEN (epoch_us(coalesce(closed_ts, "
+            "greatest(CAST($end AS TIMESTAMPTZ), ts))) - epoch_us(ts)) / 60e6 END AS minutes FROM states) "
             f"{' UNION ALL '.join(self._parts())} ORDER BY axis, subject"
         )
 

@@ -129,17 +129,21 @@ class Retention(Check):
 
     def statement(self, scope: Scope) -> str:
         whole = self._everything(scope)
-        age = "date_diff('microsecond', ts, CAST($end AS TIMESTAMPTZ))"
-        older = "false" if self.shortest is None else f"{age} > $max_us"
-        figures = (
-            f"max({age}) / {_DAY_US}.0 AS value, count(*) AS n, min(ts) AS oldest, "
-            f"count(*) FILTER ({older}) AS too_old, arg_min(id, (ts, id), {LISTED}) AS samples"
-        )
-        parts = [
-            f"SELECT {place} AS axis, {subject_sql(['records'], [literal(name)])} AS subject, {figures} "
-            f"FROM ({_records(name, whole)})"
-            for place, name in enumerate(self.records)
-        ]
+        older = "false" if self.shortest is None else "epoch_us(CAST($end AS TIMESTAMPTZ)) - epoch_us(ts) > $max_us"
+        parts = []
+        for place, name in enumerate(self.records):
+            subject = subject_sql(["records"], [literal(name)])
+            figures = (
+                f"(epoch_us(CAST($end AS TIMESTAMPTZ)) - epoch_us(min(ts))) / {_DAY_US}.0 AS value, count(*) AS n, "
+                f"min(ts) AS oldest, count(*) FILTER ({older}) AS too_old"
+            )
+            # Ids are long to read, so of the first moments alone
+            first = f"(SELECT list_max(min(ts, {LISTED})) FROM ({_records(name, whole)}))"
+            samples = f"(SELECT arg_min(id, (ts, id), {LISTED}) FROM ({_records(name, whole)}) WHERE ts <= {first})"
+            parts.append(
+                f"SELECT {place} AS axis, {subject} AS subject, {figures}, {samples} AS samples "
+                f"FROM ({_records(name, whole)})"
+            )
         return f"{' UNION ALL '.join(parts)} ORDER BY axis"
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:

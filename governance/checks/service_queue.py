@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from governance.checks import Check, Row, above
-from governance.checks._groups import REQUEST_ID, columns, grouped, keys, unattributed
+from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
+from governance.checks._quantiles import ranked, tail_of
 from governance.checks._shares import LISTED, breach
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
@@ -75,19 +76,21 @@ class ServiceQueue(Check):
         own: dict[str, Any] = {} if self.max_rejected is None else {"words": _WORDS}
         if self.max_wait_ms is not None:
             own |= {"max_wait_ms": self.max_wait_ms, "quantile": self.quantile, "z": Z95}
+            own["tail"] = tail_of(self.quantile)
         return scope.parameters | own
 
     def statement(self, scope: Scope) -> str:
         both = self.max_wait_ms is not None and self.max_rejected is not None
-        parts = []
+        tables, parts = [], []
         for place, axis in enumerate(self.axes):
-            own = self.model_copy(update={"by": (axis,) if axis else ()})
-            found = []
             if self.max_wait_ms is not None:
-                found.append(grouped(own, _WAITED, f"({self._ranked(axis)})", measure=WAIT if both else None))
+                one = ranked(self, axis, place, _WAITED, _NAMES, _TAIL, WAIT if both else None)
+                tables.append(f", {one.tables}")
+                parts.append(one.rows)
             if self.max_rejected is not None:
-                found.append(grouped(own, _TURNED_AWAY, "records", measure=REJECTED if both else None))
-            parts += [f"SELECT * REPLACE ({place} AS axis) FROM ({one})" for one in found]
+                own = self.model_copy(update={"by": (axis,) if axis else ()})
+                found = grouped(own, _TURNED_AWAY, "records", measure=REJECTED if both else None)
+                parts.append(f"SELECT * REPLACE ({place} AS axis) FROM ({found})")
         rejected = "false"
         if self.max_rejected is not None:
             rejected = (
@@ -95,20 +98,9 @@ class ServiceQueue(Check):
                 "coalesce(regexp_matches(lower(r.error_type), $words), false)"
             )
         return (
-            f"WITH records AS (SELECT {columns(self, scope)}r.queue_us / 1000.0 AS ms, {rejected} AS is_rejected, "
-            f"{REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r) "
-            f"{' UNION ALL '.join(parts)} ORDER BY axis, subject"
-        )
-
-    def _ranked(self, axis: Sequence[str]) -> str:
-        """The records with their rank by waiting time, and the ranks that the interval of the quantile ends at."""
-        groups = ", ".join(keys(self, axis))
-        partition = f"PARTITION BY {groups} " if groups else ""
-        spread = "$z * sqrt(known * $quantile * (1 - $quantile))"
-        return (
-            f"SELECT *, ceil(known * $quantile - {spread}) - 1 AS low, ceil(known * $quantile + {spread}) AS high FROM "
-            f"(SELECT *, count(ms) OVER ({partition}) AS known, row_number() OVER ({partition}ORDER BY ms NULLS LAST) "
-            "AS place FROM records)"
+            f"WITH records AS NOT MATERIALIZED (SELECT {columns(self, scope)}r.queue_us / 1000.0 AS ms, "
+            f"{rejected} AS is_rejected, {REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r)"
+            f"{''.join(tables)} {' UNION ALL '.join(parts)} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
@@ -165,12 +157,15 @@ class ServiceQueue(Check):
 
 _WAITED = (
     f"'{WAIT}' AS measure, quantile_cont(ms, CAST($quantile AS DOUBLE)) AS value, count(ms) AS n, count(*) AS records, "
-    "count(*) FILTER (ms <= $max_wait_ms) AS marked, max(ms) FILTER (place = low) AS low_ms, "
-    "max(ms) FILTER (place = high AND place <= known) AS high_ms, "
+    f"count(*) FILTER (ms <= $max_wait_ms) AS marked, "
     f"arg_max(id, (ms, id), {LISTED}) FILTER (ms IS NOT NULL) AS samples"
 )
+_NAMES = "measure, value, n, records, marked, samples"
+# Of few records the lower rank may be the first
+_TAIL = "CASE WHEN count(ms) * (1 - $quantile) < 1 THEN min(ms) ELSE quantile_disc(ms, CAST($tail AS DOUBLE)) END"
 _TURNED_AWAY = (
     f"'{REJECTED}' AS measure, count(*) FILTER (is_rejected) / count(*) AS value, count(*) AS n, count(*) AS records, "
-    "count(*) FILTER (is_rejected) AS marked, CAST(NULL AS DOUBLE) AS low_ms, CAST(NULL AS DOUBLE) AS high_ms, "
-    f"arg_min(id, (ts, id), {LISTED}) FILTER (is_rejected) AS samples"
+    "count(*) FILTER (is_rejected) AS marked, "
+    f"arg_min(id, (ts, id), {LISTED}) FILTER (is_rejected) AS samples, "
+    "CAST(NULL AS DOUBLE) AS low_ms, CAST(NULL AS DOUBLE) AS high_ms"
 )
