@@ -87,11 +87,14 @@ def _options() -> argparse.Namespace:
 def _case(name: str, space: Workspace, sample: int) -> dict[str, Any]:
     """Runs one case in this process."""
     side, _, pair = name.partition(" ")
+    said: dict[str, Any]
     if side == "libraries":
-        return libraries.measured(space.store, sample)
-    if side == "each":
-        return {"lines": cases.each(space)}
-    return cases.governed(space, pair) if side == "governance" else cases.plain(space, pair)
+        said = libraries.measured(space.store, sample)
+    elif side == "each":
+        said = cases.each(space)
+    else:
+        said = cases.governed(space, pair) if side == "governance" else cases.plain(space, pair)
+    return said
 
 
 def _compare(folder: Path, options: argparse.Namespace) -> None:

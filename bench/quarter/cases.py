@@ -68,7 +68,7 @@ def plain(space: Workspace, pair: str) -> dict[str, Any]:
     return {"statements": len(names)}
 
 
-def each(space: Workspace) -> list[str]:
+def each(space: Workspace) -> dict[str, Any]:
     """Every check beside its statement, in one process: lines of seconds of CPU."""
     store, known, lines = Store(space.store), raw.statements(), []
     snapshot = store.snapshot()
@@ -83,7 +83,7 @@ def each(space: Workspace) -> list[str]:
                 theirs = _cpu(_statement(engine, space, name, known))
                 ours = _cpu(partial(_examine, examined, policy, check))
                 lines.append(f"  {name:42} {check.kind:28} {ours:7.2f} {theirs:7.2f} {ours / theirs:6.2f} x")
-    return lines
+    return {"lines": lines}
 
 
 def _examine(examined: Examination, policy: Policy, check: Check) -> None:

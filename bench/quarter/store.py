@@ -17,6 +17,7 @@ import pyarrow as pa
 from governance import tables
 from governance.batches import schema
 from governance.engines.duckdb import Engine, identifier
+from governance.entries import JSON
 from governance.findings import stamp
 from governance.ledger import NamedFile, StagedFile
 from governance.registration import register
@@ -83,7 +84,7 @@ def _days() -> Iterator[date]:
     return ((FIRST + timedelta(days=n)).date() for n in range(-before, DAYS + after))
 
 
-def _facts(day: date, staged: Sequence[StagedFile]) -> dict[str, object]:
+def _facts(day: date, staged: Sequence[StagedFile]) -> dict[str, JSON]:
     records = sum(file.named.facts["rows"] for file in staged if file.named.facts["table"] == "requests")
     return {"batch": day.isoformat(), "source": "bench", "counts": {"records": records, "conflicts": 0}}
 
