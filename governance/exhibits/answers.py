@@ -27,6 +27,8 @@ def given(period: Period) -> Section:
 def change(period: Period) -> str:
     """In a sentence or two: how many findings are new or recur, are answered or settled, and what became of others."""
     acute = _acute(period.judged)
+    if not acute:
+        return f"Nothing failed, warned or errored. {_since(period)}".strip()
     issues = [period.issue(one) for one in acute]
     again = sum(recurs(period, one) for one in acute)
     late = sum(one.is_late(cut_off(period)) for one in issues)

@@ -71,17 +71,16 @@ def page(period: Period) -> Section:
 
 
 def _lead(period: Period) -> AnyBlock:
-    """One sentence: how many checks hold, which do not, and what is new."""
+    """A sentence or two: how many checks ask for action, how many of these are new, and what nobody could judge."""
     acute = issues(period.judged)
-    checks = len({one.key for one in period.judged})
+    checks = plural(len({one.key for one in period.judged}), "check")
     new = sum(1 for own in acute if recurrence(period, own[0]) == "held")
-    if not acute:
-        return paragraph(f"All {checks} checks of {period.span.window.name} hold or are excepted.", role="lead")
-    fresh = f"; {new} of them did not in {period.span.previous.name}" if new else ""
-    ask = "asks" if len(acute) == 1 else "ask"
-    return paragraph(
-        f"{len(acute)} of {plural(checks, 'check')} {ask} for action in {period.span.window.name}{fresh}.", role="lead"
-    )
+    open_ones = len({one.key for one in period.judged if one.verdict == "not_assessed"})
+    window, before = period.span.window.name, period.span.previous.name
+    asking = f"{len(acute) or 'None'} of {checks} {'ask' if len(acute) > 1 else 'asks'} for action in {window}"
+    fresh = f"; {new} of them held in {before}" if new else ""
+    blind = f" {open_ones} could not be judged, in whole or in part." if open_ones else ""
+    return paragraph(f"{asking}{fresh}.{blind}", role="lead")
 
 
 def _groups(period: Period) -> AnyBlock:
@@ -186,7 +185,9 @@ def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, .
     course = trends.of_finding(period, first) if first.value is not None else ()
     limit: Cell = first.limits() if first.bound is not None else Missing("in its policy")
     of = f"{first.metric.replace('_', ' ')}: {first.about()} ({first.check})"
-    value: Cell = first.figure() if first.value is not None else Missing(first.reason)
+    if first.value is None:
+        of += f": {_clause(first.reason)}"
+    value: Cell = first.figure() if first.value is not None else None
     return title, of, value, first.earlier(was), _spark(course, bound), limit, first.verdict
 
 
@@ -276,11 +277,15 @@ def _gaps(period: Period) -> list[tuple[Piece, ...]]:
     missing = [one for one in period.judged if one.verdict in GROUPS["cannot be judged"]]
     if not missing:
         return []
-    reason = re.split(r"[;:]", missing[0].reason)[0]
     return [
         (
             "Have the missing records supplied: ",
             Strong(plural(len(missing), "finding")),
-            f" could not be judged, the first because {reason}.",
+            f" could not be judged, the first because {_clause(missing[0].reason)}.",
         )
     ]
+
+
+def _clause(reason: str) -> str:
+    """What a reason says first."""
+    return re.split(r"[;:(]", reason)[0].strip()

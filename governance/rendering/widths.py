@@ -14,6 +14,7 @@ SHORT = 20  # characters of an entry that is not worth breaking
 COMFORTABLE = 20  # characters to which a column of words may shrink before the table takes smaller type or turns
 MOST_SHARED = 400  # characters beyond which an entry asks for no more of the line
 NARROWEST = 14  # characters that a column of words keeps, for words one below the other are hard to read
+WRAPPED = 16  # characters to a line of a reason in a column of figures
 SPARK = 18
 PITCH = 1.3  # a fixed pitch is wider
 
@@ -91,11 +92,12 @@ def _longest(natural: Sequence[int], widths: Sequence[int], room: int) -> tuple[
 
 
 def _entry(column: Column, cells: Sequence[Shown]) -> int:
-    """Characters of the longest entry; figures in a column of figures may have reasons beside them that wrap."""
+    """Characters of the longest entry; in a column of figures a reason beside a figure wraps, so counts for a line."""
     if column.kind == "spark":
         return SPARK
     entries = [len(cell.text) + (2 if cell.verdict else 0) for cell in cells]
-    entries += [min(len(cell.note), 16) + 3 for cell in cells if cell.note]
+    most = WRAPPED if column.is_right_aligned else MOST_SHARED
+    entries += [len(cell.text) + min(len(cell.note), most) + 1 for cell in cells if cell.note]
     return int(max(entries, default=1) * (PITCH if column.kind == "code" else 1.0))
 
 

@@ -20,6 +20,7 @@ from governance.blocks import (
     Column,
     Heading,
     Link,
+    Missing,
     Strong,
     Table,
     Verbatim,
@@ -32,6 +33,7 @@ from governance.rendering.glyphs import DRAWN, FURTHER, PRINTED, UNPRINTED, draw
 from governance.rendering.layout import laid_out
 from governance.rendering.pdf import Attachment, pdf, pdf_of
 from governance.rendering.printed import printed
+from governance.rendering.widths import fitted
 from tests.rendering import sample
 
 WHEN = datetime(2026, 10, 2, 9, tzinfo=UTC)
@@ -213,6 +215,17 @@ def test_wide_tables_get_smaller_type_and_then_a_sheet_across() -> None:
     assert layout_of(*[100] * 5) == "upright"
     assert layout_of(*[100] * 5, 10) == "small"
     assert layout_of(*[100] * 8) == "across"
+
+
+def test_a_reason_for_no_value_makes_no_column_of_words_push_the_others_out() -> None:
+    reason = "the window overlaps the reference, so records would be compared to themselves"
+    words = "model mistral-large of the assistant, sex female, age band 25-"
+    columns = (Column("subject"), Column("figure"), Column("n", "number"), Column("limit"))
+    fit = fitted(columns, Table("t", columns, ((words * 2, Missing(reason), 1, "10"),)).shown())
+    assert fit.widths[1] > 0  # it shares what is left, and wraps
+    assert fit.layout == "upright"
+    plain = fitted(columns, Table("t", columns, (("a", Missing("none set"), 1, "10"),)).shown())
+    assert plain.headings == (("subject",), ("figure",), ("n",), ("limit",))
 
 
 def test_a_sheet_across_takes_its_heading_along() -> None:
