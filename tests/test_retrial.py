@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from governance.compaction import compact
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
 from governance.ingestion import ingest
@@ -367,3 +368,17 @@ def test_a_mapping_that_names_another_column_is_refused_at_once(book: Logbook) -
     with pytest.raises(GovernanceError, match="no source is called 'opaa'"):
         again(book, source="opaa")
     assert book.digest() == before
+
+
+def test_what_has_left_stays_out_when_files_are_merged(book: Logbook) -> None:
+    for place in range(5):
+        row = f"r{place},2026-07-01T10:00:00Z,0.5,maybe,a,1\nb{place},soon,0.5,yes,a,1\n"
+        book.read(f"{place}.csv", HEADER + row, BAD)
+        again(book, Selection(file=f"{place}.csv"), GOOD)
+    before, rows = quarantine(book), contents(book)
+    size = book.snapshot.checkpoint.size
+    assert {table.table for table in compact(book.workspace, now=NOW).tables} >= {"quarantine", "released"}
+    assert (quarantine(book), contents(book)) == (before, rows)
+    assert quarantine(book, size) == before
+    assert book.verifies()
+    assert alone(again(book, Selection(file="3.csv"), GOOD)).reasons == {"bad_time": 1}
