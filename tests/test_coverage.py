@@ -154,6 +154,7 @@ def test_every_format_with_a_sample_is_in_the_table() -> None:
     text = DOCS.read_text(encoding="utf-8").partition(MARK)[2]
     assert re.findall(r"^\| ([a-z-]+) \| [\d·]+ \|", text, re.MULTILINE)[1:] == list(SAMPLES)
     assert set(SAMPLES) - set(sources()) == {"bentoml"}
+    assert f"\nOf {len(checks())} kinds" in text, "run pytest tests/test_coverage.py --update-golden"
 
 
 def _family(kind: str) -> str:

@@ -87,7 +87,7 @@ def show(
 @quarantine.command()
 def retry(
     context: typer.Context,
-    ids: list[str] | None = typer.Argument(None, metavar="[ID...]", help="As `list` prints them."),
+    ids: list[str] | None = typer.Argument(None, metavar="ID...", help="As `list` prints them."),
     everything: bool = typer.Option(False, "--all", help="All of them."),
     file: str | None = typer.Option(
         None, "--file", metavar="FILE", help="Those of one file: its name, or how its SHA-256 begins."
@@ -100,9 +100,10 @@ def retry(
 ) -> None:
     """Read records in quarantine again: what can be read now is stored, the rest stays.
 
-    The kept bytes are read with today's sources, or with the mapping that the file was read with, or as you say.
-    What can be read is stored as a record of the file and line that it came from, and leaves quarantine by an entry
-    in the ledger; its bytes and the state before stay (--as-of). The balance of the file holds on.
+    The kept bytes are read with today's sources, or with the mapping that the
+    file was read with, or as you say. What can be read is stored as a record
+    of the file that it came from and leaves quarantine, by one entry in the
+    ledger; its bytes, and the state before (--as-of), stay.
     """
     from governance.quarantine import Selection
     from governance.retrial import retry as read_again
