@@ -21,21 +21,23 @@ MEMORY_LIMIT = "500MB"  # of the engine, which spills beyond it
 def compare_merged_files(inspection: Inspection) -> None:
     """Takes down each merged file that is not what it should be; nothing that has a problem already is read."""
     earlier: set[str] = set()  # files whose rows no merged file holds yet
-    merged, replaced = 0, 0
+    compared, replaced = 0, 0
     with tempfile.TemporaryDirectory() as spill, Engine(Path(spill), MEMORY_LIMIT) as engine:
         for file in inspection.named.values():
             if REPLACES in file.facts:
-                merged += 1
-                what = _misnamed(inspection, file, earlier) or _unlike(inspection, engine, file)
-                if what:
-                    inspection.report(file.path, what)
-                else:
-                    earlier.difference_update(file.facts[REPLACES])
+                what = _misnamed(inspection, file, earlier)
+                if what is None and _is_intact(inspection, file):
+                    what = _unlike(inspection, engine, file)
+                    compared += 1
                     replaced += len(file.facts[REPLACES])
+                if what is None:
+                    earlier.difference_update(file.facts[REPLACES])
+                else:
+                    inspection.report(file.path, what)
             earlier.add(file.path)
-    inspection.notes.append(
-        f"{merged} merged files, which replace {replaced} others, were compared with them row by row"
-    )
+    if compared:
+        what = f"{compared} merged files were compared, row by row, with the {replaced} that they replace"
+        inspection.notes.append(what)
 
 
 def _misnamed(inspection: Inspection, file: NamedFile, earlier: Container[str]) -> str | None:
@@ -53,14 +55,17 @@ def _misnamed(inspection: Inspection, file: NamedFile, earlier: Container[str]) 
     return None if is_fitting else "has other facts than the files that it replaces"
 
 
+def _is_intact(inspection: Inspection, file: NamedFile) -> bool:
+    """Whether a merged file, and each that it replaced, has the bytes that the ledger says."""
+    return inspection.problems.keys().isdisjoint([file.path, *file.facts[REPLACES]])
+
+
 def _unlike(inspection: Inspection, engine: Engine, file: NamedFile) -> str | None:
     """What the rows of a merged file do not share with those of the files that it replaced."""
-    segments = _replaced(inspection, file)
-    if any(path in inspection.problems for path in (file.path, *(segment.path for segment in segments))):
-        return None
     root = inspection.folder.root
+    table, paths = str(file.facts["table"]), [root / path for path in file.facts[REPLACES]]
     try:
-        return difference(engine, segments[0].table, [root / one.path for one in segments], root / file.path)
+        return difference(engine, table, paths, root / file.path)
     except EngineError as error:
         return f"cannot be compared with the files that it replaces: {error}"
 

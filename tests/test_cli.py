@@ -295,7 +295,7 @@ def test_many_small_files_become_few(book: Logbook, run: Run, monkeypatch: pytes
     assert document["ledger"]["size"] == book.snapshot.checkpoint.size
     assert "Nothing to merge" in run("compact").out
     assert "15 files that were merged are kept" in run("status").out
-    assert "3 merged files, which replace 15 others" in run("verify").out
+    assert "3 merged files were compared, row by row, with the 15" in run("verify").out
     assert run("explain", "a3", "--json").document["request_id"] == "a3"
 
 

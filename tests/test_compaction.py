@@ -322,9 +322,8 @@ def test_one_writer_at_a_time(book: Logbook) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True])
-def test_killed_at_every_step(tmp_path: Path, after: bool) -> None:
-    """A compaction that dies before, or after, its Nth system call: nothing is lost, and the next run completes it."""
+def test_killed_at_every_step(tmp_path: Path) -> None:
+    """A compaction that dies before its Nth system call, for every N: nothing is lost, the next run completes it."""
     book = logbook(tmp_path)
     for number in range(1, 5):
         book.read(f"log{number}.csv", HEAD + day(number), "source: loans\ncolumns: {request_id: id, start_ts: at}\n")
@@ -333,7 +332,7 @@ def test_killed_at_every_step(tmp_path: Path, after: bool) -> None:
     while True:
         at += 1
         copy = _copy(book, tmp_path / str(at))
-        code = in_child(lambda: _interrupted(copy, Interruption(at, lambda: os._exit(9), after=after)))  # noqa: B023
+        code = in_child(lambda: _interrupted(copy, Interruption(at, lambda: os._exit(9), after=False)))  # noqa: B023
         assert code in {0, 9}
         found = verify(copy.workspace.store)
         assert found.ok, (at, found.problems)
