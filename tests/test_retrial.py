@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import governance as gov
+from governance.blocks import Table
 from governance.compaction import compact
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
@@ -382,3 +384,12 @@ def test_what_has_left_stays_out_when_files_are_merged(book: Logbook) -> None:
     assert quarantine(book, size) == before
     assert book.verifies()
     assert alone(again(book, Selection(file="3.csv"), GOOD)).reasons == {"bad_time": 1}
+
+
+def test_the_report_says_the_balance_of_today(book: Logbook) -> None:
+    book.read("log.csv", CSV, BAD)
+    again(book, mapping=GOOD)
+    section = gov.exhibits.completeness.records(gov.open(book.workspace.root).window("2026-Q3"))
+    found = [block for block in section.blocks if isinstance(block, Table)]
+    ((source, *counts),) = next(block.rows for block in found if block.caption == "Records received by source")
+    assert (source, *counts) == ("loans", 1, 5, 4, 0, 0, 1, 0, "holds", "bad time 1")
