@@ -14,6 +14,7 @@ import pytest
 from governance import ingestion
 from governance.intake import Intake
 from governance.manifest import Manifest
+from governance.records import open_log, records
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 HEADER = "id,at,score,decision\n"
@@ -187,6 +188,29 @@ class TestReadWhole:
     def test_one_line_without_an_end(self, book: Logbook) -> None:
         book.read("log.jsonl", line("r1").rstrip())
         assert book.read("log.jsonl", line("r1") + line("r2")).from_byte == 0
+
+
+class TestWhileItIsRead:
+    """The digest is taken first; what is stored must be of the same bytes."""
+
+    @pytest.mark.parametrize("form", ["jsonl", "csv"])
+    def test_what_is_appended_waits_for_the_next_time(self, book: Logbook, form: str) -> None:
+        head, write = ("", line) if form == "jsonl" else (HEADER, row)
+        path = book.write(f"log.{form}", head + write("r1"))
+        log = open_log(path)
+        with path.open("a") as file:
+            file.write(write("r2"))
+        assert [record.value and record.value["id"] for record in records(log)] == ["r1"]
+
+    def test_what_is_cut_off_is_said(self, book: Logbook) -> None:
+        """As log rotation by copying and truncating does."""
+        path = book.write("log.jsonl", line("r1") + line("r2"))
+        log = open_log(path)
+        path.write_text(line("r1"))
+        assert [(record.reason, record.detail) for record in records(log)] == [
+            (None, None),
+            ("truncated", f"the file became shorter while it was read ({len(line('r1')) * 2} bytes before)"),
+        ]
 
 
 LATER = datetime.now(UTC) + timedelta(hours=1)

@@ -69,28 +69,33 @@ def blocks(
 ) -> Iterator[bytes]:
     """The uncompressed bytes of a file in blocks, none of them empty.
 
+    What is appended while it is read is left for the next time: the digest is of the bytes that were there.
+
     Args:
         path: Where it lies.
         compression: gzip, zstd, bz2 or None.
-        size: Its bytes on the disk.
+        size: Its bytes on the disk when it was looked at.
         meter: Told how far the file has been read.
         start: The first byte; 0 in a compressed file.
 
     Raises:
-        CutShortError: The compressed file is broken, or expands beyond measure.
+        CutShortError: The compressed file is broken or expands beyond measure, or a plain one became shorter.
     """
     seen, limit = 0, limit_of(size)
+    plain = None if compression else size - start
     with path.open("rb") as raw, open_stream(raw, compression) as stream:
         if start:
             raw.seek(start)
         while True:
             try:
-                block = stream.read1(BLOCK)
+                block = stream.read1(BLOCK if plain is None else min(BLOCK, plain - seen))
             except BROKEN as error:
                 if compression == "zstd" and (rest := _rest(path, seen)):
                     yield rest
                 raise CutShortError("truncated", f"the compressed file breaks off here ({error})") from error
             if not block:
+                if plain is not None and seen < plain:
+                    raise CutShortError("truncated", f"the file became shorter while it was read ({size} bytes before)")
                 return
             seen += len(block)
             if meter is not None:
