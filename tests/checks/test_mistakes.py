@@ -22,6 +22,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("change-retraining", {"max_age_days": 1, "per": "month"}, "the subjects are models and their versions"),
     ("cost-price-change", {"max_rise": 0, "per": "month"}, "the windows are compared as wholes"),
     ("cost-price-change", {"max_rise": 0, "reference": {"window": "Q2"}}, "'Q2' is not a window"),
+    ("contract-registered", {"by": "model"}, "the subjects are the versions of models"),
     ("completeness-schema", {"max_change": 0.1, "per": "month"}, "the windows are compared as wholes"),
     ("completeness-schema", {"max_change": 0.1, "records": "features", "by": "model"}, "the subjects are the models"),
     ("explanation-stability", {"between": ["a", "b"], "adverse": "up"}, "give `min_top`, `min_sign` or `min_rank`"),
