@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -101,11 +101,29 @@ def retry(
     with store.writing(workspace.key, now) as writer, Engine(store.spill) as engine:
         run = _Run(store, writer, workspace, form, now, engine, store.snapshot())
         lines = lines_of(quarantined(run.snapshot, engine, selection))
+        groups = [list(own) for _, own in groupby(lines, key=lambda line: line.batch)]
+        readings = [run.reading(own[0]) for own in groups]  # mistakes are found before anything is stored
         reports: dict[str, FileRetrial] = {}
-        for (identity, _), own in groupby(lines, key=lambda line: line.batch):
-            run.retry(list(own), reports, identity)
+        for own, reading in zip(groups, readings, strict=True):
+            run.retry(own, reading, reports)
     checkpoint = store.ledger.checkpoint()
     return Retrial(tuple(reports.values()), checkpoint.size, checkpoint.root)
+
+
+class _Reading(NamedTuple):
+    """How the lines of one batch of a file are read.
+
+    Attributes:
+        facts: What the ledger says of the batch.
+        reader: What reads them now.
+        digest: Of the mapping, empty without one.
+        layout: What the header of a CSV file said.
+    """
+
+    facts: dict[str, Any]
+    reader: Source | Mapping
+    digest: str
+    layout: CsvLayout | None
 
 
 @dataclass(slots=True)
@@ -120,16 +138,22 @@ class _Run:
     engine: Engine
     snapshot: Snapshot
 
-    def retry(self, lines: Sequence[Line], reports: dict[str, FileRetrial], identity: str) -> None:
-        """Reads the lines of one batch of a file, and adds to its report."""
-        facts = self._origin(lines[0])
+    def reading(self, line: Line) -> _Reading:
+        """How the lines of a batch are read."""
+        facts = self._origin(line)
         reader, digest = self._reader(facts)
         layout = CsvLayout(**facts["csv"]) if "csv" in facts else None
         if isinstance(reader, Mapping) and layout:
             refuse_missing(reader, layout.names, facts["file"])
-        report = reports.setdefault(identity, FileRetrial(facts["file"], facts["file_sha256"], facts["source"]))
+        return _Reading(facts, reader, digest, layout)
+
+    def retry(self, lines: Sequence[Line], reading: _Reading, reports: dict[str, FileRetrial]) -> None:
+        """Reads the lines of one batch of a file, and adds to its report."""
+        facts = reading.facts
+        blank = FileRetrial(facts["file"], facts["file_sha256"], facts["source"])
+        report = reports.setdefault(facts["batch"], blank)
         for part in parts_of(lines):
-            self._publish(self._attempt(part, reader, layout, facts), facts, digest, report)
+            self._publish(self._attempt(part, reading), reading, report)
 
     def _origin(self, line: Line) -> dict[str, Any]:
         """What the ledger says of the batch that a line came with."""
@@ -150,12 +174,11 @@ class _Run:
             raise SourceError(f"no source is called '{name}' any more", where=facts["file"], hint="give --source NAME")
         return sources()[name], ""
 
-    def _attempt(
-        self, lines: Sequence[Line], reader: Source | Mapping, layout: CsvLayout | None, facts: dict[str, Any]
-    ) -> Attempt:
+    def _attempt(self, lines: Sequence[Line], reading: _Reading) -> Attempt:
         """What today's source or mapping makes of the lines."""
+        facts, reader = reading.facts, reading.reader
         raw = raw_of(self.engine, [line.id for line in lines])
-        found = [read_again(line.record(raw[line.id]), layout) for line in lines]
+        found = [read_again(line.record(raw[line.id]), reading.layout) for line in lines]
         found = [_told_apart(*pair, reader, facts["source"]) for pair in zip(lines, found, strict=True)]
         unread = {place for place, record in enumerate(found) if record.value is None}
         known = known_types(self.snapshot)
@@ -179,8 +202,9 @@ class _Run:
             )
         return Counter(row[0].partition("-")[0] for row in rows)
 
-    def _publish(self, attempt: Attempt, facts: dict[str, Any], digest: str, report: FileRetrial) -> None:
+    def _publish(self, attempt: Attempt, reading: _Reading, report: FileRetrial) -> None:
         """Stores what can be read and lets it out of quarantine, in one commit."""
+        facts, digest = reading.facts, reading.digest
         report.retried += len(attempt.released) + attempt.left.total()
         report.quarantined += attempt.left.total()
         report.reasons += attempt.left

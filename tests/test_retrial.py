@@ -362,7 +362,10 @@ class TestRecognised:
 
 def test_a_mapping_that_names_another_column_is_refused_at_once(book: Logbook) -> None:
     book.read("log.csv", CSV, BAD)
+    book.read("more.csv", CSV.replace("amount", "amounts"), BAD.replace("amount", "amounts"))
     before = book.digest()
+    with pytest.raises(SourceError, match="no column 'amount'"):
+        again(book, mapping=GOOD)  # the second of the files, and the first is left alone as well
     with pytest.raises(SourceError, match="no column 'amounts'"):
         again(book, mapping=GOOD.replace("[amount]", "[amounts]"))
     with pytest.raises(NotFoundError, match="no record in quarantine is of this file"):
