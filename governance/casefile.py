@@ -9,7 +9,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from governance.checked_files import Row, check_digests, records
+from governance.checked_files import Row, check_digests, index_rows, records
 from governance.engines.duckdb import Engine, literal
 from governance.errors import LedgerError
 from governance.lookups import IDS, Lookup, find_one, keys_sql, own_ids
@@ -139,8 +139,8 @@ class _Reading:
         if not segments:
             return ()
         keys = keys_sql({self.found.request_uid, *self.ids})
-        sql = f'SELECT DISTINCT "table", CAST(day AS VARCHAR) AS day FROM FILES WHERE key IN ({keys})'
-        return [(row["table"], row["day"]) for row in records(self.snapshot.root, self.engine, segments, sql, {})]
+        sql = f'SELECT "table", CAST(day AS VARCHAR) FROM FILES WHERE key IN ({keys})'
+        return {(table, day) for table, day in index_rows(self.snapshot.root, self.engine, segments, sql)}
 
     def _note(self, segments: Sequence[Segment]) -> None:
         self.files |= {segment.path: segment for segment in segments}

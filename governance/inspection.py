@@ -24,11 +24,11 @@ from governance.entries import (
     may_be_named_again,
 )
 from governance.merkle import Tree
-from governance.notes import MAX_NOTE_BYTES, PublicKey, SignedCheckpoint
+from governance.notes import MAX_NOTE_BYTES, PublicKey, SignedCheckpoint, well_signed
 from governance.surveys import MISSING, Survey, UntrustedFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 _GENESIS_FACTS = {"format", "origin", "public_key_sha256"}
 NEWEST, KEY, PENDING = "ledger/checkpoint", "ledger/key.pub", "ledger/pending"
@@ -124,7 +124,7 @@ class Inspection:
             self.report(name, f"is of a format that is not known here: {ascii(genesis.facts['format'])[:40]}")
         return genesis.facts
 
-    def _signed(self, name: str, note: bytes) -> SignedCheckpoint | None:
+    def _signed(self, name: str, note: bytes, good: Container[bytes] = ()) -> SignedCheckpoint | None:
         """Step 3, for one checkpoint: what it signs, or None after reporting what is wrong."""
         try:
             signed = SignedCheckpoint.from_note(note)
@@ -134,7 +134,7 @@ class Inspection:
         if self._origin not in {None, signed.origin}:
             self.report(name, f"is of another ledger: {signed.origin}")
             return None
-        if self.key is None or not signed.is_signed_by(self.key):
+        if note not in good and (self.key is None or not signed.is_signed_by(self.key)):
             # A key that is not the store's fits no checkpoint; then the key is the problem, and reported.
             if KEY not in self.problems:
                 self.report(name, "is not signed by the key of this store")
@@ -212,11 +212,11 @@ class Inspection:
         for first, last in _gaps(numbers, 1, self.size + 1):
             what = "is missing" if first == last else f"is missing, with all up to {checkpoint_name(last)}"
             self.report(checkpoint_name(first), what)
+        notes = {n: note for n in numbers if (note := self._read(checkpoint_name(n), MAX_NOTE_BYTES)) is not None}
+        good = well_signed([*notes.values()], self.key)
         signed_roots: dict[int, bytes] = {}
-        for number in numbers:
-            name = checkpoint_name(number)
-            note = self._read(name, MAX_NOTE_BYTES)
-            signed = self._signed(name, note) if note is not None else None
+        for number, note in notes.items():
+            signed = self._signed(name := checkpoint_name(number), note, good)
             if signed is not None and signed.size != number:
                 self.report(name, f"signs {signed.size} entries")
             elif signed is not None:

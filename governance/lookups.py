@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from governance.checked_files import Row, check_digests, records
+from governance.checked_files import Row, check_digests, index_rows, records
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
 from governance.keys import key_of
@@ -109,15 +109,12 @@ def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[i
         return {}
     # The index holds the native id, which leads to the `request_uid`
     keys = keys_sql(part for text in texts for part in {text, text.partition(":")[2]})
-    rows = records(
-        snapshot.root,
-        engine,
-        segments,
-        "SELECT row_no, CAST(min(day) AS VARCHAR) AS day, CAST(max(last_day) AS VARCHAR) AS last_day "
-        f"FROM FILES WHERE key IN ({keys}) GROUP BY row_no",
-        {},
-    )
-    return {row["row_no"]: (row["day"], row["last_day"]) for row in rows}
+    sql = f"SELECT row_no, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR) FROM FILES WHERE key IN ({keys})"
+    found: dict[int, tuple[str, str]] = {}
+    for number, day, last_day in index_rows(snapshot.root, engine, segments, sql):
+        first, last = found.get(number, (day, last_day))
+        found[number] = min(day, first), max(last_day, last)
+    return found
 
 
 def keys_sql(ids: Iterable[str]) -> str:

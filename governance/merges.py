@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from governance.engines.duckdb import Engine, file_list, identifier
+from governance.engines.duckdb import Engine, file_list, group_rows, identifier
 from governance.entries import REPLACES
 from governance.segments import Segment
 from governance.tables import CANONICAL, REAL
@@ -43,7 +43,7 @@ def write(engine: Engine, table: str, replaced: Sequence[Path], merged: Path) ->
     Raises:
         EngineError: A file cannot be read, or the new one cannot be written.
     """
-    return engine.write_parquet(_rows(table, replaced), merged)
+    return engine.write_parquet(_rows(table, replaced), merged, group=group_rows(_count(engine, replaced)))
 
 
 def difference(engine: Engine, table: str, replaced: Sequence[Path], merged: Path) -> str | None:

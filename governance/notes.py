@@ -13,6 +13,7 @@ Source: C2SP signed-note and tlog-checkpoint; RFC 8410 for the key files.
 from __future__ import annotations
 
 import base64
+import os
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +23,7 @@ from governance import durable
 from governance.errors import GovernanceError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -131,6 +133,30 @@ class SignedCheckpoint:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def well_signed(notes: Sequence[bytes], key: PublicKey | None) -> set[bytes]:
+    """Those of the notes that this key signed, none without a key; what is no checkpoint is not among them.
+
+    A signature takes a tenth of a millisecond, during which the library lets other threads run.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - readers of one checkpoint need none
+
+    if key is None:
+        return set()
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        parts = pool.map(
+            lambda first: {note for note in notes[first::workers] if _is_well_signed(note, key)}, range(workers)
+        )
+        return set[bytes]().union(*parts)
+
+
+def _is_well_signed(note: bytes, key: PublicKey) -> bool:
+    try:
+        return SignedCheckpoint.from_note(note).is_signed_by(key)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance import durable
-from governance.engines.duckdb import GROUP_ROWS, Engine, file_list, identifier
+from governance.engines.duckdb import Engine, file_list, group_rows, identifier
 from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.moments import stamp
 from governance.registry import models_view, prompts_view
@@ -230,7 +230,7 @@ class Store:
             rows,
             temporary,
             compression="zstd",
-            row_group_size=GROUP_ROWS,
+            row_group_size=group_rows(rows.num_rows),
             write_page_index=False,
             use_dictionary=list(_repeating(rows) if repeating is None else repeating),
         )

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.errors import GovernanceError, NotFoundError
-from governance.notes import PublicKey, SignedCheckpoint, SigningKey, create_key, is_origin
+from governance.notes import PublicKey, SignedCheckpoint, SigningKey, create_key, is_origin, well_signed
 
 ROOT = bytes(range(32))
 
@@ -208,3 +208,10 @@ def accepts(note: bytes, key: PublicKey) -> bool:
 
 def flipped(content: bytes, at: int, bit: int) -> bytes:
     return content[:at] + bytes([content[at] ^ (1 << bit)]) + content[at + 1 :]
+
+
+def test_many_signatures_are_looked_at_together(key: SigningKey) -> None:
+    notes = [key.sign("example.org/log", size, bytes([size]) * 32).note() for size in range(1, 40)]
+    forged = notes[7].replace(b"\n8\n", b"\n9\n")
+    assert well_signed([*notes, forged, b"no note"], key.public) == set(notes)
+    assert well_signed(notes, None) == set()
