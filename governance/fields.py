@@ -38,6 +38,10 @@ class Aliases:
 
     def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
         self.paths = {column: tuple(map(self._path, written)) for column, written in names.items()}
+        self.columns: dict[str, list[str]] = {}
+        for column, paths in self.paths.items():
+            for key in dict.fromkeys(key for key, _ in paths):
+                self.columns.setdefault(key, []).append(column)
 
     @staticmethod
     def _path(name: str) -> tuple[str, tuple[str, ...]]:
@@ -63,12 +67,14 @@ class Fields:
         self.flags: set[str] = set()
         self._values = values
         self._paths = aliases.paths
+        # A record has a dozen keys, the aliases hundreds: only the columns that some key can fill are looked for
+        self._named = {column for key in values for column in aliases.columns.get(key, ())}
         self._encoded = encoded
         self._nested: dict[str, Any] = {}
 
     def raw(self, column: str) -> Any:
         """The value under the first name that has one (null and empty text are none), as logged."""
-        for key, path in self._paths[column]:
+        for key, path in self._paths[column] if column in self._named else ():
             value = self._values.get(key)
             if value is None:
                 continue

@@ -89,7 +89,7 @@ def attributes(listed: Any) -> dict[str, Any]:
     if listed is None:
         return {}
     pairs = listed if isinstance(listed, list) else [listed]
-    if all(isinstance(pair, Mapping) and isinstance(pair.get("key"), str) for pair in pairs):
+    if all(isinstance(pair, dict) and isinstance(pair.get("key"), str) for pair in pairs):
         return {pair["key"]: any_value(pair.get("value")) for pair in pairs}
     raise UnreadableError("type_mismatch", f"attributes are not a list of keys and values: {brief(listed)}")
 
@@ -99,7 +99,7 @@ def any_value(value: Any) -> Any:
 
     Bytes stay base64 text; an integer stays text where it is no integer, for the column that reads it to judge.
     """
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     for name, read in _KINDS_OF_VALUE.items():
         if (held := member(value, name)) is not None:

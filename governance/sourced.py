@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -210,19 +211,27 @@ def _rejections(item: _Item, reason: str, detail: str) -> list[Rejection]:
 
 def _checked(row: dict[str, Any], table: Table) -> dict[str, Any]:
     """The row, if its values fit the table; a source's mistake about a stranger's record must not stop a file."""
-    for column in table.columns:
-        value = row.get(column.name)
-        if value is None:
-            if column.required and column.name not in ("file_sha256", "row_no", "is_conflict"):
-                raise UnreadableError("missing_value", f"{column.name} is missing")
-            continue
-        if column.type == WHOLE and not -(2**63) <= value < 2**63:
-            raise UnreadableError("out_of_range", f"{column.name} is {value}")
-        if column.type == MONEY and abs(value) >= Decimal(10) ** 6:
-            raise UnreadableError("out_of_range", f"{column.name} is {value}, more than a request can cost")
-        if column.type == TIME and not 1971 <= value.year <= 2200:  # noqa: PLR2004 - a wrong unit, not a time
-            raise UnreadableError("bad_time", f"{column.name} is {value.isoformat()}")
+    required, limited = _rules(table)
+    for name in required:
+        if row.get(name) is None:
+            raise UnreadableError("missing_value", f"{name} is missing")
+    for name, value in row.items():
+        kind = limited.get(name) if value is not None else None
+        if kind == WHOLE and not -(2**63) <= value < 2**63:
+            raise UnreadableError("out_of_range", f"{name} is {value}")
+        if kind == MONEY and abs(value) >= Decimal(10) ** 6:
+            raise UnreadableError("out_of_range", f"{name} is {value}, more than a request can cost")
+        if kind == TIME and not 1971 <= value.year <= 2200:  # noqa: PLR2004 - a wrong unit, not a time
+            raise UnreadableError("bad_time", f"{name} is {value.isoformat()}")
     return row
+
+
+@cache
+def _rules(table: Table) -> tuple[list[str], dict[str, str]]:
+    """The columns that a row must have, and the types of those whose values have limits."""
+    given_later = ("file_sha256", "row_no", "is_conflict")
+    required = [column.name for column in table.columns if column.required and column.name not in given_later]
+    return required, {column.name: column.type for column in table.columns if column.type in (WHOLE, MONEY, TIME)}
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:

@@ -6,6 +6,7 @@ its tokens are those of the model requests under it, so that counting both would
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -64,6 +65,10 @@ _ALWAYS = ("request_uid", "source", "request_id", "id_origin", "operation", "sta
 
 def _request(columns: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"requests.{column}" for column in columns)
+
+
+# A body that is flattened into attributes has its number behind one of these names
+_PARTS = {column: re.compile(rf"(?:{'|'.join(map(re.escape, starts))})\d") for column, starts in FLATTENED.items()}
 
 
 class OtlpSource(Source):
@@ -239,7 +244,7 @@ def _body(column: str, fields: Fields, own: Mapping[str, Any]) -> str | None:
     """A body: one attribute that holds it whole, else the attributes that hold its messages one by one."""
     body = body_text(fields.raw(column))
     if body is None:
-        parts = {key: own[key] for key in own if _is_part(key, FLATTENED[column])}
+        parts = {key: own[key] for key in own if _PARTS[column].match(key)}
         return canonical_json(parts) if parts else None
     if (
         column == "request_body"
@@ -249,10 +254,6 @@ def _body(column: str, fields: Fields, own: Mapping[str, Any]) -> str | None:
         parts = {"messages": "gen_ai.input.messages", "system_instructions": "gen_ai.system_instructions"}
         return canonical_json({part: fields.nested(key) for part, key in parts.items()})
     return body
-
-
-def _is_part(key: str, starts: Iterable[str]) -> bool:
-    return any(key.startswith(start) and key[len(start) :][:1].isdigit() for start in starts)
 
 
 def _error_text(span: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
