@@ -1,9 +1,9 @@
-"""Stretches of JSON Lines -> chunks: most lines by the engine, the doubtful ones by the strict parser."""
+"""Stretches of lines -> chunks: most lines by a quick reader, the doubtful ones by the strict parser."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from governance.records.streams import line_of
 from governance.records.stretches import Stretch
 
 _SAMPLED = 50  # lines that tell the keys
-_MAX_DOUBTFUL = 0.3  # share of lines; beyond it the parser alone is quicker than both
+MAX_DOUBTFUL = 0.3  # share of lines; beyond it the parser alone is quicker than both
 _EXACT_LENGTH = 16  # a double keeps every number of fifteen digits and a point
 
 
@@ -51,18 +51,19 @@ class LinesReader:
                 if table is None or table.num_rows != len(lines):
                     break
                 doubts = self._doubts(stretch, lines, table)
-                if doubts is None or doubts.mean() <= _MAX_DOUBTFUL:
-                    return LinesChunk(lines, table.rename_columns(list(self._names)), doubts, before)
+                if doubts is None or doubts.mean() <= MAX_DOUBTFUL:
+                    sure = table if doubts is None else table.filter(pa.array(~doubts))
+                    return LinesChunk(lines, sure.rename_columns(list(self._names)), doubts, before, _parsed)
                 if not self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist()):
                     self._is_hopeless = True
                     break
-        return RecordChunk(list(json_lines(_given(stretch))), before, is_by_bytes=True)
+        return RecordChunk(list(json_lines(given(stretch))), before, is_by_bytes=True)
 
     def _learn(self, lines: Lines, places: Iterable[int]) -> bool:
         """Adds the keys of some lines; whether there were new ones."""
         known = len(self._names)
         for place in places:
-            self._names |= dict.fromkeys(_record(lines, place).value or ())
+            self._names |= dict.fromkeys(_parsed(line_at(lines, place)).value or ())
         return len(self._names) > known
 
     def _doubts(self, stretch: Stretch, lines: Lines, table: pa.Table) -> Mask | None:
@@ -76,7 +77,7 @@ class LinesReader:
         return found
 
 
-def _given(stretch: Stretch) -> Iterable[Line]:
+def given(stretch: Stretch) -> Iterator[Line]:
     """The lines of a stretch, blank ones among them."""
     start = 0
     for number, end in enumerate(stretch.ends.tolist(), stretch.number + 1):
@@ -84,34 +85,42 @@ def _given(stretch: Stretch) -> Iterable[Line]:
         start = end
 
 
-def _record(lines: Lines, place: int) -> Record:
+def line_at(lines: Lines, place: int) -> Line:
+    """One line of a stretch."""
     raw = lines.raw(place)
-    line = Line(int(lines.numbers[place]), lines.offset + int(lines.starts[place]), raw)
+    return Line(int(lines.numbers[place]), lines.offset + int(lines.starts[place]), raw)
+
+
+def _parsed(line: Line) -> Record:
     return next(iter(json_lines([line])))
 
 
 class LinesChunk(Chunk):
-    """A stretch that the engine has read.
+    """A stretch that a quick reader has read.
 
     Args:
         lines: Where each record stands in the stretch.
-        table: The texts of each key, shape (lines, keys).
+        table: The texts of each column, shape (lines without doubt, columns).
         doubts: Records that the parser reads instead; None if there are none.
         before: How many records come before.
+        parse: The strict parser of one line.
     """
 
-    def __init__(self, lines: Lines, table: pa.Table, doubts: Mask | None, before: int) -> None:
+    def __init__(
+        self, lines: Lines, table: pa.Table, doubts: Mask | None, before: int, parse: Callable[[Line], Record]
+    ) -> None:
         places = [] if doubts is None else np.flatnonzero(doubts).tolist()
-        odd = [_record(lines, place) for place in places]
+        odd = [parse(line_at(lines, place)) for place in places]
+        self._parse = parse
         self._lines = lines
         self._before = before
         self._odd = RecordChunk(odd, before, is_by_bytes=True, places=[place + 1 for place in places])
         self._places = np.arange(len(lines)) if doubts is None else np.flatnonzero(~doubts)
-        self._table = table if doubts is None else table.filter(pa.array(~doubts))
+        self._table = table
         self.records = len(lines)
         self.readable = len(self._places) + self._odd.readable
         self.rejected = self._odd.rejected
-        names = [name for name in table.column_names if self._table.column(name).null_count < self._table.num_rows]
+        names = [name for name in table.column_names if table.column(name).null_count < table.num_rows]
         self.names = list(dict.fromkeys([*names, *self._odd.names]))
 
     def texts(
@@ -146,7 +155,7 @@ class LinesChunk(Chunk):
         """Line, offset and bytes of records."""
         found = {}
         for number in numbers:
-            record = _record(self._lines, number - self._before - 1)
+            record = self._parse(line_at(self._lines, number - self._before - 1))
             found[number] = Origin(record.number, record.offset, record.raw)
         return found
 

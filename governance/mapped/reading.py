@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import pyarrow as pa
 
@@ -10,26 +11,43 @@ from governance import batches
 from governance.batches import chunks
 from governance.engines.duckdb import Engine
 from governance.mapped.chunks import Chunk, RecordChunk, TableChunk
-from governance.mapped.lines import LinesReader
-from governance.records import LogFile, Record, json_lines, parquet_tables, records, text_stretches
+from governance.mapped.lines import LinesReader, given
+from governance.mapped.rows import rows_chunk
+from governance.records import (
+    CsvLayout,
+    LogFile,
+    Record,
+    csv_records,
+    csv_rows,
+    json_lines,
+    layout_of,
+    parquet_tables,
+    records,
+    text_stretches,
+)
+from governance.records.record import Line
 from governance.records.streams import CutShortError
-from governance.records.stretches import Rest
+from governance.records.stretches import Rest, Stretch
 
 
-def chunks_of(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
+def chunks_of(log: LogFile, engine: Engine, exact: set[str], *, has_ids: bool) -> Iterator[Chunk]:
     """The chunks of a file.
 
     Args:
         log: The file.
         engine: Reads what it can read.
         exact: Columns in which no digit of a number may be lost.
+        has_ids: Whether the records have ids; if not, rows of CSV get one from their cells, which the parser gives.
 
     Raises:
         SourceError: The file cannot be read as a table.
     """
     if log.form == "parquet":
         return _tables(log)
-    return _lines(log, engine, exact) if log.form == "jsonl" else _records(records(log), log.start_record)
+    if log.form == "jsonl":
+        return _lines(log, engine, exact)
+    layout = layout_of(log) if has_ids else None
+    return _rows(log, layout) if layout else _records(records(log), log.start_record)
 
 
 def _records(found: Iterator[Record], before: int, *, is_by_bytes: bool = False) -> Iterator[Chunk]:
@@ -51,6 +69,26 @@ def _lines(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
             chunk = reader.chunk(part, number)
             number += chunk.records
             yield chunk
+
+
+def _rows(log: LogFile, layout: CsvLayout) -> Iterator[Chunk]:
+    number = log.start_record
+    has_header = not log.start_byte
+    parts = text_stretches(log, batches.BATCH_RECORDS)
+    for part in parts:
+        chunk = None if isinstance(part, Rest) else rows_chunk(part, layout, number, has_header=has_header)
+        if chunk is None:  # a row may go on over the end of a stretch: from here on nothing is cut
+            left = chain.from_iterable(_given(each) for each in chain([part], parts))
+            found = csv_records(left, log.name) if has_header else csv_rows(left, layout)
+            yield from _records(found, number)
+            return
+        number += chunk.records
+        has_header = False
+        yield chunk
+
+
+def _given(part: Stretch | Rest) -> Iterator[Line]:
+    return part.found if isinstance(part, Rest) else given(part)
 
 
 def _tables(log: LogFile) -> Iterator[Chunk]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,12 @@ class Lines:
         self.starts, self.ends = np.delete(starts, blank), np.delete(ends, blank)
         self.numbers = np.delete(np.arange(1, len(ends) + 1), blank) + stretch.number
         self.offset = stretch.offset
+
+    def after(self, count: int) -> Lines:
+        """The same without the first ones."""
+        rest = copy(self)
+        rest.starts, rest.ends, rest.numbers = self.starts[count:], self.ends[count:], self.numbers[count:]
+        return rest
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -121,9 +128,9 @@ def _shapes(data: npt.NDArray[np.uint8], lines: Lines, table: pa.Table) -> Mask:
     """Lines that hold no object, an object in another, many lists, or nothing that was read."""
     found = np.zeros(len(lines), np.bool_)
     if count(data, ord("{")) != len(lines):
-        found |= _times(lines, positions(data, ord("{"))) != 1
+        found |= times(lines, positions(data, ord("{"))) != 1
     if count(data, ord("[")):
-        found |= _times(lines, positions(data, ord("["))) > MAX_NESTED
+        found |= times(lines, positions(data, ord("["))) > MAX_NESTED
         closing = positions(data, ord("]"))
         ends_open = data[_before_blanks(data, closing - 1)] == ord(",")
         found[lines.of(closing[ends_open])] = True
@@ -143,7 +150,7 @@ def _nuls(data: npt.NDArray[np.uint8], lines: Lines) -> Mask:
     return found
 
 
-def _times(lines: Lines, found: Places) -> Places:
+def times(lines: Lines, found: Places) -> Places:
     """How many of the places lie in each line."""
     return np.bincount(lines.of(found), minlength=len(lines))[: len(lines)]
 
@@ -175,7 +182,7 @@ def _miscounted(data: npt.NDArray[np.uint8], lines: Lines, table: pa.Table) -> M
     after = data[np.minimum(keys[:, None] + (2, 3), len(data) - 1)]
     is_null = (after[:, 0] == ord("n")) | ((after[:, 0] == ord(" ")) & (after[:, 1] == ord("n")))
     is_null &= data[np.maximum(keys - 1, 0)] != ord("\\")
-    left = _times(lines, keys) - _times(lines, keys[is_null]) - _present(table)
+    left = times(lines, keys) - times(lines, keys[is_null]) - _present(table)
     places = np.flatnonzero(left)
     inside = table.take(pa.array(places))
     for column in inside.columns:

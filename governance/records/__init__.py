@@ -28,6 +28,8 @@ __all__ = [
     "Prefix",
     "Record",
     "columns_of",
+    "csv_records",
+    "csv_rows",
     "json_lines",
     "layout_of",
     "open_log",
