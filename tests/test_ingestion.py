@@ -217,8 +217,14 @@ def test_standard_input_folders_patterns_and_odd_names(book: Logbook) -> None:
     (folder / "b.csv").write_text(CSV.replace("r1", "b1"))
     (folder / "sub" / "a.csv").write_text(CSV.replace("r1", "a1"))
     (folder / ".hidden.csv").write_text("nonsense")
+    (folder / "empty.csv").touch()  # just rotated
     assert [Path(report.path).name for report in run(str(folder)).files] == ["b.csv", "a.csv"]
     assert [Path(report.path).name for report in run(str(folder / "**" / "*.csv")).files] == ["b.csv", "a.csv"]
+    (book.folder / "none").mkdir()
+    (book.folder / "none" / "a.csv").touch()
+    for path in (folder / "empty.csv", book.folder / "none"):
+        with pytest.raises(SourceError, match="the file is empty"):
+            run(str(path))
     odd = os.fsencode(book.folder) + b"/caf\xe9 [1].csv"
     Path(os.fsdecode(odd)).write_text(CSV.replace("r1", "odd"))
     (report,) = run(os.fsdecode(odd)).files
