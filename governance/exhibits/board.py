@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from datetime import date
 
 from governance.blocks import (
@@ -30,6 +31,7 @@ from governance.exhibits.sentences import group, nothing, plural
 from governance.exhibits.verdicts import issues
 
 MOST_ISSUES, MOST_ASKED = 5, 6
+SHORT_REASON = 60  # characters; the whole reason stands with the finding
 
 # Three groups for a board: what each is made of. A failure that is excepted is still a failure.
 GROUPS = {
@@ -79,7 +81,7 @@ def _lead(period: Period) -> AnyBlock:
     window, before = period.span.window.name, period.span.previous.name
     asking = f"{len(acute) or 'None'} of {checks} {'ask' if len(acute) > 1 else 'asks'} for action in {window}"
     fresh = f"; {new} of them held in {before}" if new else ""
-    blind = f" {open_ones} could not be judged, in whole or in part." if open_ones else ""
+    blind = f" {open_ones} could not be judged." if open_ones else ""
     return paragraph(f"{asking}{fresh}.{blind}", role="lead")
 
 
@@ -186,7 +188,7 @@ def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, .
     limit: Cell = first.limits() if first.bound is not None else Missing("in its policy")
     of = f"{first.metric.replace('_', ' ')}: {first.about()} ({first.check})"
     if first.value is None:
-        of += f": {_clause(first.reason)}"
+        of = f"{first.metric.replace('_', ' ')}: {_clause(first.reason)} ({first.check})"
     value: Cell = first.figure() if first.value is not None else None
     return title, of, value, first.earlier(was), _spark(course, bound), limit, first.verdict
 
@@ -273,7 +275,7 @@ def _unapproved(period: Period) -> list[tuple[Piece, ...]]:
 
 
 def _gaps(period: Period) -> list[tuple[Piece, ...]]:
-    """What could not be judged, by its reason."""
+    """What could not be judged."""
     missing = [one for one in period.judged if one.verdict in GROUPS["cannot be judged"]]
     if not missing:
         return []
@@ -281,11 +283,11 @@ def _gaps(period: Period) -> list[tuple[Piece, ...]]:
         (
             "Have the missing records supplied: ",
             Strong(plural(len(missing), "finding")),
-            f" could not be judged, the first because {_clause(missing[0].reason)}.",
+            " could not be judged; the reasons stand under Findings.",
         )
     ]
 
 
 def _clause(reason: str) -> str:
-    """What a reason says first."""
-    return re.split(r"[;:(]", reason)[0].strip()
+    """What a reason says first, in half a line or so."""
+    return textwrap.shorten(re.split(r"[;:(]", reason)[0], SHORT_REASON, placeholder=" …")

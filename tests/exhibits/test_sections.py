@@ -113,9 +113,9 @@ def test_the_board_never_calls_good_what_nobody_could_judge(view: View) -> None:
     assert said.startswith("3 of 6 checks ask for action in 2026-Q3; 2 of them held in 2026-Q2. 2 could not be judged")
     view.__dict__["judged"] = tuple(one for one in view.judged if not one.is_acute)
     said = gov.exhibits.board.page(view).plain()
-    assert said.startswith("None of 5 checks asks for action in 2026-Q3. 2 could not be judged, in whole or in part.")
+    assert said.startswith("None of 5 checks asks for action in 2026-Q3. 2 could not be judged.")
     line = rows(gov.exhibits.board.page(view), "The figures")["Performance"]
-    assert line[:2] == ("helpful mean: all (judged): none of the 90 requests has an assessment 'helpful'", None)
+    assert line[:2] == ("helpful mean: none of the 90 requests has an assessment 'helpful' (judged)", None)
 
 
 def test_decisions_add_up_by_stage_and_by_week(view: View) -> None:
