@@ -1,7 +1,8 @@
 """Drift of 20 inputs over a million decisions, one month against another and month by month; prints seconds.
 
 Ten inputs are normal, five whole numbers, three skewed with missing values, two texts; the window is a third of the
-rows, or two thirds in two months. No store is made: the check runs on one Parquet file, as on a segment.
+rows, or two thirds in two months. No store is made: the check runs on one Parquet file, as on a segment. Beside it, in
+turn, the least that plain SQL does for the same figures: counts between approximate deciles, or exact distances.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
+
+from quarter import raw
 
 from governance.engines.duckdb import Engine, literal
 from governance.extensions import checks
@@ -38,17 +42,53 @@ def _print(engine: Engine, measure: str, start: int, per: str | None) -> None:
     window = Window(datetime(2026, start, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC), "window")
     fields = {"id": "bench", "kind": "drift-input", "reference": {"window": "2026-07"}, "measure": measure, "max": 0.1}
     check = checks()["drift-input"].model_validate(fields | {"per": per})
-    walls, cpus, figures = [], [], 0
+    scope, found = Scope(window, columns={"features:m": ()}), 0
+    ours, limit = [], []
     for _ in range(RUNS):
-        wall, cpu = time.perf_counter(), time.process_time()
-        found = check.measure(engine, Scope(window, columns={"features:m": ()})).observations
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-        figures = sum(one.value is not None for one in found)
-    spread = f"{min(walls):.2f} to {max(walls):.2f}"
-    print(
-        f"{measure}{', by month' if per else ''}: {statistics.median(walls):.2f} s ({spread}; processor "
-        f"{statistics.median(cpus):.2f} s), {figures} figures, {RUNS} runs"
+        began = _clock()
+        found = sum(one.value is not None for one in check.measure(engine, scope).observations)
+        ours.append(_since(began))
+        if per is None:
+            began = _clock()
+            engine.rows(_least(measure))
+            limit.append(_since(began))
+    print(f"{measure}{', by month' if per else ''}: {_told(ours)}, {found} figures, {RUNS} runs")
+    if limit:
+        ratio = statistics.median(own.cpu / other.cpu for own, other in zip(ours, limit, strict=True))
+        print(f"    plain SQL: {_told(limit)}; the check takes {ratio:.2f} times its processor time")
+
+
+class _Used(NamedTuple):
+    """Seconds of the wall clock and of the processor."""
+
+    wall: float
+    cpu: float
+
+
+def _clock() -> _Used:
+    return _Used(time.perf_counter(), time.process_time())
+
+
+def _since(began: _Used) -> _Used:
+    return _Used(time.perf_counter() - began.wall, time.process_time() - began.cpu)
+
+
+def _told(runs: list[_Used]) -> str:
+    walls = [one.wall for one in runs]
+    cpu = statistics.median(one.cpu for one in runs)
+    return f"{statistics.median(walls):.2f} s ({min(walls):.2f} to {max(walls):.2f}; processor {cpu:.2f} s)"
+
+
+def _least(measure: str) -> str:
+    """One statement that counts what the figures of a measure need."""
+    now, reference = "decision_ts >= TIMESTAMPTZ '2026-09-01'", "decision_ts < TIMESTAMPTZ '2026-08-01'"
+    numbers, texts = [f"f{k}" for k in range(18)], ["f18", "f19"]
+    if measure in ("ks", "wasserstein"):
+        return str(raw.distances(numbers, '"features:m"', now, reference))
+    values = ", ".join(f"histogram({name})" for name in texts)
+    return (
+        f'SELECT {now} AS is_now, {raw.histograms(numbers)}, {values} FROM "features:m", '
+        f'(SELECT {raw.quantiles(numbers)} FROM "features:m" WHERE {reference}) WHERE {now} OR {reference} GROUP BY 1'
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from governance.engines.duckdb import Engine
@@ -41,15 +42,33 @@ def digests(store: Path) -> None:
                 hashlib.file_digest(file, "sha256")
 
 
-def _distance(name: str) -> str:
-    """Largest and summed distance of two empirical distribution functions, exactly."""
-    return (
+def distances(names: Sequence[str], view: str, now: str, reference: str) -> str:
+    """Largest and summed distance of the empirical distribution functions of each input, exactly.
+
+    Args:
+        names: The inputs, numbers.
+        view: Where they are.
+        now: Condition of the records of the window.
+        reference: Condition of those of the reference.
+    """
+    each = (
         f"SELECT '{name}' AS feature, max(abs(f - g)), sum(abs(f - g) * (next - v)) FROM (SELECT v, "
         "lead(v) OVER o AS next, sum(n) OVER o / sum(n) OVER () AS f, sum(m) OVER o / sum(m) OVER () AS g FROM ("
-        f"SELECT CAST({name} AS DOUBLE) AS v, count(*) FILTER (decision_ts >= TIMESTAMPTZ '2026-07-01') AS n, "
-        f"count(*) FILTER (decision_ts < TIMESTAMPTZ '2026-07-01') AS m FROM inputs WHERE {name} IS NOT NULL "
-        "GROUP BY v) WINDOW o AS (ORDER BY v))"
+        f"SELECT CAST({name} AS DOUBLE) AS v, count(*) FILTER ({now}) AS n, count(*) FILTER ({reference}) AS m "
+        f"FROM {view} WHERE {name} IS NOT NULL AND ({now} OR {reference}) GROUP BY v) WINDOW o AS (ORDER BY v))"
+        for name in names
     )
+    return " UNION ALL ".join(each)
+
+
+def quantiles(names: Sequence[str]) -> str:
+    """Select list of the deciles of each input."""
+    return ", ".join(f"approx_quantile({name}, [{_EDGES}]) AS e_{name}" for name in names)
+
+
+def histograms(names: Sequence[str]) -> str:
+    """Select list of how many records of each input lie between its deciles."""
+    return ", ".join(f"histogram({name}, e_{name})" for name in names)
 
 
 def _promised(name: str, least: float, most: float) -> str:
@@ -65,7 +84,12 @@ _FILLED = {
     "pushes": ", ".join(FEATURES),
     "named": " ".join(f"WHEN greatest({', '.join(FEATURES)}) = {name} THEN '{name}'" for name in FEATURES),
     "larger": " + ".join(f"CAST({name} > PAY_6 AS INTEGER)" for name in FEATURES if name != "PAY_6"),
-    "quantiles": ", ".join(f"approx_quantile({name}, [{_EDGES}]) AS e_{name}" for name in FEATURES),
-    "histograms": ", ".join(f"histogram({name}, e_{name})" for name in FEATURES),
-    "distances": " UNION ALL ".join(map(_distance, FEATURES)),
+    "quantiles": quantiles(FEATURES),
+    "histograms": histograms(FEATURES),
+    "distances": distances(
+        FEATURES,
+        "inputs",
+        "decision_ts >= TIMESTAMPTZ '2026-07-01' AND decision_ts < TIMESTAMPTZ '2026-10-01'",
+        "decision_ts < TIMESTAMPTZ '2026-07-01'",
+    ),
 }

@@ -18,8 +18,8 @@ from governance import tables
 from governance.batches import schema
 from governance.engines.duckdb import Engine, identifier
 from governance.entries import JSON
-from governance.findings import stamp
 from governance.ledger import NamedFile, StagedFile
+from governance.moments import stamp
 from governance.registration import register
 from governance.store import Store
 from governance.workspace import Workspace, make_workspace
