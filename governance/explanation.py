@@ -26,6 +26,7 @@ from governance.store import Snapshot, Store
 
 MAX_REASONS = 4  # more than four are not likely to help: Regulation B, comment 9(b)(2)-1
 _WIDE = {"decision_id", "decision_ts", "is_conflict", "file_sha256", "row_no"}
+_OF_RECORD = {"record_id", "target_id", "request_uid", "known_ts"}
 _LATENCIES = ("latency_us", "ttft_us", "queue_us")
 
 
@@ -116,7 +117,7 @@ class _Explained:
             "reviews": self.of["reviews"],
             "outcomes": self.of["outcomes"],
             "assessments": self.of["assessments"],
-            "subject": self._wide("subjects"),
+            "subject": self._subject(),
             "cost_usd": self._cost(),
             "latency_us": {name: self.request[name] for name in _LATENCIES if self.request[name] is not None},
             "missing": self.missing,
@@ -127,6 +128,16 @@ class _Explained:
     def _wide(self, table: str) -> dict[str, Any]:
         rows = self.of[table]
         return {name: value for name, value in rows[0].items() if name not in _WIDE} if rows else {}
+
+    def _subject(self) -> dict[str, Any]:
+        """Protected attributes; of one that the log and other files give, the one that became known last."""
+        parts = [(row["decision_ts"], row) for row in self.of["subjects"]]
+        parts += [(row["known_ts"], row) for row in self.of["subject_records"]]
+        found: dict[str, Any] = {}
+        for _, row in sorted(parts, key=lambda part: (part[0], part[1]["file_sha256"], part[1]["row_no"])):
+            own = {name: value for name, value in row.items() if name not in _WIDE | _OF_RECORD}
+            found |= {name: value for name, value in own.items() if value is not None or name not in found}
+        return found
 
     def _decided_by(self) -> dict[str, Any]:
         """The stage that decided, and what says so; a person who overrode comes before what was logged."""
@@ -288,7 +299,7 @@ class _Explained:
     def _own_findings(self, policies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Findings whose subject this decision belongs to, or that show it as a sample, failures first."""
         about = {(policy["policy"], policy["version"]) for policy in policies}
-        traits = {**self.request, **(self.decision or {}), **self._wide("subjects")}
+        traits = {**self.request, **(self.decision or {}), **self._subject()}
         found = []
         for row in self.findings:
             evidence = json.loads(row["evidence"])

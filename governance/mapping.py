@@ -13,7 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from governance import yamltext
 from governance.errors import Mistake, NotFoundError, PolicyError, nearest
 from governance.findings import is_timezone
-from governance.tables import CANONICAL, DECISIONS, REQUESTS, SIDE_TABLES, STANDALONE, TAGS, TIME
+from governance.tables import (
+    CANONICAL,
+    DECISIONS,
+    REQUESTS,
+    SIDE_TABLES,
+    STANDALONE,
+    SUBJECT_RECORDS,
+    SUBJECTS,
+    TAGS,
+    TIME,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +36,10 @@ _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 # Filled in by ingestion, never by a mapping
 _INTERNAL = frozenset(
     "request_uid source id_origin input_state output_state n_decisions quality_flags is_conflict file_sha256 row_no "
-    "decision_id item_index score_digits target_id outcome_id value_num".split()
+    "decision_id item_index score_digits target_id outcome_id record_id value_num".split()
 )
 _OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # the same, of tables that belong to no request
+_OF_SUBJECTS = frozenset((*SUBJECTS.names, *SUBJECT_RECORDS.names, "place"))  # names that no attribute can have
 _SHIPPED = Path(__file__).parent / "mappings"
 _TABLES = ("requests", *SIDE_TABLES, *STANDALONE)
 _DECIDES = tuple(
@@ -133,8 +144,8 @@ class Mapping(_Model):
 
     Attributes:
         source: Name under which the records are stored; part of their identity.
-        table: requests (with decisions); a side table (outcomes, reviews, assessments); or a table that belongs to no
-            request (evaluations, incidents, request_counts).
+        table: requests (with decisions); a side table (outcomes, reviews, assessments, subject_records); or a table
+            that belongs to no request (evaluations, incidents, request_counts).
         columns: Canonical column -> rule.
         features: The model's inputs, or "*" for every column that is not named elsewhere.
         subjects: Protected attribute -> rule.
@@ -227,8 +238,10 @@ def _unknown_columns(document: yamltext.Document) -> Iterator[Mistake]:
         yield from _missing_columns(document, str(table), columns)
         yield from _bad_times(document, str(table), columns)
     subjects = value.get("subjects")
+    if table == "subject_records" and not subjects:
+        yield Mistake(document.at(("table",)), "no protected attribute is mapped", "say which under 'subjects'")
     for name in subjects if isinstance(subjects, dict) else ():
-        if CANONICAL["subjects"].column(name) or not name.isidentifier():
+        if name in _OF_SUBJECTS or not name.isidentifier():
             what = f"a protected attribute cannot be called '{name}'"
             yield Mistake(document.at(("subjects", name)), what, "use a word such as sex or age_band")
 
@@ -251,6 +264,7 @@ def _missing_columns(document: yamltext.Document, table: str, columns: dict[str,
         "requests": ("start_ts",),
         "outcomes": ("request_id", "name", "known_ts"),
         "reviews": ("request_id", "requested_ts"),
+        "subject_records": ("request_id", "known_ts"),
         "assessments": ("request_id", "name", "created_ts"),
         "evaluations": ("suite", "metric", "started_ts"),
         "incidents": ("incident_id", "opened_ts"),

@@ -132,3 +132,28 @@ def resolving(segments: Sequence[Segment], prefix: str) -> str:
     late = resolved(f"(SELECT * FROM {read(segments, prefix)} WHERE request_uid IS NULL)")
     known = f"SELECT * FROM {read(segments, prefix)} WHERE request_uid IS NOT NULL"
     return f"{known} UNION ALL BY NAME {late}"
+
+
+def with_records(subjects: str, records: str, decisions: str) -> str:
+    """SELECT of the protected attributes of each decision, from its own log and from files of their own.
+
+    Of an attribute that several of them give, the one that became known last counts.
+
+    Args:
+        subjects: SELECT of those of the logs.
+        records: SELECT of those of other files, as far as their decision has arrived.
+        decisions: SELECT of the decisions.
+    """
+    late = (
+        "SELECT r.* EXCLUDE (record_id, target_id, request_uid, known_ts), d.decision_ts, false AS is_conflict, "
+        f"{_place('known_ts')} FROM ({records}) r JOIN ({decisions}) d ON d.decision_id = r.decision_id"
+    )
+    return (
+        "SELECT decision_id, arg_max(COLUMNS(* EXCLUDE (decision_id, place)), place) FROM "
+        f"(SELECT r.*, {_place('decision_ts')} FROM ({subjects}) r UNION ALL BY NAME {late}) GROUP BY decision_id"
+    )
+
+
+def _place(time: str) -> str:
+    """The order in which attributes became known."""
+    return f"{{'at': r.{time}, 'file': r.file_sha256, 'row': r.row_no}} AS place"

@@ -33,8 +33,20 @@ from governance.segments import (
     segments_of,
     select,
     unreleased,
+    with_records,
 )
-from governance.tables import CANONICAL, MODELS, PER_MODEL, PROMPTS, QUARANTINE, REQUESTS, SIDE_TABLES, Table
+from governance.tables import (
+    CANONICAL,
+    MODELS,
+    PER_MODEL,
+    PROMPTS,
+    QUARANTINE,
+    REQUESTS,
+    SIDE_TABLES,
+    SUBJECT_RECORDS,
+    SUBJECTS,
+    Table,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,6 +108,8 @@ class Snapshot:
                 found[table.name] = resolving(segments, prefix)
             else:
                 found[table.name] = select(table, segments, prefix)
+        if self.segments.get(SUBJECT_RECORDS.name):
+            found[SUBJECTS.name] = with_records(*(found[name] for name in ("subjects", "subject_records", "decisions")))
         if released := self.segments.get(RELEASED):
             found[QUARANTINE.name] = unreleased(self.segments[QUARANTINE.name], released, prefix)
         found[MODELS.name] = models_view(self.entries) or found[MODELS.name]

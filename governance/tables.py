@@ -212,6 +212,26 @@ SUBJECTS = Table(
     wide=True,
 )
 
+_TARGET = (
+    _needed("target_id", TEXT, "id as the file gives it: of a request, response, trace or decision"),
+    Column("request_uid", TEXT, "request it belongs to; null while none has arrived"),
+    Column("decision_id", TEXT, "decision it belongs to; null while none has arrived"),
+)
+
+SUBJECT_RECORDS = Table(
+    "subject_records",
+    "protected attributes from a file of their own, one column each, under any id of the request or decision",
+    "record_id",
+    "known_ts",
+    (
+        _needed("record_id", TEXT, "digest of the content"),
+        *_TARGET,
+        _needed("known_ts", TIME, "when they became known"),
+        *PROVENANCE,
+    ),
+    wide=True,
+)
+
 FEATURES = Table(
     "features",
     "the model's inputs for one decision, one typed column each",
@@ -289,12 +309,6 @@ GUARDRAILS = Table(
         CONFLICT,
         *PROVENANCE,
     ),
-)
-
-_TARGET = (
-    _needed("target_id", TEXT, "id as the file gives it: of a request, response, trace or decision"),
-    Column("request_uid", TEXT, "request it belongs to; null while none has arrived"),
-    Column("decision_id", TEXT, "decision it belongs to; null while none has arrived"),
 )
 
 OUTCOMES = Table(
@@ -529,6 +543,7 @@ CANONICAL = {
         DECISIONS,
         ATTEMPTS,
         SUBJECTS,
+        SUBJECT_RECORDS,
         FEATURES,
         ATTRIBUTIONS,
         PAYLOADS,
@@ -545,6 +560,6 @@ CANONICAL = {
         FINDINGS,
     )
 }
-SIDE_TABLES = tuple(table.name for table in (OUTCOMES, REVIEWS, ASSESSMENTS))
+SIDE_TABLES = tuple(table.name for table in (OUTCOMES, REVIEWS, ASSESSMENTS, SUBJECT_RECORDS))
 STANDALONE = tuple(table.name for table in (EVALUATIONS, INCIDENTS, REQUEST_COUNTS))  # they belong to no request
 PER_MODEL = tuple(table.name for table in (FEATURES, ATTRIBUTIONS))

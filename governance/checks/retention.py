@@ -17,7 +17,16 @@ from governance.scopes import Scope, subject_of, subject_sql
 from governance.tables import CANONICAL
 
 Class = Literal[
-    "requests", "decisions", "attempts", "guardrails", "outcomes", "reviews", "assessments", "payloads", "subjects"
+    "requests",
+    "decisions",
+    "attempts",
+    "guardrails",
+    "outcomes",
+    "reviews",
+    "assessments",
+    "payloads",
+    "subjects",
+    "subject_records",
 ]
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400_000_000
@@ -71,7 +80,7 @@ class Retention(Check):
 
     Fields:
         records: Classes of records: requests, decisions, attempts, guardrails, outcomes, reviews, assessments,
-            payloads, subjects.
+            payloads, subjects, subject_records.
         rules: Each with a `name`, and `min_days`, `max_days` or both. A record of exactly so many days passes both.
         since: First day of operation: there is nothing older to keep. Without it a store that is younger than the
             minimum is not assessed, as nobody can tell whether older records were ever there.

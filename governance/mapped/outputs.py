@@ -117,12 +117,14 @@ class Outputs:
         given = self._given(table.name) | ({"target_id": "native"} if table.column("target_id") else {})
         if table is OUTCOMES and "value" in given:
             given["value_num"] = f"TRY_CAST({given['value']} AS DOUBLE)"
+        wide = {name: f"s_{name}" for name in self._mapping.subjects} if table.wide else {}
+        given |= wide
         # Names and empty texts take part, so that no two contents run together
         content = ", ".join(f"{literal(name)}, CAST({sql} AS VARCHAR)" for name, sql in sorted(given.items()))
         given.setdefault(
             table.identity, f"md5(CAST(json_object('source', {literal(self._mapping.source)}, {content}) AS VARCHAR))"
         )
-        self._store(batch, table.name, given)
+        self._store(batch, table.name, given, wide=tuple(wide))
 
     def _store(
         self, batch: Batch, table: str, made: dict[str, str], *, wide: tuple[str, ...] = (), where: str | None = None
