@@ -160,7 +160,7 @@ _OF_LATE = (
 
 
 def latest_findings(snapshot: Snapshot, engine: Engine, moment: str) -> list[Row]:
-    """The findings whose window holds a moment: of each policy version and check, those of the newest run.
+    """The findings whose window holds a moment: of each policy version, check and window, those of the newest run.
 
     Args:
         snapshot: The store.
@@ -180,7 +180,7 @@ def latest_findings(snapshot: Snapshot, engine: Engine, moment: str) -> list[Row
         engine,
         segments,
         f"SELECT * EXCLUDE (filename) FROM FILES WHERE window_start <= {at} AND {at} < window_end "
-        "QUALIFY assessed_ts = max(assessed_ts) OVER (PARTITION BY policy, version, check_id) "
-        "ORDER BY policy, check_id",
+        "QUALIFY assessed_ts = max(assessed_ts) OVER "
+        "(PARTITION BY policy, version, check_id, window_start, window_end) ORDER BY policy, check_id, window_start",
         {},
     )

@@ -74,7 +74,7 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
     """What was met before, in the store or earlier in the batch.
 
     Args:
-        engine: With the snapshot's views attached.
+        engine: Any; the views of the side tables are attached to it. Others are not: to make one opens all its files.
         snapshot: What is in the store.
         batch: What was read.
     """
@@ -86,9 +86,11 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
         engine.register(f"new_features_{place}", inputs.rows)
     if found.keys is not None:
         found.requests.update(_requests(engine, snapshot, batch, found.keys))
-    for table in (*SIDE_TABLES, *STANDALONE):
-        if table in batch.tables:
-            found.side[table] = _known(engine, table, found.requests)
+    side = [table for table in (*SIDE_TABLES, *STANDALONE) if table in batch.tables]
+    if side:
+        snapshot.attach(engine, side)
+    for table in side:
+        found.side[table] = _known(engine, table, found.requests)
     return found
 
 

@@ -124,12 +124,16 @@ def ingest(
     store = store or Store(workspace.store)
     cache = store.root / "cache"
     memory = Memory(cache, Arrived(store.snapshot().entries), Manifest(cache / "manifest.json"), now)
-    with opened(paths, form, stdin, memory, observe) as intakes, store.writing(workspace.key, now) as writer:
+    with (
+        opened(paths, form, stdin, memory, observe) as intakes,
+        store.writing(workspace.key, now) as writer,
+        Engine(store.spill) as engine,
+    ):
         memory.manifest.save()
         tally = Tally(observe, Stage.READING, [intake.bytes for intake in intakes])
         snapshot = store.snapshot()
         arrived = Arrived(snapshot.entries)
-        run = _Run(store, writer, workspace, form, now, snapshot, price_book(snapshot), tally, arrived)
+        run = _Run(store, writer, workspace, form, now, engine, snapshot, price_book(snapshot), tally, arrived)
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
     return Ingestion(reports, checkpoint.size, checkpoint.root)
@@ -144,6 +148,7 @@ class _Run:
     workspace: Workspace
     form: Format
     now: datetime
+    engine: Engine
     snapshot: Snapshot
     prices: PriceBook
     tally: Tally
@@ -168,13 +173,12 @@ class _Run:
         report = FileReport(intake.log.name, intake.source, intake.log.start_byte)
         committed = list(self.arrived.batches(identified))
         self.tally.resume(sum(entry.facts["counts"]["records"] for entry in committed))
-        with Engine(self.store.spill) as engine:
-            for number, batch in enumerate(self._batches(intake, engine)):
-                if number < len(committed):
-                    report.add_again(committed[number])
-                else:
-                    self._publish(intake, batch, number, identified, report, part)
-                self.tally.advance(intake.read_bytes, report.records)
+        for number, batch in enumerate(self._batches(intake)):
+            if number < len(committed):
+                report.add_again(committed[number])
+            else:
+                self._publish(intake, batch, number, identified, report, part)
+            self.tally.advance(intake.read_bytes, report.records)
         self._finish(intake, report, identified, part)
         self._add_retries(identified, report)
         return report
@@ -194,22 +198,21 @@ class _Run:
             report.add_again(entry)
         report.reasons = +report.reasons
 
-    def _batches(self, intake: Intake, engine: Engine) -> Iterator[Batch]:
+    def _batches(self, intake: Intake) -> Iterator[Batch]:
         known = known_types(self.snapshot)
         if isinstance(intake.form, Mapping):
-            return mapped_batches(intake.log, intake.form, engine, known)
+            return mapped_batches(intake.log, intake.form, self.engine, known)
         return source_batches(records(intake.log), intake.form, known, self.now, intake.log.start_record)
 
     def _publish(
         self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch
     ) -> None:
         origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identified, self.now)
-        with Engine(self.store.spill) as engine:
-            self.snapshot.attach(engine, [name for name in batch.tables if name != "payloads"] + ["requests"])
-            met = fates(engine, self.snapshot, batch)
-            batch = priced(batch, self.prices)  # after what was met: a record is the same whatever it cost
-            stage = Staging(self.store, self.snapshot, engine, batch, met, origin, self.workspace.keep_payloads)
-            staged = stage.files()
+        met = fates(self.engine, self.snapshot, batch)
+        batch = priced(batch, self.prices)  # after what was met: a record is the same whatever it cost
+        stage = Staging(self.store, self.snapshot, self.engine, batch, met, origin, self.workspace.keep_payloads)
+        staged = stage.files()
+        self.engine.forget()
         counts = _balance(batch, stage)
         if self.form.mapping_path is not None and not (self.store.root / BLOBS / self.form.mapping_sha256).exists():
             staged.append(self.store.stage_blob(self.form.mapping_path.read_bytes(), {"blob": "mapping"}))

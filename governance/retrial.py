@@ -212,7 +212,6 @@ class _Run:
             return
         origin = Origin(facts["file_sha256"], facts["file"], facts["source"], facts["number"], facts["batch"], self.now)
         with Engine(self.store.spill) as engine:
-            self.snapshot.attach(engine, [name for name in attempt.batch.tables if name != "payloads"] + ["requests"])
             met = fates(engine, self.snapshot, attempt.batch)
             batch, met = attempt.renumbered(met)
             batch = priced(batch, price_book(self.snapshot))

@@ -51,7 +51,7 @@ class Staging:
     Attributes:
         store: Where to.
         snapshot: What is in it.
-        engine: With the views of the store.
+        engine: With the views of the side tables that the batch has.
         batch: What was read.
         met: What was stored before.
         origin: Where it was read.

@@ -149,9 +149,12 @@ class Snapshot:
         return Snapshot(self.root, (*self.entries, entry), checkpoint)
 
     def attach(self, engine: Engine, names: Iterable[str] | None = None) -> None:
-        """Creates the views (all, or the named ones) in an engine."""
+        """Creates the views (all, or the named ones and what they need) in an engine."""
         views = self.views(f"{self.root}{os.sep}")
-        for name in views if names is None else ["identities", *names]:
+        wanted = list(views if names is None else names)
+        if names is not None and any(name in (*SIDE_TABLES, SUBJECTS.name) for name in wanted):
+            wanted.insert(0, "identities")
+        for name in wanted:
             if name in views:
                 engine.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {views[name]}")
 

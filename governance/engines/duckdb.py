@@ -67,6 +67,7 @@ class Engine:
         if spill is not None:
             config["temp_directory"] = str(spill)
         self.connection = duckdb.connect(":memory:", config=config)
+        self._registered: set[str] = set()
         self.connection.execute("SET TimeZone = 'UTC'")
 
     def __enter__(self) -> Self:
@@ -135,10 +136,17 @@ class Engine:
     def register(self, name: str, table: pa.Table) -> None:
         """Makes an Arrow table readable under a name."""
         self.connection.register(name, table)
+        self._registered.add(name)
 
     def unregister(self, name: str) -> None:
         """Forgets a registered table."""
         self.connection.unregister(name)
+        self._registered.discard(name)
+
+    def forget(self) -> None:
+        """Forgets every registered table, whose memory it holds."""
+        for name in tuple(self._registered):
+            self.unregister(name)
 
     def columns(self, relation: str) -> dict[str, str]:
         """Column names and types of a relation, in order."""

@@ -74,7 +74,7 @@ def _lines(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
 def _rows(log: LogFile, layout: CsvLayout) -> Iterator[Chunk]:
     number = log.start_record
     has_header = not log.start_byte
-    parts = text_stretches(log, batches.BATCH_RECORDS)
+    parts = text_stretches(log, batches.BATCH_RECORDS, has_header=has_header)
     for part in parts:
         chunk = None if isinstance(part, Rest) else rows_chunk(part, layout, number, has_header=has_header)
         if chunk is None:  # a row may go on over the end of a stretch: from here on nothing is cut

@@ -8,7 +8,7 @@ key, apart from texts with quotes in them; a line that holds more, or fewer, is 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 
 import numpy as np
@@ -28,6 +28,8 @@ _NEWLINE = 0x0A
 _BLANK = (0x20, 0x09, 0x0D)
 _SPACED_COLON = re.compile(rb'"[ \t\r]+:')
 _CACHED = 1 << 17
+_KEY = 0x3A22  # the two bytes `":`
+_SPACED = (0x2022, 0x0922)  # a quote and a blank
 _NUL = b"u0000"  # after a backslash
 
 
@@ -151,8 +153,8 @@ def _nuls(data: npt.NDArray[np.uint8], lines: Lines) -> Mask:
 
 
 def times(lines: Lines, found: Places) -> Places:
-    """How many of the places lie in each line."""
-    return np.bincount(lines.of(found), minlength=len(lines))[: len(lines)]
+    """How many of the places, which ascend, lie in each line."""
+    return np.searchsorted(found, lines.ends) - np.searchsorted(found, lines.starts)
 
 
 def _present(table: pa.Table) -> Places:
@@ -166,28 +168,37 @@ def _present(table: pa.Table) -> Places:
 def _pairs(data: npt.NDArray[np.uint8]) -> tuple[int, int]:
     """How often a quote is followed by a colon, and by a blank."""
     colons = blanks = 0
+    for _, part in _words(data):
+        colons += int(np.count_nonzero(part == _KEY))
+        blanks += sum(int(np.count_nonzero(part == pair)) for pair in _SPACED)
+    return colons, blanks
+
+
+def _words(data: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.uint16]]]:
+    """Each two bytes that stand side by side, as numbers: first those from even places on, then the others."""
     for shift in (0, 1):
         pairs = data[shift : shift + (len(data) - shift) // 2 * 2].view("<u2")
         for start in range(0, len(pairs), _CACHED):
-            part = pairs[start : start + _CACHED]
-            colons += int(np.count_nonzero(part == 0x3A22))  # noqa: PLR2004 - the two bytes `":`
-            blanks += int(np.count_nonzero(part == 0x2022)) + int(np.count_nonzero(part == 0x0922))  # noqa: PLR2004
-    return colons, blanks
+            yield shift + 2 * start, pairs[start : start + _CACHED]
 
 
 def _miscounted(data: npt.NDArray[np.uint8], lines: Lines, table: pa.Table) -> Mask:
     """Lines whose keys are more, or fewer, than their values, nulls and quotes within texts."""
-    quotes = positions(data, ord('"'))
-    keys = quotes[data[np.minimum(quotes + 1, len(data) - 1)] == ord(":")]
-    after = data[np.minimum(keys[:, None] + (2, 3), len(data) - 1)]
-    is_null = (after[:, 0] == ord("n")) | ((after[:, 0] == ord(" ")) & (after[:, 1] == ord("n")))
-    is_null &= data[np.maximum(keys - 1, 0)] != ord("\\")
-    left = times(lines, keys) - times(lines, keys[is_null]) - _present(table)
+    found: tuple[list[Places], list[Places]] = ([], [])
+    for start, part in _words(data):
+        found[start % 2].append(start + 2 * np.flatnonzero(part == _KEY))
+    left = -_present(table)
+    for keys in (np.concatenate(part) for part in found if part):
+        after = data[np.minimum(keys + 2, len(data) - 1)]
+        spaced = data[np.minimum(keys + 3, len(data) - 1)]
+        is_null = (after == ord("n")) | ((after == ord(" ")) & (spaced == ord("n")))
+        is_null &= data[np.maximum(keys - 1, 0)] != ord("\\")
+        left += times(lines, keys[~is_null])
     places = np.flatnonzero(left)
     inside = table.take(pa.array(places))
     for column in inside.columns:
         left[places] -= pc.fill_null(pc.count_substring(column, '":'), 0).to_numpy()
     for place in places:  # a quote written as \u0022 is none in the bytes
         left[place] = left[place] or b"\\u" in lines.raw(int(place))
-    found: Mask = left != 0
-    return found
+    odd: Mask = left != 0
+    return odd

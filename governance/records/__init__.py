@@ -206,10 +206,10 @@ def records(log: LogFile) -> Iterator[Record]:
     return csv_rows(own, layout) if layout else csv_records(own, log.name)
 
 
-def text_stretches(log: LogFile, records: int) -> Iterator[Stretch | Rest]:
-    """The stretches of a text file, each of at most so many lines."""
+def text_stretches(log: LogFile, records: int, *, has_header: bool = False) -> Iterator[Stretch | Rest]:
+    """The stretches of a text file, each of at most so many lines; a header is none of them."""
     found = blocks(log.path, log.compression, log.bytes, log.meter, log.start_byte)
-    return cut(found, records, log.start_line, log.start_byte)
+    return cut(found, records, log.start_line, log.start_byte, head=int(has_header))
 
 
 def columns_of(log: LogFile) -> list[str] | None:

@@ -116,7 +116,9 @@ class Rest:
     found: Iterator[Line]
 
 
-def stretches(found: Iterable[bytes], records: int, number: int = 0, offset: int = 0) -> Iterator[Stretch | Rest]:
+def stretches(
+    found: Iterable[bytes], records: int, number: int = 0, offset: int = 0, *, head: int = 0
+) -> Iterator[Stretch | Rest]:
     """The stretches of a file, always cut in the same places.
 
     Args:
@@ -124,6 +126,7 @@ def stretches(found: Iterable[bytes], records: int, number: int = 0, offset: int
         records: How many lines one holds at most.
         number: How many lines come before.
         offset: How many bytes come before.
+        head: How many more lines the first one holds, which are no records.
     """
     blocks = _Blocks(found)
     rest = b""
@@ -134,7 +137,8 @@ def stretches(found: Iterable[bytes], records: int, number: int = 0, offset: int
             stretch.append(rest)
             while stretch.size < STRETCH_BYTES and (block := blocks.next()):
                 stretch.append(block)
-            rest = stretch.cut(records, is_end=blocks.is_whole)
+            rest = stretch.cut(records + head, is_end=blocks.is_whole)
+            head = 0
             if stretch.size == 0:
                 break
             number, offset = number + len(stretch.ends), offset + stretch.size
