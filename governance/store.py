@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 BLOBS = "blobs"
 SPOOL = "spool"
 _DAY_US = 86_400_000_000
+_PAGE_BYTES = 8 << 20  # one page for each column of a group, which is read as a whole anyway
 _LOOKED_AT = 1_000  # rows; chosen here, enough to tell ids from names
 READINGS = 1_000  # in one entry
 MAX_READING_BYTES = 1 << 20  # chosen here: a reading names a few requests
@@ -249,6 +250,7 @@ class Store:
             compression="zstd",
             row_group_size=group_rows(rows.num_rows),
             write_page_index=False,
+            data_page_size=_PAGE_BYTES,
             use_dictionary=list(_repeating(rows) if repeating is None else repeating),
         )
         return _staged(temporary, folder, ".parquet", {"table": table, "rows": rows.num_rows} | facts)

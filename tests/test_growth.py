@@ -62,8 +62,8 @@ class TestReadOn:
         read: list[int] = []
         batches = ingestion._Run._batches
 
-        def watched(run: ingestion._Run, intake: Intake, engine: Any) -> Any:
-            for batch in batches(run, intake, engine):
+        def watched(run: ingestion._Run, intake: Intake) -> Any:
+            for batch in batches(run, intake):
                 read.append(batch.records)
                 yield batch
 
