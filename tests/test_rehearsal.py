@@ -84,8 +84,8 @@ def test_it_says_of_a_hostile_log_what_ingest_does(book: Logbook, name: str, mon
         done = ingest(book.workspace, [str(path) for path in paths], now=NOW, mapping=form)
         assert told(found.ingestion) == told(done)
         assert found.ingestion.total("duplicates") == done.total("duplicates")
+        assert found.ingestion.total("duplicates") > 0 or paths == [first]  # a short log may hold nothing twice
         assert found.ingestion.ledger_size < done.ledger_size
-    assert done.total("duplicates") > 0
 
 
 def test_it_says_which_columns_are_filled_and_what_can_be_judged(book: Logbook) -> None:
