@@ -13,7 +13,7 @@ from governance.records import Record
 from governance.tables import BYTES, FLAG, MONEY, REAL, TAGS, TEXT, TEXTS, TIME, WHOLE, Table
 
 BATCH_RECORDS = 250_000  # chosen here: few enough files per day
-BATCH_BYTES = 64 << 20  # chosen here: as Python objects these are some 500 MB at most
+BATCH_BYTES = 32 << 20  # chosen here: parsed to Python objects these are some 500 MB at most
 
 _ARROW = {
     TEXT: pa.string(),
