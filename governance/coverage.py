@@ -24,6 +24,7 @@ from governance.tables import (
     REQUESTS,
     SIDE_TABLES,
     STANDALONE,
+    SUBJECT_RECORDS,
     SUBJECTS,
 )
 
@@ -41,6 +42,7 @@ _COMMANDS = {
 }
 
 # Column -> what fills it where a policy says how: `favourable: {decision: approved}`
+_ALSO_IN = {SUBJECTS.name: (SUBJECT_RECORDS.name,)}  # tables that are made of the files of others too
 _POLICY_CAN_SAY = {"decisions.favourable": ("favourable", "decisions.decision")}
 
 
@@ -92,7 +94,8 @@ def filled_columns(engine: Engine, snapshot: Snapshot) -> frozenset[str]:
     """`table.column` of every canonical column that holds a value somewhere, and `table.*` of every table with rows."""
     found: set[str] = set()
     for name, table in CANONICAL.items():
-        if not snapshot.segments.get(name) and not snapshot.of_kind(_ENTRIES.get(name, "")):
+        files = [found for of in (name, *_ALSO_IN.get(name, ())) for found in snapshot.segments.get(of, [])]
+        if not files and not snapshot.of_kind(_ENTRIES.get(name, "")):
             continue
         found.add(f"{name}.*")
         if name in PER_MODEL:

@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from governance.casefile import open_casefile
 from governance.cli import main
+from governance.compaction import compact
+from governance.coverage import filled_columns
 from governance.engines.duckdb import Engine
 from governance.errors import PolicyError
-from tests.logbooks import Logbook, logbook
+from tests.logbooks import NOW, Logbook, logbook
 
 LOANS = """source: loans
 columns:
@@ -98,6 +101,30 @@ def test_a_fairness_check_and_an_explanation_use_them(book: Logbook, capsys: pyt
     with pytest.raises(SystemExit):
         main(["explain", "r1", "--json", "--workspace", space])
     assert json.loads(capsys.readouterr().out)["subject"] == {"sex": "m", "age_band": "25..59"}
+
+
+def test_they_count_among_the_columns_that_are_filled(book: Logbook) -> None:
+    loans(book)
+    people(book, [{"id": "r1", "sex": "f", "age": 30}])
+    with Engine() as engine:
+        book.snapshot.attach(engine)
+        assert {"subjects.*", "subjects.decision_id"} <= filled_columns(engine, book.snapshot)
+
+
+def test_compacted_and_in_plain_duckdb_they_are_the_same(book: Logbook, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in range(5):
+        rows = [{"id": f"r{n}", "sex": "fm"[n % 2], "age": 20 + n} for n in range(8 * part, 8 * part + 8)]
+        people(book, rows, name=f"people{part}.jsonl")
+    loans(book)
+    found = seen(book)
+    compact(book.workspace, now=NOW)
+    assert book.snapshot.of_kind("compaction")
+    assert book.verifies()
+    assert seen(book) == found
+    monkeypatch.chdir(book.workspace.store)
+    with duckdb.connect() as plain:
+        plain.execute(book.snapshot.views_sql())
+        assert plain.execute("SELECT count(sex), count(age_band) FROM subjects").fetchall() == [(40, 40)]
 
 
 def test_a_mapping_that_names_no_attribute_or_one_of_ours_is_refused(book: Logbook) -> None:

@@ -46,47 +46,36 @@ def ingest(
     stdin = None if sys.stdin.isatty() else sys.stdin.buffer
     from governance.cli.progress import drawn
 
+    given: dict[str, Any] = {"now": session.now, "source": source, "mapping": mapping, "stdin": stdin}
     if dry_run:
         from governance.rehearsal import rehearse
 
         with drawn(session) as display:
-            rehearsal = rehearse(
-                session.workspace,
-                paths,
-                now=session.now,
-                source=source,
-                mapping=mapping,
-                stdin=stdin,
-                observe=display.show,
-            )
+            rehearsal = rehearse(session.workspace, paths, observe=display.show, **given)
         done = rehearsal.ingestion
         _show_rehearsal(session, rehearsal)
     else:
         from governance.ingestion import ingest as read
 
         with drawn(session) as display:
-            done = read(
-                session.workspace,
-                paths,
-                now=session.now,
-                source=source,
-                mapping=mapping,
-                stdin=stdin,
-                observe=display.show,
-            )
-        if session.as_json:
-            session.result(_document(done))
-        else:
-            from governance.cli.compactions import advise
-
-            _print(session, done)
-            advise(session)
+            done = read(session.workspace, paths, observe=display.show, **given)
+        _show(session, done)
     records = done.total("records")
     share = done.total("quarantined") / records if records else 0
     if max_quarantined is not None and share > max_quarantined:
         session.note(f"error: {share:.2%} of the records are quarantined, more than {max_quarantined:.2%}")
         return 2
     return 0
+
+
+def _show(session: Session, done: Ingestion) -> None:
+    from governance.cli.compactions import advise
+
+    if session.as_json:
+        session.result(_document(done))
+    else:
+        _print(session, done)
+        advise(session)
 
 
 def _document(done: Ingestion) -> dict[str, Any]:
