@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,13 +20,13 @@ from governance.mapped import refuse_missing
 from governance.mapping import Mapping, read_mapping, shipped_mappings
 from governance.paths import expand
 from governance.progress import Observer, Stage, Tally, ignore
-from governance.records import LogFile, columns_of, open_log, printable, records
+from governance.recognition import recognised
+from governance.records import LogFile, columns_of, open_log, printable
 from governance.remote import Remote, fetch, is_address, objects
 from governance.scratch import scratch_file
 from governance.sources import Source
 
 STDIN = "-"
-_PROBED = 1_000  # records that may be unreadable before the first that tells the format
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +254,4 @@ def _recognised(log: LogFile, form: Format) -> Intake:
     known = sources()
     if form.source is not None:
         return Intake(log, known[form.source])
-    for record in islice(records(log), _PROBED):
-        if record.value is not None:
-            found = next((source for source in known.values() if source.recognises(record.value)), None)
-            if found is not None:
-                return Intake(log, found)
-            break
-    raise SourceError(
-        "the format of this file is not recognised",
-        where=log.name,
-        hint="give --mapping FILE for a table of your own, or --source NAME (`governance sources` lists them)",
-    )
+    return Intake(log, recognised(log))

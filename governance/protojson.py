@@ -21,6 +21,7 @@ SIGNALS = (
     ("resourceLogs", ("scopeLogs", "instrumentationLibraryLogs"), "logRecords", "log_record"),
     ("resourceMetrics", ("scopeMetrics", "instrumentationLibraryMetrics"), "metrics", "metric"),
 )
+_SPAN_MEMBERS = frozenset({"kind", "spanId", "span_id", "startTimeUnixNano", "start_time_unix_nano"})
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -36,8 +37,24 @@ def member(message: Mapping[str, Any], name: str) -> Any:
 
 
 def is_otlp(value: Mapping[str, Any]) -> bool:
-    """Whether the object is an OTLP export of spans, logs or metrics."""
+    """Whether the object is an OTLP export of spans, logs or metrics, or one span of it."""
+    return _is_export(value) or _bare_span(value) is not None
+
+
+def _is_export(value: Mapping[str, Any]) -> bool:
     return any(isinstance(member(value, top), list) for top, *_ in SIGNALS)
+
+
+def _bare_span(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A span that was taken out of its export: by itself, or as the member `span` of what holds it."""
+    span = value.get("span", value)
+    if not isinstance(span, Mapping) or "name" not in span or span.keys().isdisjoint(_SPAN_MEMBERS):
+        return None
+    listed = span.get("attributes")
+    is_listed = (
+        isinstance(listed, list) and listed and isinstance(listed[0], dict) and listed[0].keys() >= {"key", "value"}
+    )
+    return span if is_listed else None
 
 
 def split(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -45,8 +62,11 @@ def split(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
     A part that is not formed as the specification says is a record too, under the name `malformed`.
     """
-    if not is_otlp(value):
-        yield {"malformed": value}
+    if not _is_export(value):
+        span = _bare_span(value)
+        yield (
+            {"malformed": value} if span is None else {"resource": _attribute_list(value.get("resource")), "span": span}
+        )
         return
     for top, groups, records, name in SIGNALS:
         for resource_group in _messages(member(value, top)):

@@ -157,9 +157,9 @@ def _form(head: bytes, shown: str) -> str:
         raise SourceError("the file holds nothing but blank lines", where=shown, hint="give a file with records")
     if text[:1] in b"{[":
         return _json_form(text)
+    if _holds_objects(text, strict=not is_named_json):
+        return "jsonl"  # after a server's own words, or the end of a record whose log was cut while it was rotated
     if is_named_json:
-        if any(line.lstrip().startswith(b"{") for line in text.splitlines()[1:]):
-            return "jsonl"  # a log that was cut while it was rotated begins in the middle of a record
         raise SourceError(
             "the file is named as JSON, but its first line is not JSON",
             where=shown,
@@ -169,6 +169,19 @@ def _form(head: bytes, shown: str) -> str:
         hint = "CSV, JSON Lines and JSON in UTF-8, and Parquet can be read"
         raise SourceError("the file is neither text in UTF-8 nor Parquet", where=shown, hint=hint)
     return "csv"
+
+
+def _holds_objects(text: bytes, *, strict: bool) -> bool:
+    """Whether a line after the first begins an object; if it is strict, is one (a cell of CSV may begin so too)."""
+    begun = (line for line in text.splitlines()[1:] if line.lstrip().startswith(b"{"))
+    return any(not strict or _is_object(line) for line in begun)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return bool(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_form(text: bytes) -> str:

@@ -1,0 +1,65 @@
+"""What a log file is: which source reads it, and what its owner should do where none does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import PurePath
+from typing import Any
+
+from governance.cards import FORMS
+from governance.errors import SourceError
+from governance.extensions import sources
+from governance.mapping import read_mapping, shipped_mappings
+from governance.records import LogFile, records
+from governance.sources import Source
+
+PROBED = 1_000  # records that may be something else before the first that tells the format
+_CARD_NAMES = (".md", ".yaml", ".yml")
+_LINEAGE = frozenset({"eventType", "run", "job"})  # OpenLineage, spec/OpenLineage.json
+
+
+def recognised(log: LogFile) -> Source:
+    """The source that reads a file.
+
+    A server's own lines, a comment or a record that was cut may stand before the first record of the format. The
+    source judges them like all others: they are ignored or quarantined, and counted.
+
+    Raises:
+        SourceError: None does; the hint says what the file is instead, or what to do with a table of one's own.
+    """
+    known = sources().values()
+    for value in _values(log):
+        found = next((source for source in known if source.recognises(value)), None)
+        if found is not None:
+            return found
+    raise SourceError("the format of this file is not recognised", where=log.name, hint=_hint(log))
+
+
+def _values(log: LogFile) -> Iterator[Mapping[str, Any]]:
+    return (record.value for record in islice(records(log), PROBED) if record.value is not None)
+
+
+def _hint(log: LogFile) -> str:
+    """What to do with a file that no source reads."""
+    first = next(_values(log), {})
+    name = PurePath(log.name)
+    if name.name == "MLmodel" or name.suffix.lower() in _CARD_NAMES or not FORMS.keys().isdisjoint(first):
+        return "a model's card is registered, not read as a log: `governance model register FILE`"
+    if "sample_spec" in first or first.keys() >= {"id", "models"}:
+        return "prices of models are read by `governance price add FILE`"
+    if first.keys() >= _LINEAGE:
+        return "runs of a data pipeline (OpenLineage) are no requests; give the log of the model itself"
+    shipped = _shipped(first)
+    if shipped is not None:
+        return f"its columns are those of a mapping that is shipped: --mapping {shipped}"
+    return "give --mapping FILE for a table of your own, or --source NAME (`governance sources` lists them)"
+
+
+def _shipped(first: Mapping[str, Any]) -> str | None:
+    """The shipped mapping all of whose columns are there."""
+    for name, path in shipped_mappings().items():
+        mapping, _ = read_mapping(path)
+        if first.keys() >= {rule.column for rule in mapping.columns.values() if rule.column}:
+            return name
+    return None
