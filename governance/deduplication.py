@@ -6,18 +6,16 @@ content is not: it is stored as a conflict beside the first, which stays the one
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from governance.engines.duckdb import Engine, identifier
 from governance.indexing import identity_keys
-from governance.segments import INDEX, read
+from governance.known_keys import KnownKeys, Met
 from governance.tables import (
     ATTEMPTS,
     CANONICAL,
@@ -33,6 +31,7 @@ from governance.tables import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from governance.batches import Batch
@@ -70,13 +69,14 @@ class Fates:
     keys: npt.NDArray[np.uint64] | None = None
 
 
-def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
+def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) -> Fates:
     """What was met before, in the store or earlier in the batch.
 
     Args:
         engine: Any; the views of the side tables are attached to it. Others are not: to make one opens all its files.
         snapshot: What is in the store.
         batch: What was read.
+        known: What this run knows of the keys in the store.
     """
     requests = batch.tables.get(REQUESTS.name)
     found = Fates(keys=None if requests is None else identity_keys(requests))
@@ -85,7 +85,7 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch) -> Fates:
     for place, inputs in enumerate(batch.features):
         engine.register(f"new_features_{place}", inputs.rows)
     if found.keys is not None:
-        found.requests.update(_requests(engine, snapshot, batch, found.keys))
+        found.requests.update(_requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys)))
     side = [table for table in (*SIDE_TABLES, *STANDALONE) if table in batch.tables]
     if side:
         snapshot.attach(engine, side)
@@ -104,13 +104,12 @@ def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
     return {row[0] for row in rows} | {number for number, fate in requests.items() if fate is Fate.DUPLICATE}
 
 
-def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, keys: npt.NDArray[np.uint64]) -> dict[int, Fate]:
-    requests = batch.tables[REQUESTS.name]
-    places, days = _met(engine, snapshot, keys)
-    if not places:
+def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dict[int, Fate]:
+    if not len(met.places):
         return {}
-    engine.register("met", pa.table({"request_uid": requests.column("request_uid").take(pa.array(places)).unique()}))
-    prints = " UNION ALL ".join([*_new(batch), *_stored(snapshot, days)])
+    uids = batch.tables[REQUESTS.name].column("request_uid")
+    engine.register("met", pa.table({"request_uid": uids.take(pa.array(met.places)).unique()}))
+    prints = " UNION ALL ".join([*_new(batch), *_stored(snapshot, met.days)])
     rows = engine.rows(
         f"SELECT {_UID}, {_NUMBER}, md5(string_agg(line, chr(31) ORDER BY line)) FROM ({prints}) "
         f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} ORDER BY {_UID}, {_NUMBER}"
@@ -123,21 +122,6 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, keys: npt.NDArra
             found[number] = Fate.DUPLICATE if fingerprint in known else Fate.CONFLICT
         known.add(fingerprint)
     return found
-
-
-def _met(engine: Engine, snapshot: Snapshot, keys: npt.NDArray[np.uint64]) -> tuple[list[int], list[tuple[str, str]]]:
-    """Places of the requests whose key was met, in the store or in the batch, and the days of those in the store."""
-    engine.register("new_keys", pa.table({"key": keys, "place": np.arange(len(keys))}))
-    twice = "SELECT key FROM new_keys GROUP BY key HAVING count(*) > 1"
-    places = {row[0] for row in engine.rows(f"SELECT place FROM new_keys SEMI JOIN ({twice}) USING (key)")}
-    segments = snapshot.segments.get(INDEX, [])
-    if not segments:
-        return sorted(places), []
-    found = engine.rows(
-        "SELECT place, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR) FROM new_keys "
-        f"JOIN {read(segments, f'{snapshot.root}{os.sep}')} USING (key)"
-    )
-    return sorted(places | {row[0] for row in found}), sorted({row[1:] for row in found})
 
 
 def _new(batch: Batch) -> list[str]:

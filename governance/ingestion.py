@@ -15,6 +15,7 @@ from governance.deduplication import fates
 from governance.engines.duckdb import Engine
 from governance.growth import Stretch, stretch
 from governance.intake import Distant, Format, Intake, Known, Memory, opened, read_format
+from governance.known_keys import KnownKeys
 from governance.ledger import Entry, Writer
 from governance.manifest import Manifest
 from governance.mapped import Types, mapped_batches
@@ -153,6 +154,7 @@ class _Run:
     prices: PriceBook
     tally: Tally
     arrived: Arrived
+    known: KnownKeys = field(default_factory=KnownKeys)
 
     def read(self, arrival: Intake | Known | Distant) -> FileReport:
         self.tally.begin(arrival.name)
@@ -208,7 +210,7 @@ class _Run:
         self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch
     ) -> None:
         origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identified, self.now)
-        met = fates(self.engine, self.snapshot, batch)
+        met = fates(self.engine, self.snapshot, batch, self.known)
         batch = priced(batch, self.prices)  # after what was met: a record is the same whatever it cost
         stage = Staging(self.store, self.snapshot, self.engine, batch, met, origin, self.workspace.keep_payloads)
         staged = stage.files()
@@ -218,27 +220,26 @@ class _Run:
             staged.append(self.store.stage_blob(self.form.mapping_path.read_bytes(), {"blob": "mapping"}))
         reasons = dict(Counter(rejection.reason for rejection in batch.rejected) + batch.ignored)
         first, last = (None if moment is None else stamp(moment) for moment in (stage.first, stage.last))
-        facts: dict[str, Any] = (
-            {
-                "batch": identified,
-                "number": number,
-                "file": intake.log.name,
-                "file_sha256": intake.log.sha256,
-                "source": intake.source,
-                "mapping_sha256": self.form.mapping_sha256,
-                "counts": counts,
-                "reasons": reasons,
-                "types": batch.types,
-                "first": first,
-                "last": last,
-            }
-            | intake.facts()
-            | part.facts()
-        )
+        facts: dict[str, Any] = {
+            "batch": identified,
+            "number": number,
+            "file": intake.log.name,
+            "file_sha256": intake.log.sha256,
+            "source": intake.source,
+            "mapping_sha256": self.form.mapping_sha256,
+            "counts": counts,
+            "reasons": reasons,
+            "types": batch.types,
+            "first": first,
+            "last": last,
+            **intake.facts(),
+            **part.facts(),
+        }
         if batch.rejected:  # what it takes to read them again, without the file
             layout = layout_of(intake.log)
             facts |= {"form": intake.log.form} | ({"csv": layout.facts()} if layout else {})
         self._commit("ingest", facts, staged)
+        self.known.add(met.keys, [file.named for file in staged])
         report.add(counts, reasons)
         report.widen(first, last)
         report.segments += len(staged)
@@ -262,10 +263,9 @@ class _Run:
             | intake.facts()
             | part.facts()
         )
-        staged = []
-        if self.workspace.keep_raw and not self.snapshot.blob(log.sha256).exists():
-            staged.append(self.store.stage_blob(log.path.read_bytes(), {"blob": "raw", "file": log.name}))
-        self._commit("file", facts, staged)
+        keeps_raw = self.workspace.keep_raw and not self.snapshot.blob(log.sha256).exists()
+        raw = [self.store.stage_blob(log.path.read_bytes(), {"blob": "raw", "file": log.name})] if keeps_raw else []
+        self._commit("file", facts, raw)
 
     def _commit(self, kind: str, facts: dict[str, Any], staged: list[Any]) -> None:
         entry = self.writer.commit(kind, facts, staged, at=stamp(self.now))

@@ -26,6 +26,7 @@ from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
 from governance.ingestion import known_types
 from governance.intake import Format, read_format
+from governance.known_keys import KnownKeys
 from governance.ledger import Writer
 from governance.mapped import mapped_batch, refuse_missing
 from governance.mapping import Mapping, read_mapping
@@ -137,6 +138,7 @@ class _Run:
     now: datetime
     engine: Engine
     snapshot: Snapshot
+    known: KnownKeys = field(default_factory=KnownKeys)
 
     def reading(self, line: Line) -> _Reading:
         """How the lines of a batch are read."""
@@ -212,7 +214,7 @@ class _Run:
             return
         origin = Origin(facts["file_sha256"], facts["file"], facts["source"], facts["number"], facts["batch"], self.now)
         with Engine(self.store.spill) as engine:
-            met = fates(engine, self.snapshot, attempt.batch)
+            met = fates(engine, self.snapshot, attempt.batch, self.known)
             batch, met = attempt.renumbered(met)
             batch = priced(batch, price_book(self.snapshot))
             stage = Staging(self.store, self.snapshot, engine, batch, met, origin, self.workspace.keep_payloads)
