@@ -68,7 +68,7 @@ class Engine:
             config["temp_directory"] = str(spill)
         self.connection = duckdb.connect(":memory:", config=config)
         self._registered: set[str] = set()
-        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
 
     def __enter__(self) -> Self:
         return self
