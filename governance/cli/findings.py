@@ -127,8 +127,8 @@ def _document(session: Session, issue: Issue) -> dict[str, Any]:
 
 
 def _show(session: Session, issue: Issue) -> None:
-    from governance.cli.policies import figure
-    from governance.display import visible
+    from governance.display import ABSENT, visible
+    from governance.wording import measured
 
     if session.as_json:
         session.result(_document(session, issue))
@@ -137,10 +137,11 @@ def _show(session: Session, issue: Issue) -> None:
     late = ", which has passed" if issue.is_late(today) else ""
     due = f", due {issue.due}{late}" if issue.due else ""
     verdict, reason = row["verdict"].replace("_", " "), row["reason"] or "no reason given"
-    measured = f"{row['metric']} {figure(row['value'], row['unit'])} of {row['n']:,}"
+    value = ABSENT if row["value"] is None else measured(row["value"], row["unit"])
+    figure = f"{row['metric']} {value} of {row['n']:,}"
     lines = [
         f"{row['policy']} {row['version']}: {row['check_id']}, {_about(issue)}",
-        f"  {verdict} in {_window(row)}: {measured}; {reason}",
+        f"  {verdict} in {_window(row)}: {figure}; {reason}",
         f"  {issue.status}; severity {row['severity']}, owner {row['owner']}{due}",
         f"  known since {issue.first[:10]} ({issue.age_days(today)} days); id {row['finding_id']}",
     ]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import typer
 
-from governance.cli.screen import VERDICT_STYLES
 from governance.cli.session import Session
-from governance.display import SIGNS
 
 if TYPE_CHECKING:
     from governance.assessment import Assessment
-    from governance.findings import Finding
     from governance.notifications import Recipient
 
 
@@ -32,6 +28,7 @@ def check(
     ),
     as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
     show_sql: bool = typer.Option(False, "--show-sql", help="Print the statement behind each figure."),
+    shows_all: bool = typer.Option(False, "--all", help="Show every subject, also those that passed."),
     strict: bool = typer.Option(False, "--strict", help="Exit 4 if something was not assessed."),
     notify: str | None = typer.Option(
         None,
@@ -58,7 +55,10 @@ def check(
     if session.as_json:
         session.result(document(done) | ({} if recipient is None else {"notified": sent}))
     else:
-        _print(session, done, show_sql=show_sql)
+        from governance.cli.check_view import show
+        from governance.cli.screen import Screen
+
+        show(Screen.of_terminal(), done, shows_all=shows_all, shows_sql=show_sql)
     return exit_code(done.counts(), strict=strict)
 
 
@@ -89,77 +89,3 @@ def exit_code(counts: dict[str, int], *, strict: bool) -> int:
     if counts["errored"] or (strict and counts["not_assessed"]):
         return 4
     return 0
-
-
-def _print(session: Session, done: Assessment, *, show_sql: bool) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from governance.display import visible
-    from governance.false_alarms import false_alarms
-
-    for name in dict.fromkeys(finding.policy for finding in done.findings):
-        own = [finding for finding in done.findings if finding.policy == name]
-        table = Table(
-            box=None, pad_edge=False, header_style="bold", title=f"{name} {own[0].version}", title_justify="left"
-        )
-        table.add_column("", width=1)
-        table.add_column("check", overflow="fold")
-        table.add_column("subject", overflow="fold")
-        table.add_column("value", justify="right", no_wrap=True)
-        table.add_column("n", justify="right", no_wrap=True)
-        table.add_column("why", overflow="fold")
-        for finding in own:
-            verdict = str(finding.judgement.verdict)
-            table.add_row(
-                Text(SIGNS[verdict].mark, style=VERDICT_STYLES[verdict]),
-                finding.check,
-                Text(visible(subject_text(finding))),
-                figure(finding.observation.value, finding.observation.unit),
-                f"{finding.observation.n:,}",
-                Text(visible(finding.judgement.reason or ("" if verdict == "passed" else verdict))),
-            )
-        session.console.print(table)
-    if show_sql:
-        _print_statements(session, done)
-    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in done.counts().items() if count)
-    chance = false_alarms(done.findings)
-    if chance.tested:
-        session.console.print(
-            f"Chance alone is expected to fail at most {chance.at_most:.2g} of the {chance.tested} checks that test "
-            f"against it; the other {chance.others} hold a figure against a limit."
-        )
-    session.console.print(
-        f"{done.window.name}: {counts}. Ledger {done.ledger_size} entries, root {done.ledger_root[:16]}"
-    )
-
-
-def _print_statements(session: Session, done: Assessment) -> None:
-    shown: set[str] = set()
-    for finding in done.findings:
-        if finding.evidence.sql and finding.evidence.sql not in shown:
-            shown.add(finding.evidence.sql)
-            session.console.print(f"\n-- {finding.policy}/{finding.check}", style="bold")
-            session.console.print(finding.evidence.sql + ";")
-            session.console.print(f"-- with {json.dumps(dict(finding.evidence.parameters), ensure_ascii=False)}")
-
-
-def subject_text(finding: Finding) -> str:
-    """A finding's subject on one line."""
-    return (
-        ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in finding.observation.subject)
-        or "all"
-    )
-
-
-def figure(value: float | None, unit: str) -> str:
-    """A figure as the terminal shows it."""
-    from governance.display import ABSENT, money, number, share
-
-    if value is None:
-        return ABSENT
-    if unit == "share":
-        return share(value)
-    if unit == "usd":
-        return money(value, "USD")
-    return number(value)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from governance import charts
 from governance.blocks import AnyBlock, Cell, Chart, Column, Missing, Section, Table
 from governance.exhibits import families
-from governance.exhibits.found import CALENDAR_KEYS, Found, words
+from governance.exhibits.found import Found
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, measured, no_checks
 from governance.exhibits.verdicts import by_check, of_findings
+from governance.wording import CALENDAR_KEYS, words
 
 WHOLE = "whole window"
 MOST_PARTS, MOST_BANDS = 12, 40  # chosen here: what one sheet can show; the table has every subject

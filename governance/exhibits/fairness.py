@@ -10,11 +10,12 @@ from governance.blocks import AnyBlock, Cell, Chart, Column, Missing, Section, T
 from governance.display import number
 from governance.drawings import Interval
 from governance.exhibits import families
-from governance.exhibits.found import CALENDAR_KEYS, Found, words
+from governance.exhibits.found import Found
 from governance.exhibits.period import Period
 from governance.exhibits.policies import favourable
 from governance.exhibits.sentences import group, measured, no_checks
 from governance.exhibits.verdicts import by_check, of_findings
+from governance.wording import CALENDAR_KEYS, words
 
 KIND = "fairness-impact-ratio"
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from governance import display
 from governance.findings import Verdict
+from governance.wording import CALENDAR_KEYS, measured, words
 
 ACUTE = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED)  # somebody must act
 WORST_FIRST = ("failed", "errored", "warned", "waived", "not_assessed", "passed")
 SEVERITIES = ("critical", "high", "medium", "low")
-CALENDAR_KEYS = ("hour", "day", "week", "month", "quarter", "year")
 _SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥", "grace": "≤"}
 _UNITS = {"ms", "usd", "share"}  # a limit that names its unit is about figures in that unit
 _NO_BOUNDS = {"min_value", "max_value", "minimum_n"}  # arguments of expectations, and a count of records
@@ -176,37 +176,6 @@ def _plain(value: object) -> str:
 def place(policy: str, check: str) -> str:
     """Anchor of the table that shows the findings of a check."""
     return "check-" + "--".join(re.sub(r"[^a-z0-9]+", "-", name.lower()) for name in (policy, check))
-
-
-def words(subject: Mapping[str, str | None]) -> str:
-    """A subject as a reader would say it: `sex female, age band 25-`; nothing named means all records."""
-    return ", ".join(_said(name, value) for name, value in subject.items()) or "all"
-
-
-def _said(name: str, value: str | None) -> str:
-    if value is None:
-        return f"{name.replace('_', ' ')} not stated"
-    if name == "expectation":  # as Great Expectations names it, in words, and its column as it is
-        kind, opened, column = value.removeprefix("expect_").partition("(")
-        return f"{kind.replace('_', ' ')} {opened}{column}".rstrip()
-    return value if name in CALENDAR_KEYS else f"{name.replace('_', ' ')} {value}"
-
-
-def measured(value: float, unit: str) -> str:
-    """A figure with its unit, as it stands in a sentence or a table of mixed units."""
-    match unit:
-        case "share":
-            return display.share(value)
-        case "usd":
-            return display.money(value, "USD")
-        case "ms" if abs(value) >= 10_000:  # noqa: PLR2004 - ten seconds, where milliseconds stop meaning anything
-            return f"{display.number(value / 1000, 1)}{display.THIN}s"
-        case "minutes":
-            return f"{display.number(value)}{display.THIN}min"
-        case "ratio" | "score" | "index":
-            return display.number(value, 3)
-        case _:
-            return f"{display.number(value)}{display.THIN}{unit.replace('_', ' ')}"
 
 
 def found(row: Mapping[str, Any]) -> Found:

@@ -10,12 +10,13 @@ from governance.engines.duckdb import identifier
 from governance.engines.gate import refusal
 from governance.exhibits import policies
 from governance.exhibits.drift import name, part
-from governance.exhibits.found import CALENDAR_KEYS, Found
+from governance.exhibits.found import Found
 from governance.exhibits.latency import IS_FALLBACK
 from governance.exhibits.period import Period
 from governance.findings import Window
 from governance.scopes import Scope
 from governance.tables import DECISIONS, REQUESTS
+from governance.wording import CALENDAR_KEYS
 
 Course: TypeAlias = tuple[float | None, ...]
 Bound: TypeAlias = Mapping[str, str | float]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from governance.display import THIN
-from governance.exhibits.found import Bound, Found, counted, found, measured, words, worst
+from governance.exhibits.found import Bound, Found, counted, found, worst
+from governance.wording import measured, words
 
 
 def made(**changes: Any) -> Found:
