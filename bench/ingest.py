@@ -1,6 +1,7 @@
 """How fast a log of requests comes into a store, beside DuckDB, polars and pandas, which prove and quarantine nothing.
 
-Usage: python bench/ingest.py [ROWS] [CASE...]     cases: bare clean dirty csv spans polars pandas parts
+Usage: python bench/ingest.py [ROWS] [CASE...]     cases: bare clean dirty csv quoted unnamed spans polars pandas parts
+       (bare-csv bare-quoted bare-unnamed: DuckDB alone on the same file)
 
 Each case is a process of its own. The log is one of requests under their canonical names, in order of time over a
 quarter; `dirty` is the same with 0.2 % of its lines broken and 1 % of them twice. The polars and pandas scripts do what
@@ -63,6 +64,7 @@ SPAN = """
           {'key': 'gen_ai.usage.input_tokens', 'value': {'stringValue': input_tokens::VARCHAR}},
           {'key': 'gen_ai.usage.output_tokens', 'value': {'stringValue': output_tokens::VARCHAR}}]}]}]}]}
 """
+QUOTED = "'the \"second\", at ' || region || E'\\n' || prompt_name AS prompt_name"
 PARTS = (
     ("digest of the log", "governance.records", "_digest"),
     ("JSON to texts, by the engine", "governance.mapped.lines", "scanned"),
@@ -84,8 +86,14 @@ def write(folder: Path, rows: int, cases: Sequence[str]) -> None:
     clean = f"read_json('{folder}/clean.jsonl', columns = {TYPES})"
     if "spans" in cases:
         duckdb.execute(f"COPY (SELECT unnest({SPAN}) FROM {clean}) TO '{folder}/spans.jsonl' (FORMAT json)")
-    if "csv" in cases:
+    if {"csv", "bare-csv"} & {*cases}:
         duckdb.execute(f"COPY (SELECT * FROM {clean}) TO '{folder}/clean.csv' (FORMAT csv, HEADER)")
+    if {"quoted", "bare-quoted"} & {*cases}:
+        options = "FORMAT csv, HEADER, FORCE_QUOTE *"
+        duckdb.execute(f"COPY (SELECT * REPLACE ({QUOTED}) FROM {clean}) TO '{folder}/quoted.csv' ({options})")
+    if {"unnamed", "bare-unnamed"} & {*cases}:
+        rest = f"SELECT * EXCLUDE (request_id) FROM {clean}"
+        duckdb.execute(f"COPY ({rest}) TO '{folder}/unnamed.csv' (FORMAT csv, HEADER)")
     if "dirty" in cases:
         _spoil(folder)
 
@@ -104,7 +112,7 @@ def governed(folder: Path, log: str) -> None:
     from governance.workspace import make_workspace  # noqa: PLC0415
 
     mapping = folder / "mapping.yaml"
-    mapping.write_text(MAPPING)
+    mapping.write_text(MAPPING if log != "unnamed.csv" else MAPPING.replace("  request_id: request_id\n", ""))
     root = Path(tempfile.mkdtemp(dir=folder))
     space = make_workspace(
         root / "space", environment={"XDG_CONFIG_HOME": str(root)}, now="2026-10-01T00:00:00.000000Z"
@@ -118,6 +126,16 @@ def bare(folder: Path) -> None:
     duckdb.execute("SET memory_limit = '1GB'")
     duckdb.execute(
         f"COPY (SELECT * FROM read_json('{folder}/clean.jsonl', format = 'newline_delimited', columns = {TYPES})) "
+        f"TO '{folder}/bare.parquet' (COMPRESSION zstd)"
+    )
+
+
+def bare_table(folder: Path, log: str) -> None:
+    """DuckDB: the same of a CSV file."""
+    types = {name: kind for name, kind in TYPES.items() if name != "request_id" or log != "unnamed.csv"}
+    duckdb.execute("SET memory_limit = '1GB'")
+    duckdb.execute(
+        f"COPY (SELECT * FROM read_csv('{folder}/{log}', header = true, quote = '\"', columns = {types})) "
         f"TO '{folder}/bare.parquet' (COMPRESSION zstd)"
     )
 
@@ -184,7 +202,12 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "bare": ("DuckDB read_json -> one Parquet", bare),
     "clean": ("ingest", lambda folder: governed(folder, "clean.jsonl")),
     "dirty": ("ingest, dirty", lambda folder: governed(folder, "dirty.jsonl")),
+    "bare-csv": ("DuckDB read_csv -> one Parquet", lambda folder: bare_table(folder, "clean.csv")),
     "csv": ("ingest, CSV", lambda folder: governed(folder, "clean.csv")),
+    "bare-quoted": ("DuckDB, quoted CSV", lambda folder: bare_table(folder, "quoted.csv")),
+    "quoted": ("ingest, quoted CSV", lambda folder: governed(folder, "quoted.csv")),
+    "bare-unnamed": ("DuckDB, CSV without ids", lambda folder: bare_table(folder, "unnamed.csv")),
+    "unnamed": ("ingest, CSV without ids", lambda folder: governed(folder, "unnamed.csv")),
     "spans": ("ingest, OTLP spans", lambda folder: governed(folder, "spans.jsonl")),
     "polars": ("polars script", by_polars),
     "pandas": ("pandas script", by_pandas),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from governance import batches
 from governance.engines.duckdb import Engine
 from governance.mapped import lines as subject
+from governance.mapped import quotes, reading
+from governance.mapped import rows as rows_of_csv
 from governance.mapped.chunks import Chunk, RecordChunk
 from governance.mapped.lines import LinesChunk, LinesReader
-from governance.mapped.rows import rows_chunk
-from governance.records import csv_records, json_lines, layout_of, open_log
+from governance.mapped.reading import chunks_of
+from governance.records import json_lines, open_log, streams
+from governance.records import stretches as cutting
 from governance.records.streams import lines
 from governance.records.stretches import Stretch, stretches
 
@@ -131,33 +136,151 @@ def test_one_odd_line_among_many(odd: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert (quick[0], plain(quick[1]), quick[2]) == (strict[0], plain(strict[1]), strict[2])
 
 
-ROWS = ["x,1", "y,2", ",", "x", "x,1,2", "", "  ", " x , 1 ", "é,€", "x,NA", "x,1\r", "a\tb,c", "x,'1'"]
+ROWS = ["x,1", "y,2", ",", "x", "x,1,2", "", "  ", " x , 1 ", "é,€", "x,NA", "x,1\r", "a\tb,c", "x,'1'", "\x0b", "\r\r"]
+QUOTED = [
+    '"x",1',
+    '"x,y","1"',
+    '"two\nlines",1',
+    '"two\r\nlines","and, more\n\n"',
+    '"say ""yes""",""',
+    '"",""',
+    '""""',
+    '"""","\n"',
+    'five",1',
+    'five" by five",1',
+    '"five" by five,1',
+    '"x" ,1',
+    ' "x",1',
+    '"never closed,1',
+    '"closed later,1\nx,"',
+    'x,"',
+    '"x",1,"2"',
+    '"one\n',
+    "lone\rreturn,1",
+    '"return\rinside",1',
+    "nul\0,1",
+    '"nul\0",1',
+    '"é\n€",1',
+    '"",',
+    '""',
+    "x,1\r",
+    '"x"\r',
+    '"x",1\r',
+    "\udcff,1",
+    '"\udcff",1',
+    "back\\slash\x01\x7f,😀",
+]
 
 
-@settings(deadline=None, max_examples=60)
+HEADERS = [("a,b", ","), ("a;b", ";"), ('"a"|"b"', "|"), ("a\tb", "\t"), ('"a\n\nb",é', ","), ("\ufeffa,b", ",")]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as made:
+        yield made
+
+
+def chunked(path: Path, engine: Engine, *, has_ids: bool) -> tuple[int, list[Any], list[Any], list[Any]]:
+    """Records, texts, rejected ones and where the readable ones stand, of a whole file."""
+    count = 0
+    rows: list[Any] = []
+    rejected: list[Any] = []
+    origins: list[Any] = []
+    seen: Counter[str] | None = None if has_ids else Counter()
+    cells = CELLS | {"é": "t3"}
+    for chunk in chunks_of(open_log(path), engine, {"b"}):
+        texts = chunk.texts(engine, cells, ("", "NA"), seen).sort_by("row_no").to_pylist() if chunk.readable else []
+        found = chunk.sources(engine, [row["row_no"] for row in texts]) if texts else {}
+        rows += texts
+        origins += [(number, *found[number]) for number in sorted(found)]
+        rejected += [
+            (item.number, item.offset, item.raw, item.reason, item.detail, item.row_no) for item in chunk.rejected
+        ]
+        count += chunk.records
+    return count, rows, sorted(rejected), origins
+
+
+def strictly(path: Path, engine: Engine, *, has_ids: bool) -> tuple[int, list[Any], list[Any], list[Any]]:
+    """The same by the strict parser alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "rows_chunk", lambda *_, **__: None)
+        return chunked(path, engine, has_ids=has_ids)
+
+
+def same(path: Path, engine: Engine, *, has_ids: bool, records: int = 10_000, size: int = 1 << 20) -> None:
+    """Whether both ways give the same, however the file is cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        strict = strictly(path, engine, has_ids=has_ids)
+        patch.setattr(batches, "BATCH_RECORDS", records)
+        patch.setattr(cutting, "STRETCH_BYTES", size)
+        patch.setattr(cutting, "BLOCK", size)
+        patch.setattr(streams, "BLOCK", size)
+        patch.setattr(rows_of_csv, "_LONGEST", 30)
+        patch.setattr(quotes, "_LEAST", 16)
+        patch.setattr(quotes, "_BLOCK", 64)
+        assert chunked(path, engine, has_ids=has_ids) == strict
+
+
+@settings(deadline=None, max_examples=120)
 @given(
-    st.lists(st.sampled_from(ROWS), min_size=1, max_size=6), st.integers(0, 30), st.booleans(), st.sampled_from(",;|")
+    st.lists(st.sampled_from([*ROWS, *QUOTED]), min_size=1, max_size=6),
+    st.lists(st.sampled_from(["x,1", '"y, or ""z""",2', '"line\nbreak",3', '"é",4']), max_size=40),
+    st.sampled_from(HEADERS),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([(10_000, 1 << 20), (7, 1 << 20), (10_000, 64), (3, 200)]),
 )
-def test_rows_of_csv(tmp_path_factory: pytest.TempPathFactory, odd: list[str], usual: int, ends: bool, by: str) -> None:
-    content = ("\n".join(["a,b", "u,1", *odd, *["v,2"] * usual]).replace(",", by) + "\n" * ends).encode()
+def test_rows_of_csv(
+    tmp_path_factory: pytest.TempPathFactory,
+    engine: Engine,
+    odd: list[str],
+    usual: list[str],
+    header: tuple[str, str],
+    dice: Any,
+    ends: bool,
+    has_ids: bool,
+    cut: tuple[int, int],
+) -> None:
+    names, by = header
+    rows = [*odd, *usual]
+    dice.shuffle(rows)
+    content = "\n".join([names, *(row.replace(",", by) for row in rows)]) + "\n" * ends
     path = tmp_path_factory.mktemp("rows") / "log.csv"
-    path.write_bytes(content)
-    layout = layout_of(open_log(path))
-    assert layout is not None
-    with read(content) as (stretch, engine):
-        chunk = rows_chunk(stretch, layout, 3, has_header=True)
-        strict = told(RecordChunk(list(csv_records(lines([content]), "log.csv")), 3), engine)
-        if chunk is not None:
-            assert told(chunk, engine) == strict
-        elif b"\r" not in content:
-            assert len(strict[2]) > 0.3 * strict[0]  # nothing else is left to the parser
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1])
 
 
-@pytest.mark.parametrize("content", ['a,b\n"x",1\n', "a,b\nx,1\0\n", "a,b\nx\ry,1\n", "a\tb\nx\t1\n", "a\nx\n"])
-def test_rows_that_only_the_parser_reads(tmp_path: Path, content: str) -> None:
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.lists(st.text(st.sampled_from('ab ,"\n\ré€\\\t\0'), max_size=5), min_size=2, max_size=2), max_size=30),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.integers(2, 80),
+)
+def test_tables_as_they_are_written(
+    tmp_path_factory: pytest.TempPathFactory, engine: Engine, rows: list[list[str]], quoting: Any, size: int
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "log.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=quoting, lineterminator="\n").writerows([["a", "b"], *rows])
+    same(path, engine, has_ids=False, size=size)
+
+
+@given(st.text(st.sampled_from('a,"\n\r é'), max_size=40), st.integers(1, 3))
+@settings(deadline=None, max_examples=150)
+def test_any_characters(tmp_path_factory: pytest.TempPathFactory, engine: Engine, text: str, width: int) -> None:
+    path = tmp_path_factory.mktemp("rows") / "log.csv"
+    path.write_text(",".join("abc"[:width]) + "\n" + text, newline="")
+    same(path, engine, has_ids=False, size=64)
+
+
+@pytest.mark.parametrize("odd", [*ROWS, *QUOTED])
+def test_one_odd_row_among_many(odd: str, tmp_path: Path, engine: Engine) -> None:
+    """Read quickly for sure."""
     path = tmp_path / "log.csv"
-    path.write_bytes(content.encode())
-    layout = layout_of(open_log(path))
-    assert layout is not None
-    with read(content.encode()) as (stretch, _):
-        assert rows_chunk(stretch, layout, 0, has_header=True) is None
+    usual = ["x,1", '"y, or ""z""",2', '"line\nbreak",3'] * 10
+    content = "\n".join(["a,b", *usual, odd, *usual, ""])
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert all(isinstance(chunk, LinesChunk) for chunk in chunks_of(open_log(path), engine, set()))
+    same(path, engine, has_ids=False)

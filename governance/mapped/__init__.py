@@ -38,7 +38,7 @@ def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types)
         SourceError: The file cannot be read as a table, or the mapping takes ids for models.
     """
     seen: Counter[str] = Counter()
-    for chunk in chunks_of(log, engine, exact_columns(mapping), has_ids="request_id" in mapping.columns):
+    for chunk in chunks_of(log, engine, exact_columns(mapping)):
         yield _batch(chunk, mapping, engine, known, seen)
 
 

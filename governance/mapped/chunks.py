@@ -76,7 +76,7 @@ class _Relation(Chunk):
         relation, columns = self._load(engine, cells)
         nul = " OR ".join(f"contains({sql}, chr(0))" for sql in columns.values()) or "false"
         texts = "".join(f", {_cleaned(sql, nulls)} AS {cell}" for cell, sql in columns.items())
-        derived = [] if seen is None else derived_ids(self._digests(engine), seen)
+        derived = [] if seen is None else derived_ids(self.digests(engine), seen)
         found = engine.arrow(f"SELECT row_no, coalesce({nul}, false) AS nul_removed{texts} FROM {relation}")
         engine.unregister(_RAW)
         return found.append_column("derived_id", pa.array(derived, pa.string())) if seen is not None else found
@@ -86,7 +86,7 @@ class _Relation(Chunk):
         """A relation with `row_no`, and the SQL of each cell's text in it."""
 
     @abstractmethod
-    def _digests(self, engine: Engine) -> list[str]:
+    def digests(self, engine: Engine) -> list[str]:
         """Digest of the content of each readable record."""
 
     @abstractmethod
@@ -149,7 +149,8 @@ class RecordChunk(_Relation):
         """Frees the records."""
         self._readable = []
 
-    def _digests(self, engine: Engine) -> list[str]:  # noqa: ARG002 - tables need it
+    def digests(self, engine: Engine) -> list[str]:  # noqa: ARG002 - tables need it
+        """Of the bytes, or of the cells as JSON with its keys in their order."""
         if self._is_by_bytes:
             return [digest_of(record.raw) for _, record in self._readable]
         dump = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=text_of).encode
@@ -250,7 +251,8 @@ class TableChunk(_Relation):
         parts = ", ".join(f"{literal(name)}, {place}" for name, place in self._places.items())
         return f"CAST(json_object({parts}) AS VARCHAR)"
 
-    def _digests(self, engine: Engine) -> list[str]:
+    def digests(self, engine: Engine) -> list[str]:
+        """Of the cells as JSON."""
         rows = engine.rows(f"SELECT left(sha256({self._json()}), 32) FROM {_RAW} ORDER BY row_no")
         return [row[0] for row in rows]
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine
 from governance.mapped.chunks import Chunk, Origin, RecordChunk, derived_ids, digest_of
+from governance.mapped.digests import row_digests
 from governance.mapped.scans import Lines, Mask, doubtful, scanned
 from governance.records import Record, json_lines
 from governance.records.record import Line
@@ -43,7 +44,7 @@ class LinesReader:
             stretch: The lines.
             before: How many records come before.
         """
-        lines = Lines(stretch)
+        lines = Lines.filled(stretch)
         if not self._is_hopeless and len(lines):
             self._learn(lines, range(min(_SAMPLED, len(lines))))
             for _ in range(2):
@@ -103,18 +104,27 @@ class LinesChunk(Chunk):
         table: The texts of each column, shape (lines without doubt, columns).
         doubts: Records that the parser reads instead; None if there are none.
         before: How many records come before.
-        parse: The strict parser of one line.
+        parse: The strict parser of one record.
+        odd: Place of a record -> what the parser has read, of CSV; None for JSON Lines, whose content is told by bytes.
     """
 
     def __init__(
-        self, lines: Lines, table: pa.Table, doubts: Mask | None, before: int, parse: Callable[[Line], Record]
+        self,
+        lines: Lines,
+        table: pa.Table,
+        doubts: Mask | None,
+        before: int,
+        parse: Callable[[Line], Record],
+        odd: Mapping[int, Record] | None = None,
     ) -> None:
         places = [] if doubts is None else np.flatnonzero(doubts).tolist()
-        odd = [parse(line_at(lines, place)) for place in places]
+        known = odd or {}
+        found = [known[place] if place in known else parse(line_at(lines, place)) for place in places]
         self._parse = parse
+        self._is_by_bytes = odd is None
         self._lines = lines
         self._before = before
-        self._odd = RecordChunk(odd, before, is_by_bytes=True, places=[place + 1 for place in places])
+        self._odd = RecordChunk(found, before, is_by_bytes=self._is_by_bytes, places=[place + 1 for place in places])
         self._places = np.arange(len(lines)) if doubts is None else np.flatnonzero(~doubts)
         self._table = table
         self.records = len(lines)
@@ -137,14 +147,24 @@ class LinesChunk(Chunk):
                 for cell in cells.values()
             }
         )
+        if seen is not None:
+            made = made.append_column("derived_id", pa.array(self._digests(), pa.string()))
         if self._odd.readable:
-            made = pa.concat_tables([made, self._odd.texts(engine, cells, nulls, None).select(made.column_names)])
+            odd = self._odd.texts(engine, cells, nulls, None)
+            if seen is not None:
+                odd = odd.append_column("derived_id", pa.array(self._odd.digests(engine), pa.string()))
+            made = pa.concat_tables([made, odd.select(made.column_names)])
             made = made.take(pc.sort_indices(made.column("row_no")))
         if seen is None:
             return made
-        places = made.column("row_no").to_numpy() - self._before - 1
-        ids = derived_ids((digest_of(self._lines.raw(place)) for place in places), seen)
-        return made.append_column("derived_id", pa.array(ids, pa.string()))
+        ids = derived_ids(made.column("derived_id").to_pylist(), seen)
+        return made.set_column(made.num_columns - 1, "derived_id", pa.array(ids, pa.string()))
+
+    def _digests(self) -> list[str]:
+        """Digest of the content of each record that was read quickly."""
+        if self._is_by_bytes:
+            return [digest_of(self._lines.raw(place)) for place in self._places.tolist()]
+        return row_digests(self._table)
 
     def forget(self) -> None:
         """Frees the texts."""

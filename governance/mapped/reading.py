@@ -30,14 +30,13 @@ from governance.records.streams import CutShortError
 from governance.records.stretches import Rest, Stretch
 
 
-def chunks_of(log: LogFile, engine: Engine, exact: set[str], *, has_ids: bool) -> Iterator[Chunk]:
+def chunks_of(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
     """The chunks of a file.
 
     Args:
         log: The file.
         engine: Reads what it can read.
         exact: Columns in which no digit of a number may be lost.
-        has_ids: Whether the records have ids; if not, rows of CSV get one from their cells, which the parser gives.
 
     Raises:
         SourceError: The file cannot be read as a table.
@@ -46,7 +45,7 @@ def chunks_of(log: LogFile, engine: Engine, exact: set[str], *, has_ids: bool) -
         return _tables(log)
     if log.form == "jsonl":
         return _lines(log, engine, exact)
-    layout = layout_of(log) if has_ids else None
+    layout = layout_of(log)
     return _rows(log, layout) if layout else _records(records(log), log.start_record)
 
 
@@ -77,7 +76,7 @@ def _rows(log: LogFile, layout: CsvLayout) -> Iterator[Chunk]:
     parts = text_stretches(log, batches.BATCH_RECORDS, has_header=has_header)
     for part in parts:
         chunk = None if isinstance(part, Rest) else rows_chunk(part, layout, number, has_header=has_header)
-        if chunk is None:  # a row may go on over the end of a stretch: from here on nothing is cut
+        if chunk is None:  # one row may be all that follows: from here on nothing is cut
             left = chain.from_iterable(_given(each) for each in chain([part], parts))
             found = csv_records(left, log.name) if has_header else csv_rows(left, layout)
             yield from _records(found, number)

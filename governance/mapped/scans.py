@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from copy import copy
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,8 @@ MAX_NAMES = 500  # keys; a log with more writes data as keys
 MAX_NESTED = 60  # brackets in one line, below the depth at which the strict parser refuses
 _NEWLINE = 0x0A
 _BLANK = (0x20, 0x09, 0x0D)
+_WHITE = tuple(b" \t\n\r\v\f")
+_BOM = b"\xef\xbb\xbf"
 _SPACED_COLON = re.compile(rb'"[ \t\r]+:')
 _CACHED = 1 << 17
 _KEY = 0x3A22  # the two bytes `":`
@@ -34,27 +35,34 @@ _NUL = b"u0000"  # after a backslash
 
 
 class Lines:
-    """Where the lines of a stretch that are not blank begin and end."""
+    """Where the records of a stretch begin and end, each a line or more.
 
-    def __init__(self, stretch: Stretch) -> None:
+    Args:
+        stretch: Holds them.
+        starts: First byte of each, shape (records,).
+        ends: The byte behind each.
+        numbers: Number of the first line of each in the file.
+    """
+
+    def __init__(self, stretch: Stretch, starts: Places, ends: Places, numbers: Places) -> None:
         self._stretch = stretch
-        data = stretch.data
-        ends = stretch.ends
-        starts = np.concatenate((ends[:1] * 0, ends[:-1]))
-        blank = [
-            place
-            for place in np.flatnonzero(np.isin(data[starts], (*_BLANK, _NEWLINE)))
-            if not stretch.line(int(starts[place]), int(ends[place])).strip()
-        ]
-        self.starts, self.ends = np.delete(starts, blank), np.delete(ends, blank)
-        self.numbers = np.delete(np.arange(1, len(ends) + 1), blank) + stretch.number
+        self.starts, self.ends, self.numbers = starts, ends, numbers
         self.offset = stretch.offset
 
-    def after(self, count: int) -> Lines:
-        """The same without the first ones."""
-        rest = copy(self)
-        rest.starts, rest.ends, rest.numbers = self.starts[count:], self.ends[count:], self.numbers[count:]
-        return rest
+    @classmethod
+    def filled(cls, stretch: Stretch) -> Lines:
+        """The lines that are not blank."""
+        ends = stretch.ends
+        starts = np.concatenate((ends[:1] * 0, ends[:-1]))
+        if stretch.number == 0 and len(ends) and stretch.line(0, len(_BOM)) == _BOM:
+            starts[0] = len(_BOM)
+        blank = [
+            place
+            for place in np.flatnonzero(np.isin(stretch.data[starts], _WHITE))
+            if not stretch.line(int(starts[place]), int(ends[place])).strip()
+        ]
+        numbers = np.arange(1, len(ends) + 1) + stretch.number
+        return cls(stretch, np.delete(starts, blank), np.delete(ends, blank), np.delete(numbers, blank))
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from governance.errors import NotFoundError, SourceError
-from governance.records.csv_rows import CsvLayout, csv_layout, csv_records, csv_rows
+from governance.records.csv_rows import CsvLayout, FirstRow, csv_layout, csv_records, csv_rows, first_row
 from governance.records.json_texts import json_record, json_sequence, parse_json, text_of
 from governance.records.json_texts import json_records as json_lines
 from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
@@ -23,6 +23,7 @@ from governance.records.stretches import stretches as cut
 
 __all__ = [
     "CsvLayout",
+    "FirstRow",
     "LogFile",
     "Meter",
     "Prefix",
@@ -30,6 +31,7 @@ __all__ = [
     "columns_of",
     "csv_records",
     "csv_rows",
+    "first_row",
     "json_lines",
     "layout_of",
     "open_log",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any, NamedTuple
 
 from governance.errors import SourceError
 from governance.records.record import MAX_RECORD_BYTES, Line, Record
 
 _DELIMITERS = ",;\t|"
+_PEEKED = 50  # lines that are looked at for the first row
 
 
 class CsvLayout(NamedTuple):
@@ -68,6 +68,30 @@ def _records(feed: _Feed, layout: CsvLayout) -> Iterator[Record]:
             yield record
 
 
+class FirstRow(NamedTuple):
+    """What the first row of some lines is.
+
+    Attributes:
+        record: None for a blank one.
+        lines: How many lines it takes; one where it is broken.
+        needs_more: Whether it might be another row if more lines followed.
+    """
+
+    record: Record | None
+    lines: int
+    needs_more: bool
+
+
+def first_row(lines: Iterable[Line], layout: CsvLayout) -> FirstRow:
+    """The first row of lines that stand behind a known header; there is at least one line."""
+    feed = _Feed(lines)
+    try:
+        cells = next(feed.rows(layout.delimiter))
+    except csv.Error as error:
+        return FirstRow(feed.reject_first(str(error)), 1, feed.is_out)
+    return FirstRow(_record(feed.taken, cells, layout.names), len(feed.taken), needs_more=False)
+
+
 def csv_layout(lines: Iterable[Line], name: str) -> CsvLayout:
     """What the header says.
 
@@ -89,21 +113,28 @@ class _Feed:
         self._lines = iter(lines)
         self._again: deque[Line] = deque()
         self.taken: list[Line] = []
+        self.is_out = False
         csv.field_size_limit(MAX_RECORD_BYTES)  # the limit of Python, 128 KiB, is less than a prompt may have
 
     def __iter__(self) -> _Feed:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
+        line = self._again.popleft() if self._again else next(self._lines, None)
+        if line is None:
+            self.is_out = True
+            raise StopIteration
         self.taken.append(line)
         return _text(line)
 
     def peek(self, count: int) -> list[str]:
-        """The first lines that are not blank; blank ones before them are dropped."""
-        filled = (line for line in self._lines if line.raw.strip() or line.reason)
-        self._again.extend(islice(filled, count))
-        return [_text(line) for line in self._again]
+        """The first lines that are not blank; blank ones before them are dropped, but not those between them."""
+        for line in self._lines:
+            if self._again or _is_filled(line):
+                self._again.append(line)
+            if len(self._again) == _PEEKED or sum(map(_is_filled, self._again)) == count:
+                break
+        return [_text(line) for line in self._again if _is_filled(line)]
 
     def rows(self, delimiter: str) -> Iterator[list[str]]:
         """The rows from here on; raises `csv.Error` for a broken one, after which it must be asked for again."""
@@ -116,6 +147,10 @@ class _Feed:
         is_cut = not others and not first.raw.endswith(b"\n")
         reason = "truncated" if is_cut else "bad_csv"
         return Record(first.number, first.offset, first.raw, None, first.reason or reason, first.detail or detail)
+
+
+def _is_filled(line: Line) -> bool:
+    return bool(line.raw.strip() or line.reason)
 
 
 def _text(line: Line) -> str:

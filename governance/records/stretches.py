@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from governance.records.record import Line
-from governance.records.streams import BLOCK, CutShortError, lines
+from governance.records.streams import BLOCK, CutShortError, line_of, lines
 
 STRETCH_BYTES = 128 << 20  # chosen here: few files in the store, and a tenth of the memory that a process may take
 _NEWLINE = 0x0A
@@ -52,11 +52,15 @@ class Stretch:
     Attributes:
         size: How many bytes it holds.
         ends: Position behind each line, shape (lines,); the last line may have no line end.
+        behind: The bytes behind its lines that are read already; the next stretch begins with them.
+        is_end: Whether the file ends with those.
     """
 
     def __init__(self, number: int, offset: int, memory: _Memory) -> None:
         self.number, self.offset, self.size = number, offset, 0
         self.ends: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self.behind = b""
+        self.is_end = False
         self._memory = memory
 
     @property
@@ -79,8 +83,8 @@ class Stretch:
         self._memory.bytes[self.size : self.size + len(block)] = block
         self.size += len(block)
 
-    def cut(self, records: int, *, is_end: bool) -> bytes:
-        """Keeps whole lines, at most so many, and returns the bytes behind them.
+    def cut(self, records: int, *, is_end: bool) -> None:
+        """Keeps whole lines, at most so many.
 
         Args:
             records: How many lines.
@@ -89,11 +93,33 @@ class Stretch:
         ends = positions(self.data, _NEWLINE) + 1
         if is_end and len(ends) < records and self.size > (ends[-1] if len(ends) else 0):
             ends = np.append(ends, self.size)
-        self.ends = ends[:records]
+        self.ends = ends
+        self.is_end = is_end
+        self.keep(records)
+
+    def keep(self, lines: int) -> None:
+        """Leaves all lines but the first ones to the next stretch."""
+        self.ends = self.ends[:lines]
         end = int(self.ends[-1]) if len(self.ends) else 0
-        rest = self._memory.bytes[end : self.size]
+        self.behind = self._memory.bytes[end : self.size] + self.behind
         self.size = end
-        return rest
+
+    def lines_from(self, place: int) -> Iterator[Line]:
+        """The lines from one of its own on, and those behind it that are read already.
+
+        Args:
+            place: How many of its lines come before. It must not have been sealed, which clears what is behind it.
+        """
+        start = int(self.ends[place - 1]) if place else 0
+        end = self.size + len(self.behind)
+        while start < end:
+            place += 1
+            newline = self._memory.bytes.find(b"\n", start, end) + 1
+            if not newline and not self.is_end:
+                return
+            after = newline or end
+            yield line_of(self.number + place, self.offset + start, self.line(start, after), after - start)
+            start = after
 
     @contextmanager
     def sealed(self) -> Iterator[str]:
@@ -137,12 +163,14 @@ def stretches(
             stretch.append(rest)
             while stretch.size < STRETCH_BYTES and (block := blocks.next()):
                 stretch.append(block)
-            rest = stretch.cut(records + head, is_end=blocks.is_whole)
+            stretch.cut(records + head, is_end=blocks.is_whole)
             head = 0
             if stretch.size == 0:
+                rest = stretch.behind
                 break
-            number, offset = number + len(stretch.ends), offset + stretch.size
             yield stretch
+            number, offset = number + len(stretch.ends), offset + stretch.size
+            rest = stretch.behind
     finally:
         memory.close()
     if not blocks.is_whole:
