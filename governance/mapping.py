@@ -38,7 +38,7 @@ _INTERNAL = frozenset(
     "request_uid source id_origin input_state output_state n_decisions quality_flags is_conflict file_sha256 row_no "
     "decision_id item_index score_digits target_id outcome_id record_id value_num".split()
 )
-_OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # the same, of tables that belong to no request
+_OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # of tables that belong to no request
 _OF_SUBJECTS = frozenset((*SUBJECTS.names, *SUBJECT_RECORDS.names, "place"))  # names that no attribute can have
 _SHIPPED = Path(__file__).parent / "mappings"
 _TABLES = ("requests", *SIDE_TABLES, *STANDALONE)
@@ -192,20 +192,26 @@ def read_mapping(path: Path) -> tuple[Mapping, str]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        hint = nearest(str(path), shipped_mappings()) or "`governance sources` names the mappings that are shipped"
+        hint = nearest(str(path), shipped_mappings()) or "`governance sources` names those that are shipped"
         raise NotFoundError(f"the mapping cannot be read ({error.strerror})", where=str(path), hint=hint) from error
-    document = yamltext.parse(raw, str(path))
-    if not isinstance(document.value, dict):
-        raise PolicyError([Mistake(str(path), "a mapping file is a YAML mapping", "it begins with 'source: NAME'")])
-    mistakes = list(_unknown_columns(document))
+    return parse_mapping(raw, str(path)), hashlib.sha256(raw).hexdigest()
+
+
+def parse_mapping(raw: bytes, where: str) -> Mapping:
+    """The mapping in the bytes of a file called `where`; raises PolicyError as `read_mapping`."""
+    document = yamltext.parse(raw, where)
+    value = document.value
+    if not isinstance(value, dict):
+        raise PolicyError([Mistake(where, "a mapping file is a YAML mapping", "it begins with 'source: NAME'")])
+    mistakes = list(_unknown_columns(document, value))
     try:
-        mapping = Mapping.model_validate(document.value)
+        mapping = Mapping.model_validate(value)
     except ValidationError as error:
         mistakes += validation_mistakes(error, document, Mapping)
         raise PolicyError(mistakes) from error
     if mistakes:
         raise PolicyError(mistakes)
-    return mapping, hashlib.sha256(raw).hexdigest()
+    return mapping
 
 
 def allowed_columns(table: str) -> tuple[str, ...]:
@@ -220,10 +226,7 @@ def allowed_columns(table: str) -> tuple[str, ...]:
     return ("request_id", *names)
 
 
-def _unknown_columns(document: yamltext.Document) -> Iterator[Mistake]:
-    value = document.value
-    if not isinstance(value, dict):
-        return
+def _unknown_columns(document: yamltext.Document, value: dict[str, yamltext.Value]) -> Iterator[Mistake]:
     table = value.get("table", "requests")
     if table not in _TABLES:
         yield Mistake(document.at(("table",)), f"no table is called '{table}'", f"use one of {', '.join(_TABLES)}")

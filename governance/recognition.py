@@ -53,7 +53,10 @@ def _hint(log: LogFile) -> str:
     shipped = _shipped(first)
     if shipped is not None:
         return f"its columns are those of a mapping that is shipped: --mapping {shipped}"
-    return "give --mapping FILE for a table of your own, or --source NAME (`governance sources` lists them)"
+    return (
+        "for a table of your own, `governance mapping init FILE` writes a first mapping to give with --mapping; "
+        "`governance sources` lists the formats for --source NAME"
+    )
 
 
 def _shipped(first: Mapping[str, Any]) -> str | None:

@@ -20,6 +20,7 @@ WRONG = 2  # the command line is
 COMMANDS = {
     "workspaces": ("init", "demo", "status"),
     "logs": ("ingest", "sources"),
+    "mappings": ("mapping",),
     "quarantine": ("quarantine",),
     "models": ("model",),
     "prompts": ("prompt",),

@@ -38,6 +38,12 @@ def show_briefly(console: Console, alone: Sequence[Coverage], with_store: Sequen
     _total(console, with_store, "The store with these files")
 
 
+def show_judged(console: Console, found: Sequence[Coverage], what: str) -> None:
+    """The kinds that can be judged, and what would help most."""
+    _list(console, f"{what} can judge", (item.kind + _proviso(item) for item in found if item.judged))
+    _total(console, found, what)
+
+
 def show_columns(console: Console, columns: Sequence[str]) -> None:
     """The canonical columns that are filled, by table."""
     tables: dict[str, list[str]] = {}

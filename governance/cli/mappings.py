@@ -1,0 +1,103 @@
+"""`mapping init|show`: a first mapping for a log of one's own, and those that are shipped."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from governance.cli.session import Session
+
+if TYPE_CHECKING:
+    from governance.mapping_draft import Draft
+
+mapping = typer.Typer(help="Write a first mapping for a table of your own; show those shipped.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Adds the group."""
+    app.add_typer(mapping, name="mapping")
+
+
+@mapping.command("init")
+def init_mapping(
+    context: typer.Context,
+    log: Path = typer.Argument(metavar="FILE", help="Your log: CSV, JSON Lines, JSON or Parquet; .gz .zst .bz2."),
+    to: Path | None = typer.Option(None, "--to", metavar="FILE", help="The mapping; else NAME.mapping.yaml here."),
+) -> None:
+    """Guess what the columns of a log mean, and write it down as a mapping for you to correct."""
+    from governance.errors import GovernanceError
+    from governance.mapping_draft import draft
+
+    session: Session = context.obj
+    made = draft(log)
+    path = to or Path(f"{made.source}.mapping.yaml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(made.text)
+    except FileExistsError as error:
+        hint = "look at it, or name another with --to FILE"
+        raise GovernanceError("there is a file already", where=str(path), hint=hint) from error
+    except OSError as error:
+        raise GovernanceError(f"the mapping cannot be written ({error.strerror})", where=str(path)) from error
+    if session.as_json:
+        session.result(_document(made, path))
+    else:
+        _print(session, made, path, log)
+
+
+@mapping.command()
+def show(
+    context: typer.Context, name: str = typer.Argument(metavar="NAME", help="As `governance sources` lists it.")
+) -> None:
+    """Print a mapping that is shipped, to be copied and changed."""
+    from governance.errors import NotFoundError, nearest
+    from governance.mapping import shipped_mappings
+
+    session: Session = context.obj
+    shipped = shipped_mappings()
+    if name not in shipped:
+        hint = nearest(name, shipped) or f"shipped are {', '.join(shipped)}"
+        raise NotFoundError(f"no mapping is called '{name}'", where="mapping show", hint=hint)
+    text = shipped[name].read_text(encoding="utf-8")
+    if session.as_json:
+        session.result({"name": name, "mapping": text})
+    else:
+        session.console.out(text, end="")
+
+
+def _document(made: Draft, path: Path) -> dict[str, Any]:
+    from governance.coverage import document
+
+    reasons = [{"reason": word, "records": count, "first": detail} for word, (count, detail) in made.reasons.items()]
+    guesses = asdict(made.guesses)
+    return {
+        "mapping": str(path),
+        "source": made.source,
+        "format": made.known,
+        **guesses,
+        "tried": made.tried,
+        "unreadable": reasons,
+        "coverage": document(made.coverage) if made.is_usable else None,
+    }
+
+
+def _print(session: Session, made: Draft, path: Path, log: Path) -> None:
+    from governance.cli.coverage_view import show_judged
+    from governance.display import visible
+
+    console = session.console
+    console.out(made.text, end="")
+    console.print()
+    if made.known is not None:
+        console.print(f"`governance ingest` reads this file without a mapping: it is of the format {made.known}.")
+    for reason, (count, detail) in made.reasons.items():
+        console.print(f"{count:,} of the first {made.tried:,} records cannot be read: {reason}: {visible(detail)}")
+    if made.is_usable:
+        show_judged(console, made.coverage, "A store with this log")
+    else:
+        console.print("No column holds a time: write one in the place of WHEN before you go on.")
+    console.print(f"Written to {visible(str(path))}. Correct it, then try it on the whole file:")
+    console.print(f"  governance ingest --dry-run {visible(str(log))} --mapping {visible(str(path))}", soft_wrap=True)
