@@ -12,7 +12,7 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.ingestion import FileReport, Ingestion
+    from governance.ingestion import Ingestion
     from governance.rehearsal import Rehearsal
 
 COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
@@ -70,11 +70,12 @@ def ingest(
 
 def _show(session: Session, done: Ingestion) -> None:
     from governance.cli.compactions import advise
+    from governance.cli.ingestion_view import show
 
     if session.as_json:
         session.result(_document(done))
     else:
-        _print(session, done)
+        show(session.console, done)
         advise(session)
 
 
@@ -93,42 +94,16 @@ def _show_rehearsal(session: Session, rehearsal: Rehearsal) -> None:
         session.result({"dry_run": True} | _document(rehearsal.ingestion) | bad | {"coverage": coverage})
         return
     from governance.cli.coverage_view import show_briefly, show_columns
+    from governance.cli.ingestion_view import show
     from governance.display import visible
 
-    _print(session, rehearsal.ingestion)
+    show(session.console, rehearsal.ingestion)
     for record in rehearsal.bad:
         place = f"{Path(record.file).name}:{record.line}"
         session.console.print(f"  {visible(place)}: {record.reason}: {visible(record.detail)}")
     show_columns(session.console, rehearsal.columns)
     show_briefly(session.console, rehearsal.alone, rehearsal.with_store)
     session.console.print("Nothing was written; without --dry-run this is what `ingest` does.")
-
-
-def _print(session: Session, done: Ingestion) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from governance.display import visible
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("file", overflow="fold")
-    for name in COUNTS:
-        table.add_column(name if name != "quarantined" else "quarant.", justify="right")
-    for report in done.files:
-        table.add_row(Text(visible(Path(report.path).name)), *(f"{getattr(report, name):,}" for name in COUNTS))
-    session.console.print(table)
-    for report in done.files:
-        _print_reasons(session, report)
-    session.console.print(f"Ledger: {done.ledger_size} entries, root {done.ledger_root[:16]}")
-
-
-def _print_reasons(session: Session, report: FileReport) -> None:
-    from governance.display import visible
-
-    if report.from_byte:
-        session.console.print(f"  {visible(Path(report.path).name)}: read on from byte {report.from_byte:,}")
-    for reason, count in sorted(report.reasons.items()):
-        session.console.print(f"  {visible(Path(report.path).name)}: {count:,} {reason}")
 
 
 def list_sources(
