@@ -116,7 +116,7 @@ def _read(path: Path) -> Policy:
     except ValidationError as error:
         mistakes += validation_mistakes(error, document, Head)
     listed = value.get("checks")
-    read = list(_checks(listed if isinstance(listed, list) else [], document, mistakes))
+    read = list(_checks(listed if isinstance(listed, list) else [], document, mistakes, path.parent))
     if head is not None:
         mistakes += _waiver_mistakes(head, read, document)
     mistakes += _where_mistakes(value, document)
@@ -129,7 +129,7 @@ def _line(where: str) -> int:
     return next((int(part) for part in where.split(":") if part.strip().isdigit()), 0)
 
 
-def _checks(listed: list[Any], document: yamltext.Document, mistakes: list[Mistake]) -> Iterator[Check]:
+def _checks(listed: list[Any], document: yamltext.Document, mistakes: list[Mistake], folder: Path) -> Iterator[Check]:
     known = checks()
     seen: set[str] = set()
     for place, item in enumerate(listed):
@@ -144,7 +144,7 @@ def _checks(listed: list[Any], document: yamltext.Document, mistakes: list[Mista
             mistakes.append(Mistake(document.at((*at, "kind")), what, hint))
             continue
         try:
-            check = known[kind].model_validate(item)
+            check = known[kind].model_validate(item, context={"folder": folder})
         except ValidationError as error:
             mistakes.extend(validation_mistakes(error, document, known[kind], at))
             continue

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from governance.checks import Check, Row
 from governance.checks._cells import Cell, breaches, unfolded
 from governance.checks._groups import DECISION_ID, REQUEST_ID, columns, decided, unattributed
+from governance.checks._inputs import Inputs
 from governance.checks._shares import counted, exceeds, observed, told
-from governance.engines.duckdb import identifier, literal
+from governance.engines.duckdb import identifier
 from governance.errors import nearest
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
@@ -149,7 +150,7 @@ class Contract(Check):
 
     def statement(self, scope: Scope) -> str:
         held = scope.columns.get(self.view, ())
-        alias = "r" if self.records == "requests" else "f" if self._is_joined(scope) else "d"
+        alias, identity, source = self._records(scope)
         cells = {
             name: Cell(
                 f"{alias}.{identifier(name)}" if name in held else "CAST(NULL AS VARCHAR)",
@@ -160,33 +161,17 @@ class Contract(Check):
         }
         new = [name for name in held if self.closed and name not in (*self.columns, *FEATURES.names)]
         cells |= {name: Cell(f"{alias}.{identifier(name)}", _FILLED) for name in new}
-        identity = {
-            "r": f"{REQUEST_ID} AS id, r.start_ts AS ts",
-            "d": f"{DECISION_ID if self.records == 'decisions' else _NATIVE_ID} AS id, d.decision_ts AS ts",
-            "f": f"{DECISION_ID} AS id, d.decision_ts AS ts",
-        }
-        selected = columns(self, scope) + identity[alias]
-        return f"{unfolded(self, cells, selected, self._source(scope), key='column')} ORDER BY axis, subject"
+        selected = columns(self, scope) + identity
+        return f"{unfolded(self, cells, selected, source, key='column')} ORDER BY axis, subject"
 
-    def _is_joined(self, scope: Scope) -> bool:
-        """Whether the inputs need their decisions, to tell which of them are meant."""
-        others = any(globs for name, globs in scope.filters.items() if name != "model")
-        return self.records == "features" and bool(self.dimensions or scope.predicates or others)
-
-    def _source(self, scope: Scope) -> str:
+    def _records(self, scope: Scope) -> tuple[str, str, str]:
+        """Alias of the columns, select list of `id` and `ts`, and FROM clause."""
         if self.records == "requests":
-            return f"{scope.requests()} r"
+            return "r", f"{REQUEST_ID} AS id, r.start_ts AS ts", f"{scope.requests()} r"
         if self.records == "decisions":
-            return decided(self, scope)
-        if self.view not in scope.columns:
-            return f"{decided(self, scope)} WHERE false"
-        if self._is_joined(scope):
-            return f"{decided(self, scope)} JOIN {identifier(self.view)} f ON f.decision_id = d.decision_id"
-        # Measured on a million decisions: the join with them takes four times as long as the rest of the statement
-        patterns = range(len(scope.filters.get("model", ())))
-        meant = " OR ".join(f"{literal(str(self.model))} GLOB $model_{place}" for place in patterns) or "true"
-        during = "decision_ts >= CAST($start AS TIMESTAMPTZ) AND decision_ts < CAST($end AS TIMESTAMPTZ)"
-        return f"(SELECT * FROM {identifier(self.view)} WHERE {during} AND ({meant})) d"
+            return "d", f"{DECISION_ID} AS id, d.decision_ts AS ts", decided(self, scope)
+        found = Inputs(self, scope, str(self.model))
+        return found.alias, found.identity, found.source
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
         return [self._observation(row) for row in rows]
@@ -232,8 +217,6 @@ class Contract(Check):
         return Judgement(Verdict.PASSED, f"{who}{said}" if observation.value else who or None, limit)
 
 
-# A decision's id is that of its request, after the source, and its place: SOURCE:REQUEST#0
-_NATIVE_ID = "regexp_extract(d.decision_id, '^[^:]*:(.*)#[0-9]+$', 1)"
 _FILLED = "CASE WHEN {v} IS NOT NULL THEN 'filled' END"
 
 

@@ -9,13 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import Field, ValidationInfo, model_validator
 
-from governance import yamltext
 from governance.checks import Check, Measurement, Row
+from governance.checks._beside import policy_folder, read_beside, refused
 from governance.engines.duckdb import Engine, identifier, literal
-from governance.errors import PolicyError
 from governance.expectation_figures import inline
 from governance.expectation_runs import ExpectationOutcome, evaluate
 from governance.expectation_suites import Expectation, SuiteMistake, read_suite
@@ -80,18 +78,17 @@ class Expectations(Check):
         if not isinstance(value, dict):
             return value
         if "suite" in value and "file" in value:
-            raise _refused([(("file",), "either `suite` or `file` says what to expect, not both")])
+            raise refused([(("file",), "either `suite` or `file` says what to expect, not both")])
         if "suite" not in value and "file" not in value:
             return value  # so that a misspelt name is found as such, before `_complete` misses it
         if "file" in value:
-            folder = Path((info.context or {}).get("folder", ""))
-            suite, mistakes = _from_file(folder, str(value["file"]))
+            suite, mistakes = _from_file(policy_folder(info), str(value["file"]))
             if mistakes:
-                raise _refused([(("file",), what) for what in mistakes])
+                raise refused([(("file",), what) for what in mistakes])
             return {**value, "suite": suite}
         found = read_suite(value["suite"]).mistakes
         if found:
-            raise _refused([(("suite", *mistake.path), _sentence(mistake)) for mistake in found])
+            raise refused([(("suite", *mistake.path), _sentence(mistake)) for mistake in found])
         return value
 
     @model_validator(mode="after")
@@ -220,32 +217,12 @@ def _failure(observation: Observation) -> str:
 
 def _from_file(folder: Path, name: str) -> tuple[Any, list[str]]:
     """The suite in a file beside the policy, and what is wrong with it, each with its place."""
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        return None, [f"'{name}' lies outside the policy's folder"]
-    if not path.is_file():
-        return None, [f"there is no file '{name}' beside the policy"]
-    try:
-        raw = path.read_bytes()
-        # JSON may be indented with tabs, which YAML forbids
-        text = json.dumps(json.loads(raw)) if path.suffix == ".json" else raw
-        document = yamltext.parse(text, name)
-    except PolicyError as error:
-        return None, [f"{mistake.where}: {mistake.what}" for mistake in error.mistakes]
-    except (ValueError, RecursionError):
-        return None, [f"'{name}' is not JSON"]
+    document, unread = read_beside(folder, name)
+    if document is None:
+        return None, unread
     mistakes = read_suite(document.value).mistakes
     return document.value, [f"{document.at(mistake.path)}: {_sentence(mistake)}" for mistake in mistakes]
 
 
 def _sentence(mistake: SuiteMistake) -> str:
     return f"{mistake.what}; {mistake.hint}" if mistake.hint else mistake.what
-
-
-def _refused(found: Sequence[tuple[tuple[str | int, ...], str]]) -> ValidationError:
-    """Every mistake with its place, as pydantic reports its own."""
-    details = [
-        InitErrorDetails(type=PydanticCustomError("suite", "{text}", {"text": text}), loc=place, input=None)
-        for place, text in found
-    ]
-    return ValidationError.from_exception_data("suite", details)
