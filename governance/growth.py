@@ -5,21 +5,29 @@
 2. Text in lines that is not compressed. All else is read whole, and what was stored before is counted as duplicates.
 3. Its records stand alone: they have ids of their own (an id that is made of content and occurrence needs the rows
    before), and the format joins no halves.
-4. Reading begins behind the last line that was whole. A line that was cut is read again, and counts again: it may be
-   whole by now. Behind a quote that was still open in a CSV file, everything is read again.
+4. Reading begins behind the last line that was whole. A line that was cut is read again: it may be whole by now. Behind
+   a quote that was still open in a CSV file, everything is read again.
+5. What was in quarantine of the bytes that are read again leaves it, by an entry of the kind `retry` that counts it out
+   of the part before: the new part counts it, as what it is now. Its bytes, and the state before, stay.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from governance.arrived import Arrived, identity
 from governance.engines.duckdb import Engine
+from governance.ledger import StagedFile
 from governance.mapping import Mapping
 from governance.records import LogFile, Prefix
+from governance.segments import RELEASED
 from governance.sources import Source
-from governance.store import Snapshot
+from governance.store import Snapshot, Store
 
 _FORMS = ("jsonl", "csv")
 _OPEN_QUOTE = "unexpected end of data"  # what Python's csv says where a file ends within quotes
@@ -79,10 +87,52 @@ def stretch(
     for prefix in reversed(log.prefixes):
         entry = arrived.whole(identity(prefix.sha256, source, mapping_sha256))
         if entry is not None:
-            records = sum(part.facts["counts"]["records"] for part in arrived.parts(entry))
+            records = int(entry.facts.get("from_record", 0)) + int(entry.facts["counts"]["records"])
             found = _jsonl_start(prefix, records) if log.form == "jsonl" else _csv_start(prefix, records, snapshot)
             return _from(log, found, str(entry.facts["batch"])) if found and found.byte else Stretch(log)
     return Stretch(log)
+
+
+class Outgrown(NamedTuple):
+    """What has left quarantine because it was read again as a part of the grown file.
+
+    Attributes:
+        facts: What the ledger says of it.
+        ids: The file of the ids.
+    """
+
+    facts: dict[str, Any]
+    ids: StagedFile
+
+
+def outgrown(part: Stretch, arrived: Arrived, store: Store, snapshot: Snapshot) -> Iterator[Outgrown]:
+    """The records in quarantine that the part has read again, where there are some.
+
+    Args:
+        part: What was read.
+        arrived: What is in.
+        store: Where the ids are staged.
+        snapshot: What is in it.
+    """
+    before = arrived.whole(part.continues) if part.continues else None
+    if before is None or not before.facts["counts"]["quarantined"]:
+        return
+    with Engine(store.spill) as engine:
+        snapshot.attach(engine, ["quarantine"])
+        rows = engine.rows(
+            "SELECT quarantine_id, reason FROM quarantine "
+            "WHERE starts_with(quarantine_id, $batch || ':') AND byte_offset >= $start ORDER BY quarantine_id",
+            {"batch": part.continues, "start": part.log.start_byte},
+        )
+    if not rows:
+        return
+    reasons = Counter(reason for _, reason in rows)
+    counts = dict.fromkeys(before.facts["counts"], 0) | {"records": -len(rows), "quarantined": -len(rows)}
+    facts = {name: before.facts[name] for name in ("batch", "file", "file_sha256", "source", "mapping_sha256")}
+    facts |= {"counts": counts, "reasons": {reason: -count for reason, count in reasons.items()}}
+    facts |= {"released": len(rows), "outgrown": True}
+    ids = pa.table({"quarantine_id": [quarantine_id for quarantine_id, _ in rows]})
+    yield Outgrown(facts, store.stage_table(RELEASED, ids, folder=RELEASED, facts={}))
 
 
 def _from(log: LogFile, start: _Start, continues: str | None) -> Stretch:

@@ -13,7 +13,7 @@ from governance.arrived import Arrived, identity
 from governance.batches import Batch
 from governance.deduplication import fates
 from governance.engines.duckdb import Engine
-from governance.growth import Stretch, stretch
+from governance.growth import Stretch, outgrown, stretch
 from governance.intake import Distant, Format, Intake, Known, Memory, opened, read_format
 from governance.known_keys import KnownKeys
 from governance.ledger import Entry, Writer
@@ -167,8 +167,7 @@ class _Run:
 
     def _read(self, intake: Intake) -> FileReport:
         identified = identity(intake.log.sha256, intake.source, self.form.mapping_sha256)
-        before = self.arrived.whole(identified)
-        if before is not None:
+        if (before := self.arrived.whole(identified)) is not None:
             return self._counted(intake.log.name, before)
         part = stretch(intake.log, intake.form, intake.source, self.form.mapping_sha256, self.arrived, self.snapshot)
         intake = replace(intake, log=part.log)
@@ -265,6 +264,8 @@ class _Run:
         )
         keeps_raw = self.workspace.keep_raw and not self.snapshot.blob(log.sha256).exists()
         raw = [self.store.stage_blob(log.path.read_bytes(), {"blob": "raw", "file": log.name})] if keeps_raw else []
+        for left in outgrown(part, self.arrived, self.store, self.snapshot):
+            self._commit("retry", left.facts, [left.ids])
         self._commit("file", facts, raw)
 
     def _commit(self, kind: str, facts: dict[str, Any], staged: list[Any]) -> None:

@@ -15,6 +15,7 @@ from governance import ingestion
 from governance.intake import Intake
 from governance.manifest import Manifest
 from governance.records import open_log, records
+from governance.store import Store
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 HEADER = "id,at,score,decision\n"
@@ -92,6 +93,46 @@ class TestReadOn:
         assert book.rows("SELECT request_id, row_no FROM requests ORDER BY ALL") == [
             {"request_id": f"r{n}", "row_no": n} for n in (1, 2, 3)
         ]
+
+        assert book.quarantine() == []
+        assert book.verifies()
+
+    @pytest.mark.parametrize("write", [line, row])
+    def test_a_line_that_was_cut_leaves_quarantine_and_is_counted_once(self, book: Logbook, write: Any) -> None:
+        name, head = ("log.jsonl", "") if write is line else ("log.csv", HEADER)
+        bad = "{bad}\n" if write is line else "bad\n"
+        whole = head + bad + "".join(write(f"r{n}") for n in range(1, 6))
+        ends = [place for place, sign in enumerate(whole, 1) if sign == "\n"]
+        for length in (ends[3] - 30, ends[3] - 20, ends[4] - 10, len(whole)):  # cut twice in one line, then in another
+            book.read(name, whole[:length])
+            assert sum(reason == "truncated" for _, reason, _ in book.quarantine()) == (length < len(whole))
+        assert [reason for _, reason, _ in book.quarantine()] == ["bad_json" if write is line else "bad_csv"]
+        assert balance(book.ingest(book.folder / name)) == (6, 0, 5, 1)
+        assert book.values("SELECT row_no FROM requests ORDER BY ALL") == [2, 3, 4, 5, 6]
+        released = book.snapshot.of_kind("retry")
+        assert [entry.facts["counts"]["records"] for entry in released] == [-1, -1, -1]
+        before = Store(book.workspace.store).snapshot(released[0].number)
+        assert len(before.of_kind("retry")) == 0
+        assert book.verifies()
+
+    def test_killed_before_it_was_said_it_is_said_once(self, book: Logbook, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = line("r1") + line("r2") + line("r3")
+        book.read("log.jsonl", whole[: len(line("r1")) + 20])
+        commit = ingestion._Run._commit
+
+        def killed(run: ingestion._Run, kind: str, facts: dict[str, Any], staged: list[Any]) -> None:
+            if kind == "file":
+                raise KeyboardInterrupt
+            commit(run, kind, facts, staged)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ingestion._Run, "_commit", killed)
+            with pytest.raises(KeyboardInterrupt):
+                book.read("log.jsonl", whole)
+        assert balance(book.read("log.jsonl", whole)) == (2, 0, 2, 0)
+        assert len(book.snapshot.of_kind("retry")) == 1
+        assert balance(book.ingest(book.folder / "log.jsonl")) == (3, 0, 3, 0)
+        assert book.verifies()
 
     def test_a_whole_line_without_its_end_is_a_duplicate(self, book: Logbook) -> None:
         assert balance(book.read("log.jsonl", line("r1") + line("r2").rstrip())) == (2, 2, 0, 0)
