@@ -10,12 +10,12 @@ OF_REVIEWS = ("reviewer", "trigger")  # dimensions that the review carries, not 
 
 
 def reviewed(check: Check, scope: Scope) -> str:
-    """SELECT of the completed reviews with an outcome: `group_...`, `is_override`, `favourable`, `seconds`, `id`, `ts`.
+    """SELECT of the completed reviews: `group_...`, `is_override`, `favourable`, `confidence`, `seconds`, `id`, `ts`.
 
     A review is one of the decision that it names; one that names a request is taken for its first decision, so that no
     review counts twice. Abandoned reviews are none; one that was returned neither confirms nor overrides. `favourable`
-    is what the decision was before the review; `seconds` is the time from the start to the end of the review, null
-    where the log does not say it or has it end first.
+    is what the decision was before the review, `confidence` that of the model; `seconds` is the time from the start to
+    the end of the review, null where the log does not say it or has it end first.
 
     Raises:
         UnknownDimensionError: An axis names something that neither the decisions nor the reviews carry.
@@ -29,7 +29,7 @@ def reviewed(check: Check, scope: Scope) -> str:
         "WHEN '' THEN v.final_decision <> v.original_decision END"
     )
     return (
-        f"SELECT {columns(plain, scope)}{own}d.decision_id, d.favourable, {override} AS is_override, "
+        f"SELECT {columns(plain, scope)}{own}d.decision_id, d.favourable, d.confidence, {override} AS is_override, "
         "CASE WHEN v.completed_ts >= v.started_ts "
         "THEN (epoch_us(v.completed_ts) - epoch_us(v.started_ts)) / 1e6 END "
         f"AS seconds, {DECISION_ID} AS id, v.completed_ts AS ts "

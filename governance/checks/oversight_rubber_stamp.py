@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from governance.checks import Check, Row
+from governance.checks._bands import Edges, name_sql, number_sql
 from governance.checks._groups import unattributed
 from governance.checks._reviews import reviewed
 from governance.checks._shares import Measure, breach, exceeds, observed, shares
@@ -15,15 +16,16 @@ from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
 
 QUICK, CONFIRMED = "quick", "confirmed"
+BAND = "confidence_band"
 
 
 class RubberStamp(Check):
     """Human oversight: whether reviewers take the time to look, and ever disagree.
 
     What is measured, for each reviewer: with `min_seconds`, the share of completed reviews that took less time than
-    that from start to end; with `max_confirmed`, the share of reviews that confirm the system. Both with their Wilson
-    interval. Reviews whose start the log does not say (or that end before they start) are counted apart, and so are
-    those that neither confirm nor overrule.
+    that from start to end; with `max_confirmed`, the share of reviews that confirm the system, with `bands` also for
+    each band of the model's confidence. All with their Wilson interval. Reviews whose start the log does not say (or
+    that end before they start) are counted apart, and so are those that neither confirm nor overrule.
 
     Why it matters: a review that only stamps what the system said is not meaningful human involvement, so that the
     decision counts as one without a person (Regulation (EU) 2016/679, article 22, and the guidelines WP251rev.01,
@@ -35,6 +37,7 @@ class RubberStamp(Check):
           min_seconds: 60
           max_quick: 0.05
           max_confirmed: 0.98
+          bands: [0.6, 0.8]
           minimum_n: 30
           severity: high
 
@@ -43,9 +46,13 @@ class RubberStamp(Check):
         max_quick: Share of shorter reviews above which the check fails; exactly on it passes.
         max_confirmed: Share of confirming reviews above which the check fails; exactly on it passes.
 
+        bands: Edges between bands of the confidence of the decisions, each a band from one edge to below the next; the
+            agreement in each is held against `max_confirmed` too. Who looks agrees less where the model is less sure.
+
     `by` is `reviewer` unless given; it may also name `trigger` and what decisions carry. With both limits each group
-    has two findings, told apart by `measure`. A share of confirming reviews fails only where its whole interval lies
-    above the limit, and warns where the share does but chance could explain it.
+    has two findings, told apart by `measure`; those of a band name it as `confidence_band`, which is empty where the
+    log has no confidence. A share of confirming reviews fails only where its whole interval lies above the limit, and
+    warns where the share does but chance could explain it.
 
     A failure can mean: too many reviews for too few people; a screen that shows the system's answer first; reviewers
     who are measured by speed; or a log that notes the start when the case is closed.
@@ -57,11 +64,14 @@ class RubberStamp(Check):
     min_seconds: float | None = Field(default=None, gt=0)
     max_quick: float = Field(default=0.0, ge=0, lt=1)
     max_confirmed: float | None = Field(default=None, gt=0, lt=1)
+    bands: Edges | None = None
 
     @model_validator(mode="after")
     def _some_limit(self) -> RubberStamp:
         if self.min_seconds is None and self.max_confirmed is None:
             raise ValueError("give `min_seconds`, `max_confirmed` or both")
+        if self.bands is not None and self.max_confirmed is None:
+            raise ValueError("`bands` need `max_confirmed`: agreement is what is measured in them")
         return self
 
     def bound(self, scope: Scope) -> dict[str, Any]:
@@ -74,7 +84,13 @@ class RubberStamp(Check):
             measures.append(Measure(QUICK, "seconds < $min_seconds", "seconds IS NOT NULL", median))
         if self.max_confirmed is not None:
             measures.append(Measure(CONFIRMED, "NOT is_override", "is_override IS NOT NULL", median))
-        return f"WITH reviewed AS ({reviewed(self, scope)}) {shares(self, measures, 'reviewed')} ORDER BY axis, subject"
+        figures = shares(self, measures, "reviewed")
+        source = reviewed(self, scope)
+        if self.bands is not None:
+            band = name_sql(self.bands, number_sql(self.bands, "confidence"))
+            source = f"SELECT *, {band} AS group_{BAND} FROM ({source})"
+            figures += f" UNION ALL {shares(self, measures[-1:], 'reviewed', several=len(measures) > 1, key=BAND)}"
+        return f"WITH reviewed AS ({source}) {figures} ORDER BY axis, subject"
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
         return [self._observation(row) for row in rows]
@@ -92,6 +108,7 @@ class RubberStamp(Check):
         own: dict[str, Any] = {}
         if self.min_seconds is not None:
             own |= {"min_seconds": self.min_seconds, "max_quick": self.max_quick}
+        own |= {} if self.bands is None else {"bands": list(self.bands)}
         return own | ({} if self.max_confirmed is None else {"max_confirmed": self.max_confirmed})
 
     def judge(self, observation: Observation) -> Judgement:

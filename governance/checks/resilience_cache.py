@@ -13,16 +13,19 @@ from governance.checks._shares import Measure, breach, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
 
-HITS, DECIDED, WRONG = "hits", "decided", "wrong"
+HITS, DECIDED, WRONG, OLD = "hits", "decided", "wrong", "old"
 
 
 class ResilienceCache(Check):
-    """Cache: how often it answers, whether it decides about people by resemblance, and how often it is wrong.
+    """Cache: how often it answers, how old its answers are, whether they decide about people, and how many are wrong.
 
     What is measured, each with its Wilson interval: with `min_hits`, the share of the requests that asked the cache
     and got an answer from it; with `max_decided`, of the requests that led to decisions, the share that was answered
     from a *similar* request (`semantic_hit`); with `max_wrong`, of the answers from the cache that were assessed, the
-    share with a score below `good`. A request that was assessed several times counts once, with its mean.
+    share with a score below `good`. A request that was assessed several times counts once, with its mean. With
+    `max_age_hours`, of the answers from the cache of which the log holds the first request, the share that was older
+    than that when it was given again. The first request is the one that was answered afresh with the same response id,
+    or whose own id that is; it may lie long before the window.
 
     Why it matters: a semantic cache gives one person the answer that was made for another; for a decision about a
     person that is no assessment of their case (12 CFR 1002.9(b)(2) asks for the reasons that were really used), and a
@@ -36,6 +39,7 @@ class ResilienceCache(Check):
           score: groundedness
           good: 0.7
           max_wrong: 0.05
+          max_age_hours: 24
           severity: high
 
     Fields:
@@ -45,9 +49,13 @@ class ResilienceCache(Check):
         score: Name of the assessment by which answers are judged; for `max_wrong`.
         good: Score below which an answer is wrong; exactly so good is right.
         max_wrong: Share of wrong answers above which the check fails, if the whole interval lies above; else it warns.
+        max_age_hours: Age above which an answer is too old; exactly so old is not.
+        max_old: Share of answers that may be too old; exactly on it passes, none unless given, and one is enough.
 
     With several limits each group has several findings, told apart by `measure`. Requests whose cache status the log
-    does not say are counted apart; those for which no cache was asked (`none`, `disabled`) are no misses.
+    does not say are counted apart; those for which no cache was asked (`none`, `disabled`) are no misses. An age can be
+    judged only where the log gives a hit the response id of the answer that it repeats, as LiteLLM's does; hits without
+    one, or whose first request is not in the store, are counted as `age_unknown`.
 
     A failure can mean: a similarity threshold that is too low; entries that live too long; a cache in front of a
     decision; or prompts that changed, so that nothing is found.
@@ -61,17 +69,20 @@ class ResilienceCache(Check):
     score: str | None = None
     good: float | None = None
     max_wrong: float | None = Field(default=None, ge=0, lt=1)
+    max_age_hours: float | None = Field(default=None, gt=0)
+    max_old: float = Field(default=0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _some_limit(self) -> ResilienceCache:
-        if self.min_hits is None and self.max_decided is None and self.max_wrong is None:
-            raise ValueError("give `min_hits`, `max_decided` or `max_wrong`")
+        if all(limit is None for limit in (self.min_hits, self.max_decided, self.max_wrong, self.max_age_hours)):
+            raise ValueError("give `min_hits`, `max_decided`, `max_wrong` or `max_age_hours`")
         if not (self.score is None) == (self.good is None) == (self.max_wrong is None):
             raise ValueError("`score`, `good` and `max_wrong` belong together")
         return self
 
     def bound(self, scope: Scope) -> dict[str, Any]:
-        return scope.parameters | ({} if self.score is None else {"score": self.score, "good": self.good})
+        own = {"score": self.score, "good": self.good, "max_age_hours": self.max_age_hours}
+        return scope.parameters | {name: value for name, value in own.items() if value is not None}
 
     def statement(self, scope: Scope) -> str:
         measures, scored, joined, score = [], "", "", ""
@@ -86,12 +97,20 @@ class ResilienceCache(Check):
                 "AND score IS NOT NULL GROUP BY request_uid), "
             )
             joined, score = " LEFT JOIN scored s ON s.request_uid = r.request_uid", "s.score, "
+        age = "CAST(NULL AS DOUBLE) AS age_hours, "
+        if self.max_age_hours is not None:
+            measures.append(Measure(OLD, "age_hours > $max_age_hours", "is_hit AND age_hours IS NOT NULL"))
+            scored += f"first_answers AS ({_first_answers(scope)}), "
+            joined += " LEFT JOIN first_answers a ON a.response_id = r.response_id AND a.made_ts <= r.start_ts"
+            age = "(epoch_us(r.start_ts) - epoch_us(a.made_ts)) / 3.6e9 AS age_hours, "
         also = (
             "count(*) FILTER (is_hit) AS hits, count(*) FILTER (cache_status = 'semantic_hit') AS semantic_hits, "
-            "count(*) FILTER (cache_status IS NULL) AS unknown"
+            "count(*) FILTER (cache_status IS NULL) AS unknown, "
+            "count(*) FILTER (is_hit AND age_hours IS NULL) AS age_unknown, "
+            "max(age_hours) FILTER (is_hit) AS oldest_hours"
         )
         return (
-            f"WITH {scored}answers AS (SELECT {columns(self, scope)}r.cache_status, {score}"
+            f"WITH {scored}answers AS (SELECT {columns(self, scope)}r.cache_status, {score}{age}"
             "r.n_decisions > 0 AS decides, "
             "coalesce(r.cache_status IN ('exact_hit', 'semantic_hit'), false) AS is_hit, "
             "coalesce(r.cache_status IN ('exact_hit', 'semantic_hit', 'miss'), false) AS is_asked, "
@@ -105,19 +124,22 @@ class ResilienceCache(Check):
     def _observation(self, row: Row) -> Observation:
         counts = {"requests": row["records"], "hits": row["hits"], "semantic_hits": row["semantic_hits"]}
         counts |= {"unknown": row["unknown"], "looked_at": row["n"], "found": row["marked"]}
+        if row["measure"] == OLD:
+            counts |= {"age_unknown": row["age_unknown"], "oldest_hours": row["oldest_hours"]}
         reason = None
         if row["n"] == 0:
             reason = f"none of the {row['records']} requests {_NOTHING[row['measure']]}"
         return observed(row, _METRICS[row["measure"]], counts, reason)
 
     def verdict(self, observation: Observation) -> Judgement:
-        if observation.metric == _METRICS[DECIDED] and observation.value is not None:
+        if observation.metric in (_METRICS[DECIDED], _METRICS[OLD]) and observation.value is not None:
             return self.judge(observation)  # a rule about each request, no estimate
         return super().verdict(observation)
 
     def limit(self) -> Mapping[str, Any]:
-        named = ("min_hits", "max_decided", "score", "good", "max_wrong")
-        return {name: value for name in named if (value := getattr(self, name)) is not None}
+        named = ("min_hits", "max_decided", "score", "good", "max_wrong", "max_age_hours")
+        own = {} if self.max_age_hours is None else {"max_old": self.max_old}
+        return {name: value for name in named if (value := getattr(self, name)) is not None} | own
 
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
@@ -130,6 +152,11 @@ class ResilienceCache(Check):
             if exceeds(found, n, self.max_decided or 0.0):
                 said = f"{found} of {n} requests that decide were answered from a similar one"
                 verdict = Verdict.FAILED
+        elif observation.metric == _METRICS[OLD]:
+            said = f"{found} of {n} answers of the cache were older than {self.max_age_hours:g} h"
+            said += f"; the oldest {counts['oldest_hours']:.3g} h"
+            said += f"; of {counts['age_unknown']} more the age is not known" if counts["age_unknown"] else ""
+            verdict = Verdict.FAILED if exceeds(found, n, self.max_old) else Verdict.PASSED
         else:
             beyond = breach(observation, found, None, self.max_wrong)
             if beyond is not None:
@@ -139,9 +166,29 @@ class ResilienceCache(Check):
         return Judgement(verdict, f"{who}{said}" or None, self.limit())
 
 
-_METRICS = {HITS: "cache_hit_share", DECIDED: "semantic_decision_share", WRONG: "wrong_cached_share"}
+_METRICS = {
+    HITS: "cache_hit_share",
+    DECIDED: "semantic_decision_share",
+    WRONG: "wrong_cached_share",
+    OLD: "old_cached_share",
+}
 _NOTHING = {
     HITS: "says that it asked a cache",
     DECIDED: "that the log gives a cache status for led to a decision",
     WRONG: "has an answer of the cache that was assessed",
+    OLD: "has an answer of the cache that the log shows being made (by the response id of a request before it)",
 }
+
+
+def _first_answers(scope: Scope) -> str:
+    """SELECT of the answers that hits in scope repeat: `response_id`, and when each was made."""
+    fresh = "requests WHERE coalesce(cache_status NOT IN ('exact_hit', 'semantic_hit'), true)"
+    repeated = (
+        f"SELECT response_id FROM {scope.requests()} "
+        "WHERE cache_status IN ('exact_hit', 'semantic_hit') AND response_id IS NOT NULL"
+    )
+    named = " UNION ALL ".join(
+        f"SELECT {name} AS response_id, coalesce(end_ts, start_ts) AS made_ts FROM {fresh} AND {name} IN ({repeated})"
+        for name in ("response_id", "request_id")
+    )
+    return f"SELECT response_id, min(made_ts) AS made_ts FROM ({named}) GROUP BY response_id"
