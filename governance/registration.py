@@ -50,31 +50,42 @@ def register(
         GovernanceError: The version is registered already with other content.
     """
     card, card_bytes, model_path = _card(card_path, artefact)
-    own_name, own_version = name or card.name, version or card.version
-    if own_name is None or own_version is None:
-        missing = "name" if own_name is None else "version"
-        raise SourceError(f"the card gives no {missing}", where=str(card_path), hint=f"add it, or pass --{missing}")
+    named = _named(card, name, version, card_path)
     store = Store(workspace.store)
-    facts: dict[str, Any] = _card_facts(card, own_name, own_version, card_path.parent)
+    facts = _card_facts(card, *named, card_path.parent)
     with store.writing(workspace.key, now) as writer:
         staged = [_blob(store, card_bytes, "card", facts, "card_sha256")]
         if model_path is not None:
             staged += _artefact(store, model_path, card, facts)
         if background is not None:
             staged.append(_background(store, background, facts))
-        known = find_model(store.snapshot(), own_name, own_version)
-        if known is not None and _same(known.facts, facts):
-            return known
+        known = _known(store, named, facts, card_path)
         if known is not None:
-            raise GovernanceError(
-                f"{own_name} {own_version} is registered already with other content",
-                where=str(card_path),
-                hint="a changed model or card is a new version",
-            )
-        at = stamp(now)
+            return known
         fresh = [file for file in staged if not store.snapshot().blob(file.named.sha256).exists()]
-        entry = writer.commit("model", facts, _distinct(fresh), at=at)
+        entry = writer.commit("model", facts, _distinct(fresh), at=stamp(now))
     return registered(entry)
+
+
+def _named(card: Card, name: str | None, version: str | None, card_path: Path) -> tuple[str, str]:
+    """Name and version: as given, else as the card says."""
+    own_name, own_version = name or card.name, version or card.version
+    if own_name is None or own_version is None:
+        missing = "name" if own_name is None else "version"
+        raise SourceError(f"the card gives no {missing}", where=str(card_path), hint=f"add it, or pass --{missing}")
+    return own_name, own_version
+
+
+def _known(store: Store, named: tuple[str, str], facts: Mapping[str, Any], card_path: Path) -> RegisteredModel | None:
+    """The version as it is registered already; with other content it is refused."""
+    known = find_model(store.snapshot(), *named)
+    if known is not None and not _same(known.facts, facts):
+        raise GovernanceError(
+            f"{' '.join(named)} is registered already with other content",
+            where=str(card_path),
+            hint="a changed model or card is a new version",
+        )
+    return known
 
 
 def _distinct(staged: Sequence[StagedFile]) -> list[StagedFile]:
