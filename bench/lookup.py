@@ -3,11 +3,12 @@
 Usage: python bench/lookup.py [ROWS]
 
 Three stores of 90 days are made, with a decision, inputs and stored contributions for each request and an outcome for
-every tenth: random ids and time-ordered ids, each ingested in batches of 100,000 in order of time, and random ids
-in batches that hold rows of every day. The files are staged and committed as ingestion does it; only the reading of a
-log is left out. Then, for ids all over the store:
+every tenth: random ids and time-ordered ids, each ingested in full batches in order of time, and random ids in batches
+that hold rows of every day. The files are staged and committed as ingestion does it; only the reading of a log is left
+out. Then, for ids all over the store, as it was ingested and once more after `compact`:
 
-warm     the record and all that belongs to it, in a process that looked up before; the ledger is read once
+record   the request's own row, found by its id in a process that looked up before; the ledger is read once
+whole    that and all that belongs to it, each file that was read compared with the digest in the ledger
 explain  `governance explain ID` as a new process, beside one that only imports duckdb and connects, taken in turns
 """
 
@@ -28,19 +29,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from governance.batches import schema
+from governance.batches import BATCH_RECORDS, schema
 from governance.casefile import open_casefile
+from governance.compaction import compact
 from governance.engines.duckdb import Engine
 from governance.indexing import index_rows, side_index_rows
 from governance.ingestion import model_folder
 from governance.ledger import StagedFile
+from governance.lookups import find_one
 from governance.moments import stamp
 from governance.segments import INDEX, SIDE_INDEX
 from governance.store import Store
 from governance.tables import ATTRIBUTIONS, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table
 from governance.workspace import Workspace, make_workspace
 
-BATCH = 100_000  # rows; as ingestion cuts a file
 DAYS = 90
 INPUTS = 20
 LOOKUPS = 50
@@ -132,7 +134,7 @@ class Traffic:
 
 def traffics(rows: int) -> Iterator[Traffic]:
     """The three stores."""
-    in_order = tuple(f"n BETWEEN {start} AND {start + BATCH - 1}" for start in range(0, rows, BATCH))
+    in_order = tuple(f"n BETWEEN {start} AND {start + BATCH_RECORDS - 1}" for start in range(0, rows, BATCH_RECORDS))
     count = max(1, min(100, rows // 10_000))
     scattered = tuple(f"n % {count} = {batch}" for batch in range(count))
     yield Traffic("random ids", rows, _RANDOM, in_order)
@@ -187,25 +189,30 @@ def rows_of(engine: Engine, table: Table, wide: Mapping[str, str], where: str = 
 def ids(traffic: Traffic) -> list[str]:
     """Ids of requests all over the store."""
     dice = random.Random(11)
-    chosen = ", ".join(f"({dice.randrange(traffic.rows)})" for _ in range(LOOKUPS))
+    chosen = ", ".join(f"({dice.randrange(traffic.rows)}::BIGINT)" for _ in range(LOOKUPS))
     with Engine() as engine:
         listed = traffic.source("true").replace(f"range({traffic.rows}) t(n)", f"(VALUES {chosen}) t(n)")
         return [row[0] for row in engine.rows(f"SELECT id FROM ({listed})")]
 
 
-def warm(space: Workspace, wanted: list[str]) -> list[float]:
-    """Milliseconds of each look-up but the first."""
+def warm(space: Workspace, wanted: list[str]) -> None:
+    """Times each look-up but the first and prints the medians."""
     snapshot = Store(space.store).snapshot()
-    times = []
+    times: dict[str, list[float]] = {"record": [], "whole": []}
     with Engine() as engine:
-        for number, one in enumerate(wanted):
+        open_casefile(snapshot, engine, wanted[0])
+        for one in wanted[1:]:
+            start = time.perf_counter()
+            find_one(snapshot, engine, one)
+            times["record"].append((time.perf_counter() - start) * 1000)
+        for one in wanted[1:]:
             start = time.perf_counter()
             case = open_casefile(snapshot, engine, one)
-            if number:
-                times.append((time.perf_counter() - start) * 1000)
+            times["whole"].append((time.perf_counter() - start) * 1000)
             if case.request["request_id"] != one or not len(case.decisions) == len(case.rows["attributions"]) == 1:
                 raise SystemExit(f"the store does not hold what was put into it: {one}")
-    return times
+    for what, own in times.items():
+        print(f"  {what:7} {statistics.median(own):9.1f} ms (longest {max(own):.1f}, {len(own)} ids)")
 
 
 def process(command: list[str], folder: Path) -> tuple[float, float]:
@@ -248,13 +255,19 @@ def main() -> None:
         for number, traffic in enumerate(traffics(rows)):
             space = make_workspace(Path(name) / f"store{number}", environment=environment, now=stamp(NOW))
             seconds = timed(lambda space=space, traffic=traffic: fill(space, traffic))  # type: ignore[misc]
-            segments = Store(space.store).snapshot().segments
-            files = sum(map(len, segments.values()))
-            print(f"{traffic.name}: {rows:,} requests, {files:,} files, made in {seconds:.0f} s", flush=True)
+            print(f"{traffic.name}: {rows:,} requests, made in {seconds:.0f} s", flush=True)
             wanted = ids(traffic)
-            times = warm(space, wanted)
-            print(f"  warm         {statistics.median(times):7.1f} ms (longest {max(times):.1f}, {len(times)} ids)")
-            commands(space, wanted)
+            measure(space, wanted)
+            compact(space, now=NOW)
+            measure(space, wanted)
+
+
+def measure(space: Workspace, wanted: list[str]) -> None:
+    """Prints what each way to look up takes in the store as it is."""
+    files = sum(map(len, Store(space.store).snapshot().segments.values()))
+    print(f" in {files:,} files", flush=True)
+    warm(space, wanted)
+    commands(space, wanted)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,7 @@ PLAIN = """
 import duckdb, json, sys
 
 connection = duckdb.connect()
+connection.execute("SET enable_progress_bar = false")  # it would be drawn between the answers of a slow machine
 connection.execute(open(sys.argv[1], encoding="utf-8").read())
 for line in sys.stdin:
     sql, parameters = json.loads(line)

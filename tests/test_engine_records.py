@@ -33,3 +33,10 @@ def test_a_decimal_keeps_its_digits(engine: Engine) -> None:
     (row,) = engine.records("SELECT CAST('0.00008' AS DECIMAL(18, 12)) AS x, CAST('5' AS DECIMAL(18, 12)) AS y")
     assert row == {"x": Decimal("0.000080000000"), "y": Decimal("5.000000000000")}
     assert {type(value) for value in row.values()} == {Decimal}
+
+
+def test_a_slow_statement_draws_nothing_into_the_output(capfd: pytest.CaptureFixture[str]) -> None:
+    with Engine() as own:
+        own.execute("SET progress_bar_time = 0")  # DuckDB's own is two seconds
+        own.rows("SELECT count(DISTINCT md5(CAST(number AS VARCHAR))) FROM range(1000000) t(number)")
+    assert capfd.readouterr() == ("", "")
