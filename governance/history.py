@@ -5,14 +5,17 @@
 2. The newest run of a check in a window speaks for it. An issue that it no longer finds is superseded.
 3. A response belongs to the issue, whichever of its runs it was given to. The last one counts: a resolution makes the
    issue resolved, any other makes it answered.
-4. An issue without a response is recurring if the same figure of the same subject called for action in an earlier
-   window (one that began before it, or ended before it), else open.
+4. What is compared over time is the same figure of the same subject in other periods: other parts of the calendar where
+   the check has `per`, else other windows (one is earlier that began before, or ended before).
+5. An issue without a resolution is cleared if the last later period that was judged passed, unless somebody answered it
+   after that was judged. Nobody said that it is settled, but it is no longer found; what was found stays as it is.
+6. An issue that is neither answered nor cleared is recurring if an earlier period called for action, else open.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -23,12 +26,12 @@ from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
 from governance.findings import Window
 from governance.moments import stamp
+from governance.periods import ACUTE, Timeline, period, without_part
 from governance.responses import RESPONSE, Response, responses
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace
 
 MAX_TEXT = 10_000  # characters; chosen here: an answer, not a file
-_ACUTE = ("failed", "warned", "errored")
 _COLUMNS = (
     "finding_id, run_id, assessed_ts, window_start, window_end, policy, version, check_id, kind, subject, metric, "
     "value, unit, interval_low, interval_high, n, limits, verdict, reason, severity, owner, due, controls, "
@@ -45,6 +48,7 @@ class Status(StrEnum):
     RECURRING = "recurring"
     ANSWERED = "answered"
     RESOLVED = "resolved"
+    CLEARED = "cleared"
     SUPERSEDED = "superseded"
 
 
@@ -67,7 +71,8 @@ class Issue:
         first: When it was first judged, UTC.
         due: The day by which it must be answered: that of the first run.
         responses: What was said about it, oldest first.
-        earlier: Findings on the same subject in earlier windows that called for action, oldest first.
+        earlier: Findings on the same subject in earlier periods that called for action, one for each, oldest first.
+        cleared: The finding of the last later period that was judged, if it passed.
         changes: Where the method changed between runs of the check on this subject, oldest first.
     """
 
@@ -77,6 +82,7 @@ class Issue:
     due: date | None
     responses: tuple[Response, ...]
     earlier: tuple[Row, ...]
+    cleared: Row | None
     changes: tuple[Change, ...]
 
     def age_days(self, today: date) -> int:
@@ -84,8 +90,13 @@ class Issue:
         return (today - datetime.fromisoformat(self.first).date()).days
 
     def is_late(self, today: date) -> bool:
-        """Whether its due day has passed and it is not resolved."""
-        return self.due is not None and self.due < today and self.status not in (Status.RESOLVED, Status.SUPERSEDED)
+        """Whether its due day has passed and somebody must still act."""
+        return self.due is not None and self.due < today and not self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody need act on it any more."""
+        return self.status in (Status.RESOLVED, Status.CLEARED, Status.SUPERSEDED)
 
 
 class History:
@@ -109,6 +120,7 @@ class History:
             self._runs.setdefault(_issue_key(row), []).append(row)
             self._series.setdefault(_series_key(row), []).append(row)
             self._newest[_window_key(row)] = row["run_id"]
+        self._timelines: dict[tuple[Any, ...], Timeline] = {}
         self._responses: dict[tuple[Any, ...], list[Response]] = {}
         for response in responses(snapshot):
             if response.finding_id in self._by_id:
@@ -118,7 +130,7 @@ class History:
     def issues(self) -> list[Issue]:
         """Every issue that the newest runs found, the first to be due first."""
         newest = [rows[-1] for rows in self._runs.values() if self._is_current(rows[-1])]
-        found = [self._issue(row) for row in newest if row["verdict"] in _ACUTE]
+        found = [self._issue(row) for row in newest if row["verdict"] in ACUTE]
         return sorted(found, key=lambda one: (one.due or date.max, one.row["policy"], one.row["finding_id"]))
 
     def within(self, window: Window) -> list[Row]:
@@ -164,51 +176,54 @@ class History:
         return bool(self._newest[_window_key(row)] == row["run_id"])
 
     def _issue(self, row: Row) -> Issue:
-        runs = [one for one in self._runs[_issue_key(row)] if one["verdict"] in _ACUTE] or [row]
+        runs = [one for one in self._runs[_issue_key(row)] if one["verdict"] in ACUTE] or [row]
         series = self._series[_series_key(row)]
-        earlier = [one for one in series if one["verdict"] in _ACUTE and _is_before(one, row)]
+        earlier, cleared = self._timeline(_series_key(row)).around(period(row))
         said = self._responses.get(_issue_key(row), [])
         first = runs[0]
         return Issue(
             row,
-            self._status(row, said, earlier),
+            self._status(row, said, earlier, cleared),
             first["assessed_ts"],
             date.fromisoformat(first["due"]) if first["due"] else None,
             tuple(said),
-            tuple(_last_of_each_window(earlier)),
+            tuple(earlier),
+            cleared,
             tuple(_changes(series)),
         )
 
-    def _status(self, row: Row, said: Sequence[Response], earlier: Sequence[Row]) -> Status:
+    def _timeline(self, series: tuple[Any, ...]) -> Timeline:
+        """The newest findings of a series; made once, as a series of hours is long."""
+        if series not in self._timelines:
+            self._timelines[series] = Timeline([one for one in self._series[series] if self._is_current(one)])
+        return self._timelines[series]
+
+    def _status(self, row: Row, said: Sequence[Response], earlier: Sequence[Row], cleared: Row | None) -> Status:
         if not self._is_current(row) and not self._found_again(row):
             return Status.SUPERSEDED
+        if said and said[-1].resolves:
+            return Status.RESOLVED
+        if cleared is not None and not (said and said[-1].at > cleared["assessed_ts"]):
+            return Status.CLEARED
         if said:
-            return Status.RESOLVED if said[-1].resolves else Status.ANSWERED
+            return Status.ANSWERED
         return Status.RECURRING if earlier else Status.OPEN
 
     def _found_again(self, row: Row) -> bool:
         last = self._runs[_issue_key(row)][-1]
-        return self._is_current(last) and last["verdict"] in _ACUTE
+        return self._is_current(last) and last["verdict"] in ACUTE
 
 
 def _issue_key(row: Row) -> tuple[Any, ...]:
-    return (*_series_key(row), row["window_start"], row["window_end"])
+    return (*_series_key(row), row["subject"], row["window_start"], row["window_end"])
 
 
 def _series_key(row: Row) -> tuple[Any, ...]:
-    return row["policy"], row["check_id"], row["subject"], row["metric"]
+    return row["policy"], row["check_id"], without_part(row["subject"]), row["metric"]
 
 
 def _window_key(row: Row) -> tuple[Any, ...]:
     return row["policy"], row["check_id"], row["window_start"], row["window_end"]
-
-
-def _is_before(one: Row, other: Row) -> bool:
-    return bool((one["window_start"], one["window_end"]) < (other["window_start"], other["window_end"]))
-
-
-def _last_of_each_window(rows: Iterable[Row]) -> list[Row]:
-    return list({(row["window_start"], row["window_end"]): row for row in rows}.values())
 
 
 def _changes(series: Sequence[Row]) -> list[Change]:
@@ -255,7 +270,7 @@ def respond(workspace: Workspace, finding_id: str, *, by: str, text: str, resolv
         where = "--by" if not name or len(name) > MAX_TEXT else "--text"
         raise GovernanceError(f"the response needs a name and a text of at most {MAX_TEXT:,} characters", where=where)
     row = read_history(workspace).issue(finding_id).row
-    if row["verdict"] not in _ACUTE:
+    if row["verdict"] not in ACUTE:
         hint = "only what failed, warned or errored is answered"
         raise GovernanceError(f"the finding is {row['verdict'].replace('_', ' ')}", where=row["finding_id"], hint=hint)
     facts = {

@@ -12,6 +12,7 @@ from governance.checks import latency_slo
 from governance.cli import main
 from governance.errors import GovernanceError, NotFoundError
 from governance.history import Issue, Status, read_history, respond
+from governance.periods import period, without_part
 from governance.store import Store
 from governance.verification import verify
 from tests.desk import HOSTILE, NOW, checked, make_desk
@@ -171,3 +172,87 @@ class TestCommands:
         assert run("finding", "list", "--open") == (0, "No finding is open.\n")
         assert "resolved" in run("finding", "list")[1]
         assert run("finding", "show", "zz")[0] == 2
+
+
+MONTHLY = """\
+policy: desk
+version: 1
+owner: desk-owner
+in_force: {from: 2026-04-01}
+checks:
+  - {id: slow, kind: latency-slo, max_ms: 500, quantile: 0.5, minimum_n: 5, by: [business_unit], per: month}
+"""
+
+
+class TestPeriods:
+    @pytest.fixture
+    def monthly(self, desk: Workspace) -> Workspace:
+        (desk.policies / "desk.yaml").write_text(MONTHLY, encoding="utf-8")
+        return desk
+
+    def by_month(self, workspace: Workspace) -> dict[str, Issue]:
+        return {json.loads(one.row["subject"])["month"]: one for one in read_history(workspace).issues()}
+
+    def test_months_of_one_window_are_one_series_and_each_is_kept(self, monthly: Workspace) -> None:
+        """July and August are slow, September is not: August recurs, and September clears both."""
+        checked(monthly, "2026-07-01..2026-09-01")
+        found = self.by_month(monthly)
+        assert {month: one.status for month, one in found.items()} == {"2026-07": "open", "2026-08": "recurring"}
+        assert [one["finding_id"] for one in found["2026-08"].earlier] == [found["2026-07"].row["finding_id"]]
+        checked(monthly, "2026-09", NOW + DAY)
+        found = self.by_month(monthly)
+        assert {month: one.status for month, one in found.items()} == {"2026-07": "cleared", "2026-08": "cleared"}
+        cleared = found["2026-07"].cleared
+        assert cleared is not None
+        assert json.loads(cleared["subject"])["month"] == "2026-09"
+        assert not found["2026-07"].is_late(date(2030, 1, 1))
+
+    def test_windows_are_compared_in_the_same_way(self, desk: Workspace) -> None:
+        checked(desk, "2026-09")
+        checked(desk, "2026-07")
+        assert only(desk).status is Status.CLEARED
+
+    def test_a_period_that_was_not_judged_clears_nothing(self, monthly: Workspace) -> None:
+        policy = monthly.policies / "desk.yaml"
+        checked(monthly, "2026-07")
+        policy.write_text(MONTHLY.replace("minimum_n: 5", "minimum_n: 500"), encoding="utf-8")
+        checked(monthly, "2026-09", NOW + DAY)
+        assert only(monthly).status is Status.OPEN
+
+    def test_what_a_person_says_last_counts(self, monthly: Workspace) -> None:
+        checked(monthly, "2026-07")
+        name = only(monthly).row["finding_id"]
+        respond(monthly, name, by="P. Desk", text="a new machine is ordered", resolves=False, now=NOW)
+        checked(monthly, "2026-09", NOW + DAY)
+        assert only(monthly).status is Status.CLEARED
+        later = respond(monthly, name, by="P. Desk", text="it will come back", resolves=False, now=NOW + 2 * DAY)
+        assert later.status is Status.ANSWERED
+        done = respond(monthly, name, by="P. Desk", text="it will not", resolves=True, now=NOW + 3 * DAY)
+        assert done.status is Status.RESOLVED
+
+    def test_the_same_month_in_two_windows_is_no_recurrence(self, monthly: Workspace) -> None:
+        checked(monthly, "2026-Q3")
+        checked(monthly, "2026-07")
+        july = [one for one in read_history(monthly).issues() if "2026-07" in one.row["subject"]]
+        assert len(july) == 2
+        assert {one.status for one in july} == {Status.CLEARED}
+        assert [one.earlier for one in july] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("subject", "begins", "kept"),
+    [
+        ({"month": "2026-07", "sex": "f"}, "2026-07", '{"sex": "f"}'),
+        ({"week": "2026-W01"}, "2025-12-29", "{}"),
+        ({"quarter": "2026-Q3"}, "2026-07", "{}"),
+        ({"hour": "2026-07-01T05:00"}, "2026-07-01T05:00", "{}"),
+        ({"day": "holiday"}, "2026-07-01T00:00:00.000000Z", '{"day": "holiday"}'),
+        ({"year": None}, "2026-07-01T00:00:00.000000Z", '{"year": null}'),
+    ],
+)
+def test_periods(subject: dict[str, str | None], begins: str, kept: str) -> None:
+    """What only looks like a part of the calendar is a group."""
+    start, end = "2026-07-01T00:00:00.000000Z", "2026-08-01T00:00:00.000000Z"
+    row = {"subject": json.dumps(subject), "window_start": start, "window_end": end}
+    assert period(row).begins == begins
+    assert without_part(row["subject"]) == kept

@@ -23,15 +23,15 @@ def add_to(app: typer.Typer) -> None:
 @finding.command(name="list")
 def list_(
     context: typer.Context,
-    is_open: bool = typer.Option(False, "--open", help="Only what is not resolved."),
+    is_open: bool = typer.Option(False, "--open", help="Only what is neither resolved nor cleared."),
 ) -> None:
     """List what failed, warned or errored, each with where it stands, owner, due day and age."""
-    from governance.history import Status, read_history
+    from governance.history import read_history
 
     session: Session = context.obj
     issues = read_history(session.workspace).issues()
     if is_open:
-        issues = [one for one in issues if one.status is not Status.RESOLVED]
+        issues = [one for one in issues if not one.is_over]
     if session.as_json:
         session.result({"findings": [_document(session, one) for one in issues]})
         return
@@ -114,9 +114,11 @@ def _document(session: Session, issue: Issue) -> dict[str, Any]:
         "method": row["method"],
         "method_changes": [{"before": one.before, "after": one.after, "at": one.at} for one in issue.changes],
         "responses": [one.document() for one in issue.responses],
+        "cleared_by": None if issue.cleared is None else issue.cleared["finding_id"],
         "earlier": [
             {
                 "finding": one["finding_id"],
+                "subject": subject(one),
                 "window": {"start": one["window_start"], "end": one["window_end"]},
                 "value": one["value"],
                 "verdict": one["verdict"],
@@ -145,7 +147,9 @@ def _show(session: Session, issue: Issue) -> None:
         f"  {issue.status}; severity {row['severity']}, owner {row['owner']}{due}",
         f"  known since {issue.first[:10]} ({issue.age_days(today)} days); id {row['finding_id']}",
     ]
-    lines += [f"  {one['verdict']} in {_window(one)} too ({one['finding_id'][:SHORT]})" for one in issue.earlier]
+    lines += [f"  {one['verdict']} in {_period(one)} too ({one['finding_id'][:SHORT]})" for one in issue.earlier]
+    if issue.cleared is not None:
+        lines.append(f"  no longer found: passed in {_period(issue.cleared)} ({issue.cleared['finding_id'][:SHORT]})")
     lines += [
         f"  method changed on {one.at[:10]}: {one.before} -> {one.after}; figures before and after are no one series"
         for one in issue.changes
@@ -162,6 +166,15 @@ def _about(issue: Issue) -> str:
 
     named = subject(issue.row).items()
     return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in named) or "all"
+
+
+def _period(row: Any) -> str:
+    """The part of the calendar that a finding is about, else its window."""
+    from governance.history import subject
+    from governance.periods import calendar_part
+
+    part = calendar_part(subject(row))
+    return _window(row) if part is None else part[1]
 
 
 def _window(row: Any) -> str:

@@ -33,11 +33,12 @@ def change(period: Period) -> str:
     again = sum(recurs(period, one) for one in acute)
     late = sum(one.is_late(cut_off(period)) for one in issues)
     by = {status: sum(one.status is status for one in issues) for status in Status}
-    waiting = len(acute) - by[Status.ANSWERED] - by[Status.RESOLVED]
+    waiting = len(acute) - by[Status.ANSWERED] - by[Status.RESOLVED] - by[Status.CLEARED]
+    gone = f"{by[Status.CLEARED]} cleared by a later period that passed, " if by[Status.CLEARED] else ""
     overdue = f", {late} past due" if late else ""
     said = (
         f"Failed, warned or errored: {plural(len(acute), 'finding')}, {len(acute) - again} new and {again} recurring; "
-        f"{by[Status.ANSWERED]} answered, {by[Status.RESOLVED]} settled, {waiting} without an answer{overdue}."
+        f"{by[Status.ANSWERED]} answered, {by[Status.RESOLVED]} settled, {gone}{waiting} without an answer{overdue}."
     )
     return f"{said} {_since(period)}".strip()
 
@@ -69,10 +70,10 @@ def recurs(period: Period, one: Found) -> bool:
 
 
 def standing(period: Period, one: Found) -> str:
-    """New, or in how many windows it was found."""
+    """New, or in how many periods it was found before."""
     earlier = len(period.issue(one).earlier)
     if earlier > 1:
-        return f"recurring: also in {earlier} windows before"
+        return f"recurring: also in {earlier} periods before"
     if recurs(period, one):
         return "recurring"
     return "new" if one.key in period.checked_before else "first checked"
@@ -83,7 +84,7 @@ def answer(period: Period, one: Found) -> str:
     found, today = period.issue(one), cut_off(period)
     late = "overdue, " if found.is_late(today) else ""
     if not found.responses:
-        return f"{late}none"
+        return f"{late}none" if found.status is not Status.CLEARED else "none; cleared since"
     last = found.responses[-1]
     return f"{late}{'settled' if last.resolves else 'answered'} by {last.by} on {last.at[:10]}"
 
