@@ -97,10 +97,10 @@ RECORD = json.dumps(json.loads((SAMPLES / "litellm_spend_newer.json").read_text(
 
 @pytest.mark.parametrize("name", ["proxy.log", "proxy.jsonl", "proxy"])
 def test_a_servers_own_lines_before_the_first_record_do_not_hide_the_format(book: Logbook, name: str) -> None:
-    log = book.write(name, f'Starting, version 1.2\n# ready\n{{"level": "info", "msg": "up"}}\n{RECORD}\n')
+    log = book.write(name, f'Starting, version 1.2\n# ready\n{{"level": "info", "msg": "up"}}\n{RECORD}\n{RECORD}\n')
     done = rehearse(book.workspace, [str(log)], now=NOW)
     (report,) = done.ingestion.files
-    assert (report.source, report.records, report.stored) == ("litellm-spend", 4, 1)
+    assert (report.source, report.records, report.stored) == ("litellm-spend", 5, 1)
     assert report.reasons == {"bad_json": 2, "missing_value": 1}  # each with its bytes, in quarantine
     assert [record.line for record in done.bad] == [1, 2, 3]
 
@@ -113,7 +113,8 @@ def test_a_format_is_sought_in_the_first_thousand_records_only(book: Logbook) ->
 
 
 def test_a_cell_of_csv_that_begins_like_an_object_does_not_make_the_file_json(book: Logbook) -> None:
-    for cell in ("{a,1\n", '{"a": 1},x\n', '"{""a"":\n{""b"": 1}}",x\n', "{}\n"):
+    rows = "1,x\n" * 9
+    for cell in (f'{rows}{{"a": 1}}\n', "{a,1\n", '{"a": 1},x\n', '"{""a"":\n{""b"": 1}}",x\n', "{}\n"):
         assert open_log(book.write("table.csv", f"id,body\n{cell}")).form == "csv"
 
 

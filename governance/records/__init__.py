@@ -159,7 +159,7 @@ def _form(head: bytes, shown: str) -> str:
         raise SourceError("the file holds nothing but blank lines", where=shown, hint="give a file with records")
     if text[:1] in b"{[":
         return _json_form(text)
-    if _holds_objects(text, strict=not is_named_json):
+    if _holds_objects(text, is_named_json=is_named_json):
         return "jsonl"  # after a server's own words, or the end of a record whose log was cut while it was rotated
     if is_named_json:
         raise SourceError(
@@ -173,10 +173,16 @@ def _form(head: bytes, shown: str) -> str:
     return "csv"
 
 
-def _holds_objects(text: bytes, *, strict: bool) -> bool:
-    """Whether a line after the first begins an object; if it is strict, is one (a cell of CSV may begin so too)."""
-    begun = (line for line in text.splitlines()[1:] if line.lstrip().startswith(b"{"))
-    return any(not strict or _is_object(line) for line in begun)
+def _holds_objects(text: bytes, *, is_named_json: bool) -> bool:
+    """Whether objects follow the first line; if the name does not say so, they are at least half of the lines.
+
+    A hostile row of CSV may be an object too, and a cell may begin like one.
+    """
+    others = [line for line in text.splitlines()[1:] if line.strip()]
+    begun = [line for line in others if line.lstrip().startswith(b"{")]
+    if is_named_json or not begun:
+        return bool(begun)
+    return 2 * sum(map(_is_object, begun)) > len(others)
 
 
 def _is_object(line: bytes) -> bool:
