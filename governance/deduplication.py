@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine, identifier
 from governance.indexing import identity_keys
@@ -80,16 +81,13 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
     """
     requests = batch.tables.get(REQUESTS.name)
     found = Fates(keys=None if requests is None else identity_keys(requests))
-    for table, rows in batch.tables.items():
-        engine.register(f"new_{table}", rows)
-    for place, inputs in enumerate(batch.features):
-        engine.register(f"new_features_{place}", inputs.rows)
     if found.keys is not None:
         found.requests.update(_requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys)))
     side = [table for table in (*SIDE_TABLES, *STANDALONE) if table in batch.tables]
     if side:
         snapshot.attach(engine, side)
     for table in side:
+        engine.register(f"new_{table}", batch.tables[table])
         found.side[table] = _known(engine, table, found.requests)
     return found
 
@@ -107,9 +105,9 @@ def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
 def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dict[int, Fate]:
     if not len(met.places):
         return {}
-    uids = batch.tables[REQUESTS.name].column("request_uid")
-    engine.register("met", pa.table({"request_uid": uids.take(pa.array(met.places)).unique()}))
-    prints = " UNION ALL ".join([*_new(batch), *_stored(snapshot, met.days)])
+    uids = batch.tables[REQUESTS.name].column("request_uid").take(pa.array(met.places)).unique()
+    engine.register("met", pa.table({"request_uid": uids}))
+    prints = " UNION ALL ".join([*_new(engine, batch, uids), *_stored(snapshot, met.days)])
     rows = engine.rows(
         f"SELECT {_UID}, {_NUMBER}, md5(string_agg(line, chr(31) ORDER BY line)) FROM ({prints}) "
         f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} ORDER BY {_UID}, {_NUMBER}"
@@ -124,16 +122,29 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dic
     return found
 
 
-def _new(batch: Batch) -> list[str]:
-    """Lines of the records of the batch, numbered from 1."""
-    found = []
-    for table in (*_BY_REQUEST, *_BY_DECISION):
-        if table.name in batch.tables:
-            names = batch.tables[table.name].column_names
-            found.append(_lines(f"new_{table.name}", names, of_decision=table in _BY_DECISION, is_new=True))
-    for place, inputs in enumerate(batch.features):
-        found.append(_lines(f"new_features_{place}", inputs.rows.column_names, of_decision=True, is_new=True))
-    return found
+def _new(engine: Engine, batch: Batch, met: pa.Array) -> list[str]:
+    """Lines of the records of the batch that were met, numbered from 1."""
+    tables = [
+        (table.name, batch.tables[table.name], table in _BY_DECISION)
+        for table in (*_BY_REQUEST, *_BY_DECISION)
+        if table.name in batch.tables
+    ]
+    tables += [(f"features_{place}", inputs.rows, True) for place, inputs in enumerate(batch.features)]
+    for name, rows, of_decision in tables:
+        engine.register(f"new_{name}", _of(met, rows, of_decision=of_decision))
+    return [
+        _lines(f"new_{name}", rows.column_names, of_decision=of_decision, is_new=True)
+        for name, rows, of_decision in tables
+    ]
+
+
+def _of(met: pa.Array, rows: pa.Table, *, of_decision: bool) -> pa.Table:
+    """The rows of some requests: few of them, so that the engine need not turn all columns of the others over."""
+    if of_decision:
+        uids = pc.replace_substring_regex(rows.column("decision_id"), pattern=r"#\d+$", replacement="")
+    else:
+        uids = rows.column("request_uid")
+    return rows.take(pc.indices_nonzero(pc.is_in(uids, value_set=met)))
 
 
 def _stored(snapshot: Snapshot, days: Sequence[tuple[str, str]]) -> list[str]:

@@ -244,6 +244,7 @@ class Store:
         import pyarrow.parquet as pq  # noqa: PLC0415 - writers alone need it
 
         temporary = self._temporary(folder)
+        dictionaries = set(_repeating(rows) if repeating is None else repeating)
         pq.write_table(
             rows,
             temporary,
@@ -251,7 +252,8 @@ class Store:
             row_group_size=group_rows(rows.num_rows),
             write_page_index=False,
             data_page_size=_PAGE_BYTES,
-            use_dictionary=list(_repeating(rows) if repeating is None else repeating),
+            use_dictionary=list(dictionaries),
+            write_statistics=[name for name in rows.column_names if name in dictionaries or not _is_text(rows, name)],
         )
         return _staged(temporary, folder, ".parquet", {"table": table, "rows": rows.num_rows} | facts)
 
@@ -287,6 +289,13 @@ def _staged(temporary: Path, folder: str, suffix: str, facts: dict[str, Any]) ->
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     return StagedFile(temporary, NamedFile(f"{folder}/{digest}{suffix}", digest, len(content), facts))
+
+
+def _is_text(rows: pa.Table, name: str) -> bool:
+    """Whether these are texts: least and greatest of ids tell nobody what to skip, and take long to find."""
+    import pyarrow as pa  # noqa: PLC0415 - writers alone need it
+
+    return bool(pa.types.is_string(rows.schema.field(name).type))
 
 
 def _repeating(rows: pa.Table) -> list[str]:

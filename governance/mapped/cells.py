@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.mapped import casts
+from governance.mapped.quick_casts import quick_cast
 from governance.mapping import ColumnRule, Mapping
 from governance.records import text_of
 from governance.tables import CANONICAL, DECISIONS, MONEY, REQUESTS, TEXT, TIME, WHOLE, Column
@@ -112,23 +113,34 @@ class Cells:
     def __init__(self, engine: Engine, texts: pa.Table, rules: list[CellRule]) -> None:
         self._engine = engine
         self.rows = texts
-        made = {rule.name: rule.sql for rule in rules}
-        misfits = [misfit for rule in rules for misfit in _misfits(rule, texts)]
-        flags = _flags(rules)
+        sure = self._add_sure(texts, rules)
+        made = {rule.name: rule.sql for rule in rules if rule.name not in sure}
+        misfits = [misfit for rule in rules for misfit in _misfits(rule, self.rows, is_sure=rule.name in sure)]
+        flags = _flags(rules, sure)
         is_bad = " OR ".join(f"({misfit.when})" for misfit in misfits) or "false"
         is_odd = " OR ".join(f"({test})" for tests in flags.values() for test in tests) or "false"
-        values = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in made.items() if name != sql)
-        inner = f"(SELECT *{', ' if values else ''}{values} FROM {CELLS})"
+        values = "".join(f", {sql} AS {identifier(name)}" for name, sql in made.items())
         found = self._computed(
-            {name: identifier(name) for name, sql in made.items() if sql not in texts.column_names}
+            {name: identifier(name) for name in made}
             | {"is_bad": f"coalesce({is_bad}, false)", "is_odd": f"coalesce({is_odd}, false)"},
-            inner,
+            f"(SELECT *{values} FROM {CELLS})",
         )
-        for name, sql in made.items():
-            self._add(name, texts.column(sql) if sql in texts.column_names else found.column(name))
+        for name in made:
+            self._add(name, found.column(name))
         self._add("flags", self._flagged(flags, is_any=pc.any(found.column("is_odd")).as_py()))
         self._misfits = misfits
         self._is_bad = found.column("is_bad")
+
+    def _add_sure(self, texts: pa.Table, rules: list[CellRule]) -> set[str]:
+        """Adds the values that fit as they are: texts, and columns that are written in the usual way."""
+        sure = set()
+        for rule in (rule for rule in rules if rule.text in texts.column_names):
+            column = texts.column(rule.text)
+            value = column if rule.sql == rule.text else quick_cast(column, rule.rule, rule.type)
+            if value is not None:
+                self._add(rule.name, value)
+                sure.add(rule.name)
+        return sure
 
     def reject(self) -> list[tuple[int, str]]:
         """Takes out the records that do not fit, each with why."""
@@ -191,15 +203,14 @@ class Cells:
         return self._computed({"flags": listed}, CELLS).column("flags")
 
 
-def _misfits(rule: CellRule, texts: pa.Table) -> list[Misfit]:
+def _misfits(rule: CellRule, rows: pa.Table, *, is_sure: bool) -> list[Misfit]:
     found = []
     made = identifier(rule.name)
-    is_text = rule.sql in texts.column_names  # stored as it is: it fits
     before, after = literal(f": {rule.shown} is '"), literal("'")
-    if rule.required and not (is_text and texts.column(rule.sql).null_count == 0):
+    if rule.required and not (is_sure and rows.column(rule.name).null_count == 0):
         why = literal(f"missing_value: {rule.shown} is missing")
         found.append(Misfit(f"{made} IS NULL AND ({rule.text} IS NULL OR {_null_is_meant(rule)})", why))
-    if not is_text:
+    if not is_sure:
         says = f"{_reason(rule)} || {before} || left({rule.text}, 60) || {after}"
         found.append(Misfit(f"{rule.text} IS NOT NULL AND {made} IS NULL AND NOT {_null_is_meant(rule)}", says))
     if rule.name.startswith("o") and rule.name.endswith("_known"):
@@ -236,14 +247,15 @@ def _reason(rule: CellRule) -> str:
     return "'type_mismatch'"
 
 
-def _flags(rules: list[CellRule]) -> dict[str, list[str]]:
-    """Flag -> SQL of when a record gets it."""
+def _flags(rules: list[CellRule], sure: set[str]) -> dict[str, list[str]]:
+    """Flag -> SQL of when a record gets it; what is sure says its zone, and is finite."""
+    doubtful = [rule for rule in rules if rule.name not in sure]
     named = {rule.name for rule in rules}
     negative = ["c_latency_us < 0"] if "c_latency_us" in named else []
     negative += ["c_end_ts < c_start_ts"] if {"c_end_ts", "c_start_ts"} <= named else []
     return {
-        "tz_assumed": [casts.is_naive(rule.text) for rule in rules if _assumes_zone(rule)],
-        "nonfinite": [_is_not_finite(rule) for rule in rules if rule.rule.column and rule.type in casts.NUMERIC],
+        "tz_assumed": [casts.is_naive(rule.text) for rule in doubtful if _assumes_zone(rule)],
+        "nonfinite": [_is_not_finite(rule) for rule in doubtful if rule.rule.column and rule.type in casts.NUMERIC],
         "negative_latency": negative,
         "nul_removed": ["nul_removed"],
     }
