@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from governance.cli import main
+from governance.extensions import checks
 from tests.logbooks import MAPPING, Logbook, logbook
 
 CSV = "id,at,score,decision\nr1,2026-07-01T10:00:00Z,0.5,yes\nr2,2026-07-02T10:00:00Z,0.7,no\nr3,soon,1,yes\n"
@@ -106,6 +107,7 @@ MISTAKES = [
     (("explain", "--window", "sometime", "--adverse"), "is not a window"),
     (("check", "--window", "2026-Q9"), "is not a window"),
     (("check", "nothing", "--window", "2026-Q3"), "no policy is called 'nothing'"),
+    (("policy", "show", "latency-solo"), "latency-slo"),
     (("status", "--as-of", "99"), "no state as of 99"),
     (("verify", "/nowhere"), "nowhere"),
     (("--workspace", "/nowhere", "status"), "this folder is no workspace"),
@@ -308,3 +310,11 @@ def test_explain_says_that_a_record_came_again_with_other_content(book: Logbook,
     assert run("--json", "explain", "r1").document["proof"]["conflicts"] == 1
     assert "the record came 2 times with different content" in " ".join(run("explain", "r1").out.split())
     assert "different content" not in run("explain", "r2").out
+
+
+def test_policy_show_without_a_kind_lists_every_kind_with_what_it_asks(run: Run) -> None:
+    listed = json.loads(run("policy", "show", "--json").out)["kinds"]
+    assert [one["kind"] for one in listed] == list(checks())
+    assert all(len(one["asks"]) > 30 for one in listed)
+    shown = run("policy", "show").out
+    assert all(one["kind"] in shown for one in listed)

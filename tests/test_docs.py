@@ -116,9 +116,11 @@ def _reference_of_checks() -> str:
         (
             "# Kinds of checks\n\n"
             "Each is one file in `governance/checks/`; `governance policy show KIND` prints the same text.\n"
-            f"Fields that all kinds have: {fields}.\n"
+            f"Fields that all kinds have: {fields}.\n\n"
+            "| kind | asks |\n| --- | --- |\n"
         )
     ]
+    parts += [f"| [{kind}](#{kind}) | {check.question()} |\n" for kind, check in checks().items()]
     for kind, check in checks().items():
         manual = re.sub(r"^Example:\n((?: {4}.*\n|\n)+)", _example, check.manual() + "\n", flags=re.MULTILINE)
         needs = (

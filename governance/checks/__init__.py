@@ -160,6 +160,11 @@ class Check(BaseModel, ABC):
         """The docstring as shown by `policy show`."""
         return inspect.cleandoc(cls.__doc__ or "")
 
+    @classmethod
+    def question(cls) -> str:
+        """The manual's first paragraph on one line: what the kind of check asks."""
+        return " ".join(cls.manual().partition("\n\n")[0].split())
+
 
 @cache
 def _sources(module: str) -> str:

@@ -22,22 +22,37 @@ def add_to(app: typer.Typer) -> None:
 
 
 @policy.command()
-def show(context: typer.Context, kind: str = typer.Argument(metavar="KIND", help="A kind of check.")) -> None:
-    """Show the manual of a kind of check."""
+def show(
+    context: typer.Context,
+    kind: str | None = typer.Argument(None, metavar="[KIND]", help="A kind of check; all are listed without one."),
+) -> None:
+    """Show the manual of a kind of check, or list the kinds with what each asks."""
     from governance.errors import NotFoundError, nearest
     from governance.extensions import checks
 
     session: Session = context.obj
     known = checks()
+    if kind is None:
+        _list_kinds(session, {name: check.question() for name, check in known.items()})
+        return
     if kind not in known:
-        raise NotFoundError(
-            f"no check is called '{kind}'", where="KIND", hint=nearest(kind, known) or f"known are {', '.join(known)}"
-        )
+        hint = nearest(kind, known) or "`governance policy show` lists the kinds"
+        raise NotFoundError(f"no check is called '{kind}'", where="KIND", hint=hint)
     if session.as_json:
         session.result({"kind": kind, "manual": known[kind].manual(), "schema": known[kind].model_json_schema()})
         return
     session.console.print(kind, style="bold")
     session.console.print(known[kind].manual())
+
+
+def _list_kinds(session: Session, questions: dict[str, str]) -> None:
+    if session.as_json:
+        session.result({"kinds": [{"kind": kind, "asks": asks} for kind, asks in questions.items()]})
+        return
+    from governance.cli.screen import Cell, Column, Screen
+
+    rows = [(Cell(kind), Cell(asks)) for kind, asks in questions.items()]
+    Screen.of_terminal().table((Column("kind"), Column("asks", may_fold=True)), rows)
 
 
 @policy.command()
