@@ -90,19 +90,35 @@ def schema(table: Table) -> pa.Schema:
     return pa.schema([pa.field(column.name, _ARROW[column.type]) for column in table.columns])
 
 
-def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """The records in lists of at most BATCH_RECORDS, each ended by the record that fills BATCH_BYTES.
+@dataclass(slots=True)
+class Fill:
+    """How full a batch is: at most BATCH_RECORDS, ended by the record that fills BATCH_BYTES.
 
     The same file is always cut in the same places, so that an interrupted run is taken up where it ended.
     """
+
+    records: int = 0
+    bytes: int = 0
+
+    def ends_with(self, record: Record) -> bool:
+        """Adds a record; whether it is the last one of its batch, in which case the next batch begins."""
+        self.records += 1
+        self.bytes += len(record.raw)
+        is_full = self.records >= BATCH_RECORDS or self.bytes >= BATCH_BYTES
+        if is_full:
+            self.records = self.bytes = 0
+        return is_full
+
+
+def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in lists, one for each batch."""
     chunk: list[Record] = []
-    size = 0
+    fill = Fill()
     for record in records:
         chunk.append(record)
-        size += len(record.raw)
-        if len(chunk) == BATCH_RECORDS or size >= BATCH_BYTES:
+        if fill.ends_with(record):
             yield chunk
-            chunk, size = [], 0
+            chunk = []
     if chunk:
         yield chunk
 

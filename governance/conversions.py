@@ -34,6 +34,7 @@ TRUNCATED_MARKERS = ("litellm_truncated",)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = {"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 _MAX_DIGITS = 400  # no logged number is longer; int() of a longer text costs quadratic time
+_WHOLE_DIGITS = len(str(MAX_WHOLE))
 _NAN = Decimal("NaN")
 
 
@@ -81,6 +82,15 @@ def whole(value: Decimal, field: str) -> int:
     if abs(value) > MAX_WHOLE:
         raise UnreadableError("out_of_range", f"{field} does not fit 64 bits: {brief(value)}")
     return int(value)
+
+
+def digits(texts: Sequence[str]) -> list[int] | None:
+    """The whole numbers that texts are, shape (texts,); None unless all are plain digits that fit 64 bits."""
+    joined = "".join(texts)
+    if not joined.isascii() or not joined.isdigit() or "" in texts or max(map(len, texts)) > _WHOLE_DIGITS:
+        return None
+    found = list(map(int, texts))
+    return found if max(found) <= MAX_WHOLE else None
 
 
 def money(value: Decimal, field: str) -> Decimal:

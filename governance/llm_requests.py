@@ -36,7 +36,7 @@ PROVIDERS = {
     "vertexai": "gcp.vertex_ai",
     "xai": "x_ai",
 }
-_PARAMETER = "parameters."
+PARAMETER = "parameters."  # before the name of a column that holds one
 TIMEOUT_CODES = (408, 504)  # RFC 9110: Request Timeout, Gateway Timeout
 HTTP_CODES = range(100, 600)
 HTTP_ERROR = 400
@@ -89,7 +89,7 @@ def parameter_names(names: Mapping[str, Iterable[str]], within: Iterable[str]) -
     """The names of sampling parameters as columns of an alias table, `#path` ones inside each key of `within`."""
     keys = tuple(within)
     return {
-        _PARAMETER + parameter: tuple(
+        PARAMETER + parameter: tuple(
             key for name in written for key in ([at + name for at in keys] if name[0] == "#" else [name])
         )
         for parameter, written in names.items()
@@ -105,11 +105,16 @@ def sampling_parameters(fields: Fields, parameters: Iterable[str]) -> dict[str, 
     """
     found: dict[str, str] = {}
     for parameter in parameters:
-        if (value := fields.raw(_PARAMETER + parameter)) is not None:
-            if parameter == "stop" and not isinstance(value, list):
-                value = [value]  # APIs take one text or a list of them for the same thing
-            found[parameter] = fields.cleaned(as_text(value), parameter)
+        if (value := fields.raw(PARAMETER + parameter)) is not None:
+            found[parameter] = fields.cleaned(parameter_text(parameter, value), parameter)
     return found or None
+
+
+def parameter_text(parameter: str, value: object) -> str:
+    """The value of a sampling parameter as text."""
+    if parameter == "stop" and not isinstance(value, list):
+        value = [value]  # APIs take one text or a list of them for the same thing
+    return as_text(value)
 
 
 class Bodies:

@@ -121,7 +121,7 @@ def any_value(value: Any) -> Any:
     """
     if not isinstance(value, dict):
         return value
-    for name, read in _KINDS_OF_VALUE.items():
+    for name, read in KINDS_OF_VALUE.items():
         if (held := member(value, name)) is not None:
             return read(held)
     return None
@@ -139,7 +139,7 @@ def _values(message: object) -> list[Any]:
     return [any_value(item) for item in _messages(message.get("values"))] if isinstance(message, Mapping) else []
 
 
-_KINDS_OF_VALUE: dict[str, Callable[[Any], Any]] = {
+KINDS_OF_VALUE: dict[str, Callable[[Any], Any]] = {
     "stringValue": str,
     "bytesValue": str,
     "intValue": _whole,

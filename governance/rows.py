@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -81,3 +81,33 @@ class Rows:
 
     tables: Mapping[str, Iterable[Row]] = field(default_factory=dict)
     features: Mapping[str, Iterable[InputRow]] = field(default_factory=dict)
+
+
+class Part(NamedTuple):
+    """Rows of one table that many records become, column by column.
+
+    Attributes:
+        table: Name of the canonical table.
+        places: Which of the records each row is of, shape (rows,).
+        columns: Canonical column -> its values, shape (rows,), each as `Rows` would hold it and within the limits of
+            its column; times as microseconds since 1970. Columns that are left out are null.
+    """
+
+    table: str
+    places: Sequence[int]
+    columns: Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """What many records become at once.
+
+    Attributes:
+        left: Places of the records that are still to be read one by one.
+        parts: Rows of others.
+        ignored: Place -> what it is instead, of those that are something else.
+    """
+
+    left: Collection[int]
+    parts: Sequence[Part] = ()
+    ignored: Mapping[int, Ignored] = field(default_factory=dict)

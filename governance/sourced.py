@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from decimal import Decimal
-from functools import cache
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from governance import batches
-from governance.batches import Batch, Inputs, Rejection, chunks, reject, schema
+from governance.batches import Batch, Fill, Inputs, Rejection, reject
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.records import Record, text_of
+from governance.row_tables import RowTables, checked
 from governance.sources import Ignored, InputRow, Source, UnreadableError
-from governance.tables import CANONICAL, MONEY, OUTCOMES, REQUESTS, TIME, WHOLE, Table
+from governance.tables import CANONICAL, OUTCOMES
 
+MAX_PENDING, MAX_PENDING_BYTES = 4_096, 4 << 20  # records that are parsed and not yet read; chosen here: 50 MB or so
 MAX_REASONS, MAX_REASON = 100, 80  # kinds of ignored records that one batch tells apart, and their length
 OTHER = "other kinds"
 JOINED = "half that was joined with its other half"
@@ -44,10 +44,26 @@ def source_batches(
         wanted: Line -> which of its records, from 1, are read and counted; all of each line without it.
     """
     reading = _Reading(source, {} if known is None else known, now, before, wanted)
-    for chunk in chunks(records):
-        yield reading.batch(chunk)
+    left = iter(records)
+    while not reading.is_done:
+        with _nothing_collected():
+            batch = reading.batch(left)
+        if batch is not None:
+            yield batch
     if reading.waiting:
         yield reading.rest()
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keeps Python from looking for cycles among parsed records, which have none: it takes as long as parsing them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Part(NamedTuple):
@@ -93,6 +109,9 @@ class _Reading:
         wanted: Mapping[int, Container[int]] | None,
     ) -> None:
         self.waiting: dict[str, _Item] = {}
+        self.is_done = False
+        self._pending: list[_Item] = []
+        self._pending_bytes = 0
         self._source = source
         self._known = known
         self._now = now
@@ -102,46 +121,80 @@ class _Reading:
 
     def _start(self) -> None:
         self._batch = Batch()
-        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._rows = RowTables()
         self._given: list[Given] = []
         self._items: dict[int, _Item] = {}
 
-    def batch(self, chunk: list[Record]) -> Batch:
-        """What a stretch of the file becomes."""
-        for record in chunk:
-            if record.value is None:
-                self._number += 1
-                self._batch.records += 1
-                self._batch.rejected.append(reject(record, self._number))
-                continue
-            for item, content in enumerate(self._source.split(record.value), 1):
-                if self._wanted is None or item in self._wanted[record.number]:
-                    self._number += 1
-                    self._offer(_Item((_Part(record, item, self._number),), content))
+    def batch(self, records: Iterator[Record]) -> Batch | None:
+        """What the next records become, as many as fill a batch; None if there are none."""
+        fill = Fill()
+        for record in records:  # one after the other: a parsed record takes ten times its bytes
+            self._add(record)
+            if fill.ends_with(record):
+                return self._filled()
+        self.is_done = True
+        return self._filled() if fill.records else None
+
+    def _filled(self) -> Batch:
         while len(self.waiting) > batches.BATCH_RECORDS:
-            self._take(self.waiting.pop(next(iter(self.waiting))))
+            self._keep(self.waiting.pop(next(iter(self.waiting))))
         return self._finished()
+
+    def _add(self, record: Record) -> None:
+        if record.value is None:
+            self._number += 1
+            self._batch.records += 1
+            self._batch.rejected.append(reject(record, self._number))
+            return
+        line = record._replace(value=None)
+        for item, content in enumerate(self._source.split(record.value), 1):
+            if self._wanted is None or item in self._wanted[record.number]:
+                self._number += 1
+                self._offer(_Item((_Part(line, item, self._number),), content))
 
     def rest(self) -> Batch:
         """What the halves become that have found no other."""
         for item in self.waiting.values():
-            self._take(item)
+            self._keep(item)
         self.waiting = {}
         return self._finished()
 
     def _offer(self, new: _Item) -> None:
         key = self._source.key(new.content)
         if key is None:
-            self._take(new)
+            self._keep(new)
             return
         old = self.waiting.pop(key, None)
         joined = None if old is None else self._source.join(old.content, new.content)
         if old is not None and joined is not None:
-            self._take(_Item(old.parts + new.parts, joined))
+            self._keep(_Item(old.parts + new.parts, joined))
             return
         if old is not None:
-            self._take(old)
+            self._keep(old)
         self.waiting[key] = new
+
+    def _keep(self, item: _Item) -> None:
+        """Keeps a record until there are enough of them to be read at once."""
+        self._pending.append(item)
+        self._pending_bytes += len(item.parts[0].line.raw) if item.parts[0].item == 1 else 0
+        if len(self._pending) >= MAX_PENDING or self._pending_bytes >= MAX_PENDING_BYTES:
+            self._read()
+
+    def _read(self) -> None:
+        """Reads the records that were kept: those that look alike together, the others one by one, in their order."""
+        items, self._pending, self._pending_bytes = self._pending, [], 0
+        many = self._source.many([item.content for item in items])
+        for place, item in enumerate(items):
+            if place in many.left:
+                self._take(item)
+                continue
+            self._batch.records += len(item.parts)
+            if place in many.ignored:
+                self._ignore(many.ignored[place].reason, len(item.parts))
+            else:
+                self._batch.ignored[JOINED] += len(item.parts) - 1
+        for part in many.parts:
+            self._rows.add_part(part, [item.number for item in items])
 
     def _take(self, item: _Item) -> None:
         self._batch.records += len(item.parts)
@@ -159,9 +212,9 @@ class _Reading:
             return
         self._batch.ignored[JOINED] += len(item.parts) - 1
         for name, found in converted.items():
-            self._rows.setdefault(name, []).extend(found)
+            self._rows.add(name, found)
         for model, inputs in made.features.items():
-            self._items[item.number] = item
+            self._items[item.number] = item._replace(content=None)
             self._given += [_given(row, model, item.number) for row in inputs]
 
     def _ignore(self, reason: str, count: int) -> None:
@@ -171,26 +224,22 @@ class _Reading:
 
     def _row(self, row: dict[str, Any], table: str, item: _Item) -> dict[str, Any]:
         known = {"known_ts": self._now} if table == OUTCOMES.name and row.get("known_ts") is None else {}
-        return _checked(row | known, CANONICAL[table]) | {"row_no": item.number, "is_conflict": False}
+        return checked(row | known, CANONICAL[table]) | {"row_no": item.number}
 
     def _finished(self) -> Batch:
+        self._read()
         settled = settle(self._given, self._known)
         for number, (reason, detail) in settled.misfits.items():
             self._batch.ignored[JOINED] -= len(self._items[number].parts) - 1
             self._batch.rejected += _rejections(self._items[number], reason, detail)
-        for request in self._rows.get(REQUESTS.name, ()):
-            if request["row_no"] in settled.nonfinite:
-                request["quality_flags"] = sorted({*(request["quality_flags"] or ()), "nonfinite"})
+        self._rows.flag("nonfinite", settled.nonfinite)
         fitting = [item for item in self._given if item.row_no not in settled.misfits]
         batch = self._batch
         batch.rejected.sort(key=lambda rejection: rejection.number)
         batch.ignored = +batch.ignored
         batch.types = settled.types
         batch.features = [Inputs(model, rows) for model, rows in typed_tables(fitting, self._known)]
-        kept = {
-            name: [row for row in found if row["row_no"] not in settled.misfits] for name, found in self._rows.items()
-        }
-        batch.tables = {name: _table(name, found) for name, found in kept.items() if found}
+        batch.tables = self._rows.tables(settled.misfits)
         self._start()
         return batch
 
@@ -207,44 +256,3 @@ def _rejections(item: _Item, reason: str, detail: str) -> list[Rejection]:
         Rejection(part.line.number, part.line.offset, part.line.raw, reason, detail, part.number, part.item)
         for part in item.parts
     ]
-
-
-def _checked(row: dict[str, Any], table: Table) -> dict[str, Any]:
-    """The row, if its values fit the table; a source's mistake about a stranger's record must not stop a file."""
-    required, limited = _rules(table)
-    for name in required:
-        if row.get(name) is None:
-            raise UnreadableError("missing_value", f"{name} is missing")
-    for name, value in row.items():
-        kind = limited.get(name) if value is not None else None
-        if kind == WHOLE and not -(2**63) <= value < 2**63:
-            raise UnreadableError("out_of_range", f"{name} is {value}")
-        if kind == MONEY and abs(value) >= Decimal(10) ** 6:
-            raise UnreadableError("out_of_range", f"{name} is {value}, more than a request can cost")
-        if kind == TIME and not 1971 <= value.year <= 2200:  # noqa: PLR2004 - a wrong unit, not a time
-            raise UnreadableError("bad_time", f"{name} is {value.isoformat()}")
-    return row
-
-
-@cache
-def _rules(table: Table) -> tuple[list[str], dict[str, str]]:
-    """The columns that a row must have, and the types of those whose values have limits."""
-    given_later = ("file_sha256", "row_no", "is_conflict")
-    required = [column.name for column in table.columns if column.required and column.name not in given_later]
-    return required, {column.name: column.type for column in table.columns if column.type in (WHOLE, MONEY, TIME)}
-
-
-def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
-    shape = schema(CANONICAL[name])
-    columns = [[row.get(field.name) for row in rows] for field in shape]
-    arrays = [_array(values, field) for values, field in zip(columns, shape, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=shape)
-
-
-def _array(values: list[Any], field: pa.Field) -> pa.Array:
-    if pa.types.is_decimal(field.type):
-        quantum = Decimal(1).scaleb(-field.type.scale)
-        values = [None if value is None else Decimal(value).quantize(quantum) for value in values]
-    if pa.types.is_map(field.type):
-        values = [None if value is None else list(value.items()) for value in values]
-    return pa.array(values, type=field.type)

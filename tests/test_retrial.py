@@ -23,6 +23,7 @@ from governance.retrial import FileRetrial, Retrial, retry
 from governance.rows import UnreadableError
 from governance.simulator.hostile_logs import write_hostile_log
 from governance.simulator.hostile_records import LAYOUTS, MAPPING
+from governance.sources import Source
 from governance.sources.kserve import SOURCE as KSERVE
 from governance.sources.opa import SOURCE as OPA
 from governance.sources.otlp import SOURCE as OTLP
@@ -34,7 +35,6 @@ from tests.sources.test_otlp import export_of, span_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from governance.sources import Source
 
 GOOD = """\
 source: loans
@@ -283,6 +283,7 @@ class TestRecognised:
             return rows(self, record)
 
         patch.setattr(type(source), "rows", refusing)
+        patch.setattr(type(source), "many", Source.many)  # each record by itself
 
     def both(
         self, book: Logbook, other: Logbook, patch: pytest.MonkeyPatch, source: Source, path: Path, *words: str

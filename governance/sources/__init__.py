@@ -7,12 +7,12 @@ file and writes none: `governance.records` gives it the records, `governance.ing
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from governance.rows import REASONS, Ignored, InputRow, Row, Rows, UnreadableError
+from governance.rows import REASONS, Ignored, InputRow, Many, Part, Row, Rows, UnreadableError
 
-__all__ = ["REASONS", "Ignored", "InputRow", "Row", "Rows", "Source", "UnreadableError"]
+__all__ = ["REASONS", "Ignored", "InputRow", "Many", "Part", "Row", "Rows", "Source", "UnreadableError"]
 
 
 class Source(ABC):
@@ -58,3 +58,7 @@ class Source(ABC):
         Raises:
             UnreadableError: The record cannot be read.
         """
+
+    def many(self, records: Sequence[Any]) -> Many:
+        """What of many records can be read at once, with the same result as `rows` has for each; here none."""
+        return Many(left=range(len(records)))

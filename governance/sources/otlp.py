@@ -6,8 +6,7 @@ its tokens are those of the model requests under it, so that counting both would
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from governance.conversions import (
@@ -23,11 +22,7 @@ from governance.conversions import (
 )
 from governance.fields import Aliases, Fields
 from governance.genai_names import (
-    FLATTENED,
-    INVOCATION,
     OPERATIONS,
-    OTHER_NAMES,
-    OTHER_SPANS,
     PARAMETERS,
     SIGNS_OF_A_REQUEST,
     TEXT_NAMES,
@@ -39,17 +34,16 @@ from governance.llm_requests import (
     body_text,
     error_status,
     http_status,
-    parameter_names,
     provider_name,
     sampling_parameters,
     token_flags,
 )
 from governance.protojson import attributes, events, is_otlp, member, split, status_message, status_name
-from governance.sources import Ignored, Row, Rows, Source, UnreadableError
+from governance.sources import Ignored, Many, Row, Rows, Source, UnreadableError
+from governance.span_columns import read_spans
+from governance.span_kinds import SaidByBody, body_operation, kind_word, span_kind
+from governance.span_names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
 
-ALIASES = Aliases(TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES | parameter_names(PARAMETERS, INVOCATION))
-FIRST_TOKEN_EVENTS = ("First Token Stream Event", "ai.stream.firstChunk")
-OPEN_OPERATIONS = "gen_ai.operation.name"  # conventions add operations; an unknown one that counts tokens is a request
 EVALUATION = "gen_ai.evaluation.result"
 EVALUATION_ALIASES = Aliases(
     {
@@ -59,16 +53,11 @@ EVALUATION_ALIASES = Aliases(
         "target": ("gen_ai.response.id",),
     }
 )
-_WHOLE_REQUESTS = ("input.value", "input")  # the conventions keep the instructions of the system apart
 _ALWAYS = ("request_uid", "source", "request_id", "id_origin", "operation", "start_ts", "status", "n_decisions")
 
 
 def _request(columns: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"requests.{column}" for column in columns)
-
-
-# A body that is flattened into attributes has its number behind one of these names
-_PARTS = {column: re.compile(rf"(?:{'|'.join(map(re.escape, starts))})\d") for column, starts in FLATTENED.items()}
 
 
 class OtlpSource(Source):
@@ -97,6 +86,10 @@ class OtlpSource(Source):
         """One record per span, log record or metric, each with the attributes of its resource."""
         return split(value)
 
+    def many(self, records: Sequence[Any]) -> Many:
+        """The requests of spans that look alike, and what is none of them."""
+        return read_spans(records, self.name)
+
     def rows(self, record: Any) -> Rows | Ignored:
         """A request with its bodies, an assessment for an evaluation event, or the kind of another record."""
         if not isinstance(record, Mapping):
@@ -118,7 +111,7 @@ def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | I
     for event in events(span):
         if event.get("name") == "exception":
             own = attributes(event.get("attributes")) | own
-    fields = Fields({**resource, **own}, ALIASES, encoded=lambda key: key.startswith("mlflow."))
+    fields = Fields({**resource, **own}, ALIASES, is_encoded)
     operation = _operation(own, fields, str(span.get("name") or ""))
     if isinstance(operation, Ignored):
         return operation
@@ -150,37 +143,11 @@ def _span_flags(span: Mapping[str, Any]) -> set[str]:
 
 def _operation(own: Mapping[str, Any], fields: Fields, span_name: str) -> str | Ignored:
     """The operation of a model request, or what the span is instead."""
-    is_like_a_request = any(own.get(name) is not None for name in SIGNS_OF_A_REQUEST)
-    for name, operations in OPERATIONS.items():
-        kind = as_text(own.get(name) or "").strip('"').lower()
-        if kind in {"", "unknown"}:
-            continue
-        if kind in operations:
-            return operations[kind] or _operation_of_body(own, fields, span_name) or "chat"
-        if kind not in OTHER_SPANS and name == OPEN_OPERATIONS and is_like_a_request:
-            return kind
-        return Ignored(OTHER_SPANS.get(kind, f"{kind} span"))
-    if is_like_a_request:
-        return _operation_of_body(own, fields, span_name) or "inference"
-    return Ignored("not a model request")
-
-
-def _operation_of_body(own: Mapping[str, Any], fields: Fields, span_name: str) -> str | None:
-    if fields.text("output_type") == "image":
-        return "image"
-    if fields.raw("body_object") == "text_completion" or _has(own, "llm.prompts.", "llm.choices."):
-        return "completion"
-    if fields.raw("body_messages") or _has(own, "llm.input_messages.", "gen_ai.input.messages"):
-        return "chat"
-    if fields.raw("body_prompt"):
-        is_image = fields.raw("body_images") is not None or span_name.lower().startswith("image")
-        return "image" if is_image else "completion"
-    request_id = fields.text("client_request_id") or fields.text("response_id") or ""
-    return {"chatcmpl": "chat", "cmpl": "completion"}.get(request_id.partition("-")[0])
-
-
-def _has(own: Mapping[str, Any], *starts: str) -> bool:
-    return any(key.startswith(starts) for key in own)
+    words = {name: kind_word(own.get(name)) for name in OPERATIONS}
+    kind = span_kind(words, is_like_a_request=any(own.get(name) is not None for name in SIGNS_OF_A_REQUEST))
+    if isinstance(kind, SaidByBody):
+        return body_operation(fields.raw, fields.text, own, span_name) or kind.otherwise
+    return kind
 
 
 def _identity(span: Mapping[str, Any]) -> Row:
@@ -218,11 +185,7 @@ def _time_to_first_token(span: Mapping[str, Any], start: int, fields: Fields) ->
     for column, unit_us in (("ttft_s", US_PER_S), ("ttft_ms", US_PER_MS)):
         if (measured := fields.microseconds(column, unit_us)) is not None:
             return measured
-    for event in events(span):
-        if event.get("name") in FIRST_TOKEN_EVENTS:
-            at = nanoseconds(member(event, "timeUnixNano"), "timeUnixNano")
-            return None if at is None or at < start else (at - start) // NS_PER_US
-    return None
+    return first_token_us(span, start)
 
 
 def _cost(fields: Fields) -> Row:
@@ -244,14 +207,10 @@ def _body(column: str, fields: Fields, own: Mapping[str, Any]) -> str | None:
     """A body: one attribute that holds it whole, else the attributes that hold its messages one by one."""
     body = body_text(fields.raw(column))
     if body is None:
-        parts = {key: own[key] for key in own if _PARTS[column].match(key)}
+        parts = {key: own[key] for key in own if PARTS[column].match(key)}
         return canonical_json(parts) if parts else None
-    if (
-        column == "request_body"
-        and "gen_ai.system_instructions" in own
-        and not any(own.get(key) for key in _WHOLE_REQUESTS)
-    ):
-        parts = {"messages": "gen_ai.input.messages", "system_instructions": "gen_ai.system_instructions"}
+    if column == "request_body" and INSTRUCTIONS in own and not any(own.get(key) for key in WHOLE_REQUESTS):
+        parts = {"messages": MESSAGES, "system_instructions": INSTRUCTIONS}
         return canonical_json({part: fields.nested(key) for part, key in parts.items()})
     return body
 
