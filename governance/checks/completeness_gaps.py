@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -45,13 +46,14 @@ class CompletenessGaps(Check):
         max_gap_minutes: Working minutes of silence above which the check fails; exactly so many pass.
         hours: Working hours in the workspace's time zone, as "08-18" or "08:30-17:00"; the whole day unless given.
         days: Working days, as mon-fri, or a list such as [mon, tue, sat]; every day unless given.
+        remember_days: Days before the window whose streams must still be there; 92 unless given, about a quarter.
         per: The silence of each part of the calendar by itself; not hours.
         minimum_n: Requests of the stream in the window below which its silences say nothing.
 
-    A stream without any request in the window is known from the window before (the quarter, month or day before
-    those, else of equal length): it was silent all the time, and n is its requests there. One that was silent there
-    too is not seen: look at `governance status` for what is late. Public holidays are not known; except them with a
-    waiver, or leave a margin.
+    A stream without any request in the window is known from the time before: the last `remember_days` days, and the
+    window before (the quarter, month or day before those, else of equal length) where that is longer. It was silent all
+    the time, and n is its requests there. One that was silent there too has ended and is not seen. Public holidays are
+    not known; except them with a waiver, or leave a margin.
 
     A failure can mean: logging or its transport was down; a file was not ingested; the service itself was down; or
     fewer people worked than usual.
@@ -63,6 +65,7 @@ class CompletenessGaps(Check):
     max_gap_minutes: float = Field(gt=0)
     hours: str | None = None
     days: tuple[str, ...] = Field(default=WEEK, min_length=1)
+    remember_days: int = Field(default=92, ge=1, le=3660)
     per: Literal["day", "week", "month", "quarter", "year"] | None = None
     minimum_n: int = Field(default=2, ge=1)
 
@@ -100,8 +103,10 @@ class CompletenessGaps(Check):
         return self._with_earlier(scope).parameters | own
 
     def _with_earlier(self, scope: Scope) -> Scope:
-        """The scope, and the window before in which streams that fell silent are known."""
-        return replace(scope, reference=scope.window_before())
+        """The scope, and the time before in which streams that fell silent are known."""
+        before = scope.window_before()
+        start = min(before.start, scope.window.start - timedelta(days=self.remember_days))
+        return replace(scope, reference=replace(before, start=start))
 
     def statement(self, scope: Scope) -> str:
         zone = literal(scope.timezone)
@@ -142,19 +147,19 @@ class CompletenessGaps(Check):
         divided = f"PARTITION BY {', '.join(f's.{value}' for value in values)} " if values else ""
         grouped = f" GROUP BY {', '.join(values)}" if values else ""
         known = (
-            f"SELECT {listed}count(*) AS now, 0 AS before FROM stream{by} UNION ALL "
-            f"SELECT {listed}0, count(*) FROM earlier{by}"
+            f"SELECT {listed}count(*) AS now, 0 AS before, NULL AS seen_ts FROM stream{by} UNION ALL "
+            f"SELECT {listed}0, count(*), max(ts) FROM earlier{by}"
         )
         return (
             f"SELECT {place} AS axis, {subject_sql(named, values)} AS subject, {_FIGURES} FROM "
-            f"(SELECT {''.join(f's.{value}, ' for value in values)}s.n, s.n_before, s.ts, "
+            f"(SELECT {''.join(f's.{value}, ' for value in values)}s.n, s.n_before, s.seen_ts, s.ts, "
             "p.closes_us - p.opens_us AS working_us, "
             "s.at_us - coalesce(lag(s.at_us) OVER w, p.opens_us) AS gap_us, lag(s.ts) OVER w AS before_ts, "
             "p.first_ts, coalesce(s.ts, p.last_ts) AS gap_end FROM "
-            f"(SELECT {listed}{part}at_us, ts, NULL AS n, NULL AS n_before FROM stream UNION ALL "
-            f"SELECT {listed}{part}closes_us, NULL, n, n_before FROM (SELECT {listed}CAST(sum(now) AS BIGINT) AS n, "
-            f"CAST(sum(before) AS BIGINT) AS n_before FROM ({known}){by} HAVING sum(now + before) > 0) g "
-            f"CROSS JOIN parts q) s {joined} "
+            f"(SELECT {listed}{part}at_us, ts, NULL AS n, NULL AS n_before, NULL AS seen_ts FROM stream UNION ALL "
+            f"SELECT {listed}{part}closes_us, NULL, n, n_before, seen_ts FROM (SELECT {listed}"
+            "CAST(sum(now) AS BIGINT) AS n, CAST(sum(before) AS BIGINT) AS n_before, max(seen_ts) AS seen_ts "
+            f"FROM ({known}){by} HAVING sum(now + before) > 0) g CROSS JOIN parts q) s {joined} "
             # Working time never runs back, so that the order in time is the order on its clock too
             f"WINDOW w AS ({divided}ORDER BY s.ts NULLS LAST)){grouped} HAVING count(*) > 0"
         )
@@ -198,7 +203,7 @@ class CompletenessGaps(Check):
         samples = tuple(dict.fromkeys(gap["before"] for gap in gaps if gap["before"] is not None))
         value = None if is_idle else row["value"]
         if not row["n"]:
-            counts["requests_before"] = row["n_before"]
+            counts |= {"requests_before": row["n_before"], "last_request": row["seen"]}
         n = row["n"] or row["n_before"]
         return Observation(
             subject_of(row["subject"]), "longest_silence", value, "minutes", n, counts, None, samples, reason
@@ -213,7 +218,7 @@ class CompletenessGaps(Check):
             start, end = counts["longest"][0]["start"], counts["longest"][0]["end"]
             reason = f"{who}no request for {observation.value:,.0f} working minutes from {start} to {end}; "
             if "requests_before" in counts:
-                reason += f"none in the whole window, and {observation.n} in the one before"
+                reason += f"none in the whole window, and {observation.n} before; the last at {counts['last_request']}"
             else:
                 reason += f"{counts['silences']} silences above {self.max_gap_minutes:g} minutes"
             return Judgement(Verdict.FAILED, reason, self.limit())
@@ -230,7 +235,8 @@ def _minutes(hours: str) -> tuple[int, int]:
 
 
 _FIGURES = (
-    "max(gap_us) / 60e6 AS value, max(n) AS n, max(n_before) AS n_before, count(ts) AS requests, "
+    "max(gap_us) / 60e6 AS value, max(n) AS n, max(n_before) AS n_before, "
+    "strftime(max(seen_ts), '%Y-%m-%dT%H:%M:%SZ') AS seen, count(ts) AS requests, "
     "max(working_us) AS working_us, "
     "count(*) FILTER (gap_us > $limit_us) AS silences, sum(gap_us) FILTER (gap_us > $limit_us) AS silent_us, "
     "arg_max({'start': strftime(coalesce(before_ts, first_ts), '%Y-%m-%dT%H:%M:%SZ'), "
