@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import NotFoundError
 from governance.examination import Examination, Ground
-from governance.false_alarms import false_alarms
+from governance.false_alarms import FalseAlarms, Judged, false_alarms
 from governance.finding_rows import finding_document, finding_row
 from governance.findings import Finding, Verdict, Window
 from governance.ledger import StagedFile
@@ -37,6 +37,19 @@ class Assessment:
         """Verdict -> number of findings, every verdict named."""
         found = Counter(str(finding.judgement.verdict) for finding in self.findings)
         return {str(verdict): found.get(str(verdict), 0) for verdict in Verdict}
+
+    def false_alarms(self) -> FalseAlarms:
+        """How many failures chance alone is expected to give."""
+        return false_alarms(
+            Judged(
+                (one.policy, one.version, one.check),
+                one.kind,
+                one.judgement.verdict,
+                one.observation.counts,
+                one.judgement.limit,
+            )
+            for one in self.findings
+        )
 
 
 def assess(
@@ -161,7 +174,7 @@ def document(assessment: Assessment) -> dict[str, Any]:
         "window": {"start": _iso(assessment.window.start), "end": _iso(assessment.window.end)},
         "ledger": {"size": assessment.ledger_size, "root": assessment.ledger_root},
         "counts": assessment.counts(),
-        "false_alarms": false_alarms(assessment.findings).document(),
+        "false_alarms": assessment.false_alarms().document(),
         "findings": [finding_document(finding) for finding in assessment.findings],
     }
 

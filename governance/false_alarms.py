@@ -12,12 +12,29 @@ depends on how far away the truth lies, which nobody knows, so they are counted 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from governance.checks._drift_noise import CHANCE
-from governance.findings import Finding, Verdict
+CHANCE = 0.05  # chosen here, as is usual: one check in twenty may exceed its floor where nothing has changed
+
+
+class Judged(NamedTuple):
+    """What of a finding is needed to know what chance does: its check, and how it was judged.
+
+    Attributes:
+        check: Policy, version and id of the check.
+        kind: Its kind.
+        verdict: One of the six.
+        counts: The counts under the figure.
+        limit: What it was judged against.
+    """
+
+    check: tuple[str, str, str]
+    kind: str
+    verdict: str
+    counts: Mapping[str, Any]
+    limit: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +55,29 @@ class FalseAlarms:
         """The part of the JSON of `check`."""
         return {"expected_at_most": round(self.at_most, 6), "tested_checks": self.tested, "other_checks": self.others}
 
+    def sentence(self) -> str:
+        """What a reader is told."""
+        if not self.tested:
+            return f"The {self.others} checks hold a figure against a limit each; none tests against chance."
+        return (
+            f"Chance alone is expected to fail at most {self.at_most:.2g} of the {self.tested} checks that test "
+            f"against it; the other {self.others} hold a figure against a limit."
+        )
 
-def false_alarms(findings: Sequence[Finding]) -> FalseAlarms:
+
+def false_alarms(judged: Iterable[Judged]) -> FalseAlarms:
     """The expected false alarms of the checks that were judged; what was not assessed or errored has none."""
     chances: dict[tuple[str, str, str], float | None] = {}
-    for one in findings:
-        if one.judgement.verdict in (Verdict.NOT_ASSESSED, Verdict.ERRORED):
-            continue
-        key = (one.policy, one.version, one.check)
-        chances[key] = chances.get(key) or _chance(one)
+    for one in judged:
+        if one.verdict not in ("not_assessed", "errored"):
+            chances[one.check] = chances.get(one.check) or _chance(one)
     tested = [chance for chance in chances.values() if chance is not None]
     return FalseAlarms(sum(tested), len(tested), len(chances) - len(tested))
 
 
-def _chance(one: Finding) -> float | None:
-    counts, limit = one.observation.counts, one.judgement.limit
-    if one.kind.startswith("drift-") and "noise_floor" in counts:
+def _chance(one: Judged) -> float | None:
+    if one.kind.startswith("drift-") and "noise_floor" in one.counts:
         return CHANCE
-    if "false_discovery_rate" in counts and "false_discovery" in limit:
-        return float(limit["false_discovery"])
+    if "false_discovery_rate" in one.counts and "false_discovery" in one.limit:
+        return float(one.limit["false_discovery"])
     return None

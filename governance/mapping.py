@@ -24,6 +24,7 @@ from governance.tables import (
     TAGS,
     TIME,
 )
+from governance.validation import validation_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -277,21 +278,6 @@ def _missing_columns(document: yamltext.Document, table: str, columns: dict[str,
         if name not in columns:
             hint = "a time column, or {constant: 2026-07-01T00:00:00Z}" if is_time(name, table) else None
             yield Mistake(document.at(("columns",)), f"'{name}' must be mapped", hint)
-
-
-def validation_mistakes(
-    error: ValidationError, document: yamltext.Document, model: type[BaseModel], prefix: tuple[str | int, ...] = ()
-) -> Iterator[Mistake]:
-    """The mistakes that pydantic found, each at its line, with the nearest known name for a misspelt one."""
-    for item in error.errors():
-        path = prefix + tuple(part for part in item["loc"] if not str(part).startswith(("function-", "tagged-")))
-        if item["type"] == "extra_forbidden":
-            name = str(path[-1])
-            known = tuple(model.model_fields)
-            yield Mistake(document.at(path), f"no field is called '{name}'", nearest(name, known))
-        else:
-            text = item["msg"].removeprefix("Value error, ")
-            yield Mistake(document.at(path), text[0].lower() + text[1:])
 
 
 def is_time(column: str, table: str) -> bool:

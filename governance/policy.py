@@ -20,8 +20,8 @@ from governance.catalogue import control_ids
 from governance.checks import Check
 from governance.errors import Mistake, NotFoundError, PolicyError, nearest
 from governance.extensions import checks
-from governance.mapping import validation_mistakes
 from governance.policy_language import Head, language
+from governance.validation import validation_mistakes
 
 __all__ = ["CASES_SUFFIX", "Policy", "due_date", "find_policies", "language", "read_policies"]
 

@@ -30,10 +30,10 @@ from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, Mistake, PolicyError, nearest
 from governance.examination import Examination, Ground
 from governance.findings import Finding, Verdict, Window, parse_window
-from governance.mapping import validation_mistakes
 from governance.policy import CASES_SUFFIX, Policy
 from governance.policy_cases import lay_out
 from governance.scopes import subject_text
+from governance.validation import validation_mistakes
 
 _ALARMS = (Verdict.FAILED, Verdict.WARNED, Verdict.ERRORED)
 

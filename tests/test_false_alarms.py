@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from governance.assessment import Assessment, document
-from governance.false_alarms import FalseAlarms, false_alarms
+from governance.false_alarms import FalseAlarms
 from governance.findings import Evidence, Finding, Judgement, Observation, Verdict, Window
 
 WINDOW = Window(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC), "2026-07")
@@ -27,20 +27,24 @@ GROUPS = found(
 BUDGET = found("budget", "cost-budget", Verdict.PASSED, {}, {"max_usd": 1})
 
 
+def alarms(findings: list[Finding]) -> FalseAlarms:
+    return Assessment(WINDOW, tuple(findings), 1, "0").false_alarms()
+
+
 def test_each_tested_check_counts_once_with_its_level() -> None:
     other_subject = replace(DRIFT, finding_id="g")
-    assert false_alarms([DRIFT, other_subject, GROUPS, BUDGET]) == FalseAlarms(0.05 + 0.1, 2, 1)
+    assert alarms([DRIFT, other_subject, GROUPS, BUDGET]) == FalseAlarms(0.05 + 0.1, 2, 1)
 
 
 def test_what_was_not_judged_has_no_false_alarm() -> None:
     not_judged = replace(DRIFT, judgement=Judgement(Verdict.NOT_ASSESSED, None, {}))
-    assert false_alarms([not_judged, BUDGET]) == FalseAlarms(0.0, 0, 1)
+    assert alarms([not_judged, BUDGET]) == FalseAlarms(0.0, 0, 1)
 
 
 def test_a_check_is_tested_if_one_of_its_findings_is() -> None:
     reference = replace(GROUPS, observation=replace(GROUPS.observation, counts={}))
-    assert false_alarms([reference, GROUPS]) == FalseAlarms(0.1, 1, 0)
-    assert false_alarms([GROUPS, reference]) == FalseAlarms(0.1, 1, 0)
+    assert alarms([reference, GROUPS]) == FalseAlarms(0.1, 1, 0)
+    assert alarms([GROUPS, reference]) == FalseAlarms(0.1, 1, 0)
 
 
 def test_it_stands_in_the_json_of_a_run() -> None:

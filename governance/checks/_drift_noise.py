@@ -28,9 +28,9 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
+from governance.false_alarms import CHANCE
 from governance.statistics import Z95
 
-CHANCE = 0.05  # chosen here, as is usual: one check in twenty may exceed its floor where nothing has changed
 _J = math.sqrt(2 / math.pi)
 
 

@@ -197,23 +197,24 @@ class Stability(Check):
             "GROUP BY decision_id"
         )
 
-    def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
-        return [self._observation(row) for row in rows]
+    def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:
+        return [self._observation(row, scope.window.name) for row in rows]
 
-    def _observation(self, row: Row) -> Observation:
+    def _observation(self, row: Row, window: str) -> Observation:
         n, value, measure = row["n"], row["value"], row["measure"]
         counts = {name: row[name] for name in ("adverse", "explained_twice", "other_score", "least")}
-        reason = self._why_nothing(row) if n == 0 else None
+        reason = self._why_nothing(row, window) if n == 0 else None
         interval = None if reason else _interval(measure, value, row["variance"], n)
         unit = "correlation" if measure == RANK else "share"
         metric, samples = f"{measure}_agreement", tuple(row["samples"] or ())
         return Observation(subject_of(row["subject"]), metric, value, unit, n, counts, interval, samples, reason)
 
-    def _why_nothing(self, row: Row) -> str:
+    def _why_nothing(self, row: Row, window: str) -> str:
         one, other = self.between
         if row["explained_twice"] == 0:
             said = f"none of the {row['adverse']} adverse decisions is explained both by {one} and by {other}"
-            return f"{said}; run `governance explain --window W --adverse --method {other.partition('@')[0]}`"
+            method = other.partition("@")[0]
+            return f"{said}; run `governance explain --window {window} --adverse --method {method}`"
         if row["other_score"] == row["explained_twice"]:
             return f"none of the {row['explained_twice']} pairs of explanations leads to the logged score"
         return f"none of the {row['explained_twice']} pairs of explanations has reasons to compare"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from governance.cli.screen import VERDICT_STYLES, Cell, Screen, cells, folded
 from governance.display import SIGNS, number, visible
-from governance.false_alarms import false_alarms
 from governance.wording import measured, words
 
 if TYPE_CHECKING:
@@ -124,11 +123,8 @@ def _statements(screen: Screen, done: Assessment) -> None:
 
 
 def _end(screen: Screen, done: Assessment) -> None:
-    chance = false_alarms(done.findings)
+    chance = done.false_alarms()
     if chance.tested:
-        screen.line(
-            f"Chance alone is expected to fail at most {chance.at_most:.2g} of the {chance.tested} checks that test "
-            f"against it; the other {chance.others} hold a figure against a limit."
-        )
+        screen.line(chance.sentence())
     counts = ", ".join(f"{count} {SIGNS[name].word}" for name, count in done.counts().items() if count)
     screen.line(f"{done.window.name}: {counts}. Ledger {done.ledger_size} entries, root {done.ledger_root[:16]}")

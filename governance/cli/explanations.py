@@ -34,7 +34,9 @@ def explain(
         None, "--window", metavar="W", help="Compute and store the attributions of a window."
     ),
     adverse: bool = typer.Option(False, "--adverse", help="With --window: only decisions that are not favourable."),
-    method: str | None = typer.Option(None, "--method", metavar="NAME", help="With --window: shap or native."),
+    method: str | None = typer.Option(
+        None, "--method", metavar="NAME", help="With --window: interventional, native or shap."
+    ),
     as_of: int | None = typer.Option(None, "--as-of", metavar="N", help="Read the store as of N ledger entries."),
 ) -> None:
     """Say what decided, why, and under which rules."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from governance.blocks import Cell, Column, Fact, Facts, Section, Table, Words, section
+from governance.blocks import Cell, Column, Fact, Facts, Section, Table, Words, paragraph, section
 from governance.display import SIGNS
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, nothing
 from governance.extensions import checks
+from governance.false_alarms import Judged, false_alarms
 
 MEANINGS = {
     "failed": "the figure lies beyond its limit",
@@ -23,8 +24,28 @@ ENOUGH = 320  # chosen here: characters, whole sentences of which are shown
 def page(period: Period) -> Section:
     """The six verdicts, the kinds of check that ran with what they measure, and how their figures were computed."""
     verdicts = Facts(tuple(Fact(f"{sign.mark} {sign.word}", MEANINGS[name]) for name, sign in SIGNS.items()))
-    shown = _kinds(period) if period.judged else nothing(f"No check has run on {period.span.window.name}.")
-    return group(section("The six verdicts", verdicts, level=2), section("Kinds of checks", shown, level=2))
+    if not period.judged:
+        shown = nothing(f"No check has run on {period.span.window.name}.")
+        return group(section("The six verdicts", verdicts, level=2), section("Kinds of checks", shown, level=2))
+    return group(
+        section("The six verdicts", verdicts, level=2),
+        section("False alarms", paragraph(expected(period)), level=2),
+        section("Kinds of checks", _kinds(period), level=2),
+    )
+
+
+def expected(period: Period) -> str:
+    """How many failures chance alone is expected to give, and why that is all that can be said."""
+    judged = [
+        Judged((one.policy, one.version, one.check), one.kind, one.verdict, one.counts, one.limit)
+        for one in period.judged
+    ]
+    return (
+        f"{false_alarms(judged).sentence()} A check of drift fails only above what chance exceeds in one check of "
+        "twenty, a check with `false_discovery` only on discoveries at that rate. How often chance carries another "
+        "figure across its limit depends on how far the truth lies from it, which nobody knows; intervals say how "
+        "exactly each is known."
+    )
 
 
 def _kinds(period: Period) -> Table:
