@@ -1,7 +1,8 @@
 """How fast a log of requests comes into a store, beside DuckDB, polars and pandas, which prove and quarantine nothing.
 
-Usage: python bench/ingest.py [ROWS] [CASE...]     cases: bare clean dirty csv quoted unnamed spans polars pandas parts
-       (bare-csv bare-quoted bare-unnamed: DuckDB alone on the same file)
+Usage: python bench/ingest.py [ROWS] [CASE...]
+Cases: bare clean dirty csv quoted unnamed nested spans polars pandas parts; DuckDB alone on the file of a case is
+bare-csv, bare-quoted, bare-unnamed and bare-nested.
 
 Each case is a process of its own. The log is one of requests under their canonical names, in order of time over a
 quarter; `dirty` is the same with 0.2 % of its lines broken and 1 % of them twice. The polars and pandas scripts do what
@@ -36,7 +37,6 @@ TYPES = (
     | dict.fromkeys(WHOLES, "BIGINT")
     | {"start_ts": "TIMESTAMPTZ", "cost_reported": "DECIMAL(18,12)"}
 )
-MAPPING = "source: bench\ncolumns:\n" + "".join(f"  {name}: {name}\n" for name in TYPES)
 BROKEN, TWICE = 500, 100  # one line in so many
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 ROW = """
@@ -65,6 +65,13 @@ SPAN = """
           {'key': 'gen_ai.usage.output_tokens', 'value': {'stringValue': output_tokens::VARCHAR}}]}]}]}]}
 """
 QUOTED = "'the \"second\", at ' || region || E'\\n' || prompt_name AS prompt_name"
+INNER = {
+    "usage": ("input_tokens", "cache_read_tokens", "output_tokens"),
+    "prompt": ("prompt_name", "prompt_version"),
+    "times": ("latency_us", "ttft_us", "queue_us"),
+}
+OBJECTS = {name: f"{{{', '.join(f'{key!r}: {key}' for key in keys)}}}" for name, keys in INNER.items()}
+PLACES = {key: f"{name}.{key}" for name, keys in INNER.items() for key in keys}
 PARTS = (
     ("digest of the log", "governance.records", "_digest"),
     ("JSON to texts, by the engine", "governance.mapped.lines", "scanned"),
@@ -94,6 +101,10 @@ def write(folder: Path, rows: int, cases: Sequence[str]) -> None:
     if {"unnamed", "bare-unnamed"} & {*cases}:
         rest = f"SELECT * EXCLUDE (request_id) FROM {clean}"
         duckdb.execute(f"COPY ({rest}) TO '{folder}/unnamed.csv' (FORMAT csv, HEADER)")
+    if {"nested", "bare-nested"} & {*cases}:
+        made = ", ".join(f"{sql} AS {name}" for name, sql in OBJECTS.items())
+        rest = f"SELECT * EXCLUDE ({', '.join(PLACES)}), {made}, [1, 2] AS scores FROM {clean}"
+        duckdb.execute(f"COPY ({rest}) TO '{folder}/nested.jsonl' (FORMAT json)")
     if "dirty" in cases:
         _spoil(folder)
 
@@ -112,13 +123,20 @@ def governed(folder: Path, log: str) -> None:
     from governance.workspace import make_workspace  # noqa: PLC0415
 
     mapping = folder / "mapping.yaml"
-    mapping.write_text(MAPPING if log != "unnamed.csv" else MAPPING.replace("  request_id: request_id\n", ""))
+    mapping.write_text(_mapping(log))
     root = Path(tempfile.mkdtemp(dir=folder))
     space = make_workspace(
         root / "space", environment={"XDG_CONFIG_HOME": str(root)}, now="2026-10-01T00:00:00.000000Z"
     )
     done = ingest(space, [str(folder / log)], now=NOW, mapping=None if log.startswith("spans") else mapping)
     print({name: count for name, count in done.files[0].counts().items() if count}, file=sys.stderr)
+
+
+def _mapping(log: str) -> str:
+    names = {name: PLACES.get(name, name) if log == "nested.jsonl" else name for name in TYPES}
+    if log == "unnamed.csv":
+        del names["request_id"]
+    return "source: bench\ncolumns:\n" + "".join(f"  {name}: {column}\n" for name, column in names.items())
 
 
 def bare(folder: Path) -> None:
@@ -136,6 +154,19 @@ def bare_table(folder: Path, log: str) -> None:
     duckdb.execute("SET memory_limit = '1GB'")
     duckdb.execute(
         f"COPY (SELECT * FROM read_csv('{folder}/{log}', header = true, quote = '\"', columns = {types})) "
+        f"TO '{folder}/bare.parquet' (COMPRESSION zstd)"
+    )
+
+
+def bare_nested(folder: Path) -> None:
+    """DuckDB: the same of objects in objects."""
+    types = {name: kind for name, kind in TYPES.items() if name not in PLACES}
+    types |= {name: f"STRUCT({', '.join(f'{key} {TYPES[key]}' for key in keys)})" for name, keys in INNER.items()}
+    members = ", ".join(f"unnest({name})" for name in INNER)
+    log = f"read_json('{folder}/nested.jsonl', format = 'newline_delimited', columns = {types})"
+    duckdb.execute("SET memory_limit = '1GB'")
+    duckdb.execute(
+        f"COPY (SELECT * EXCLUDE ({', '.join(INNER)}), {members} FROM {log}) "
         f"TO '{folder}/bare.parquet' (COMPRESSION zstd)"
     )
 
@@ -208,6 +239,8 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "quoted": ("ingest, quoted CSV", lambda folder: governed(folder, "quoted.csv")),
     "bare-unnamed": ("DuckDB, CSV without ids", lambda folder: bare_table(folder, "unnamed.csv")),
     "unnamed": ("ingest, CSV without ids", lambda folder: governed(folder, "unnamed.csv")),
+    "bare-nested": ("DuckDB, nested JSON Lines", bare_nested),
+    "nested": ("ingest, nested JSON Lines", lambda folder: governed(folder, "nested.jsonl")),
     "spans": ("ingest, OTLP spans", lambda folder: governed(folder, "spans.jsonl")),
     "polars": ("polars script", by_polars),
     "pandas": ("pandas script", by_pandas),

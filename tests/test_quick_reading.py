@@ -17,17 +17,19 @@ from hypothesis import strategies as st
 from governance import batches
 from governance.engines.duckdb import Engine
 from governance.mapped import lines as subject
-from governance.mapped import quotes, reading
+from governance.mapped import numerals, quotes, reading
 from governance.mapped import rows as rows_of_csv
 from governance.mapped.chunks import Chunk, RecordChunk
 from governance.mapped.lines import LinesChunk, LinesReader
 from governance.mapped.reading import chunks_of
+from governance.mapped.scans import Wanted
 from governance.records import json_lines, open_log, streams
 from governance.records import stretches as cutting
 from governance.records.streams import lines
 from governance.records.stretches import Stretch, stretches
 
 CELLS = {"a": "t0", "b": "t1", "c.d": "t2"}
+WANTED = Wanted(frozenset(CELLS), takes_all=False, exact=frozenset("b"))
 PLAIN = json.dumps({"a": "x", "b": 1})
 ODD = [
     '{"a":1.50,"b":-0.0}',
@@ -42,6 +44,24 @@ ODD = [
     '{"a":"x","a":"y","b":"\\":n"}',
     '{"a":"x","a":"y","b":":n"}',
     '{"a":1,}',
+    '{"a":1,"a":null}',
+    '{"a":1,"new":null,"new":null}',
+    '{"a":null,"b":null}',
+    '{"a":null, "a": null}',
+    '{"a":inf}',
+    '{"a":-NAN,"b":1}',
+    '{"a":[nan],"b":1}',
+    '{"a":["nan ",NaN],"b":"inf"}',
+    '{"a":[1e-7,0.00001,0.0001,-0,-0.0]}',
+    '{"a":[0.12345678901234567890,0.1234567890123456,1795163693371734303]}',
+    '{"a":[1E5,1e400],"b":[12345678901234567.0]}',
+    '{"a":["\\u0001\\u001f\\u007f\\u2028\\/\\b"]}',
+    '{"a":[1.50,"x, 1e5"],"b":"1.50"}',
+    '{"a":{},"b":{ }}',
+    '{"a":"{}","b":"{"}',
+    '{"a":[{"c":1,"c":2}]}',
+    '{"a":[{}],"b":"[{"}',
+    "\x0c",
     '{"a":[1,],"b":2}',
     '{"a":[1 , 2],"b":[]}',
     '{ "a" : 1 , "b" : "x" }',
@@ -116,7 +136,7 @@ def test_lines_of_json(odd: list[str], usual: int, dice: Any, ends: bool, has_id
     if not content.strip():
         return
     with read(content) as (stretch, engine):
-        quick = told(LinesReader(engine, {"b"}).chunk(stretch, 7), engine, has_ids=has_ids)
+        quick = told(LinesReader(engine, WANTED).chunk(stretch, 7), engine, has_ids=has_ids)
         strict = told(RecordChunk(list(json_lines(lines([content]))), 7, is_by_bytes=True), engine, has_ids=has_ids)
     assert quick[0] == strict[0]
     assert plain(quick[1]) == plain(strict[1])
@@ -129,7 +149,7 @@ def test_one_odd_line_among_many(odd: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(subject, "_SAMPLED", 3)
     content = "\n".join([*[PLAIN] * 20, odd, *[PLAIN] * 20, ""]).encode()
     with read(content) as (stretch, engine):
-        chunk = LinesReader(engine, {"b"}).chunk(stretch, 0)
+        chunk = LinesReader(engine, WANTED).chunk(stretch, 0)
         assert isinstance(chunk, LinesChunk)
         quick = told(chunk, engine)
         strict = told(RecordChunk(list(json_lines(lines([content]))), 0, is_by_bytes=True), engine)
@@ -181,15 +201,18 @@ def engine() -> Iterator[Engine]:
         yield made
 
 
-def chunked(path: Path, engine: Engine, *, has_ids: bool) -> tuple[int, list[Any], list[Any], list[Any]]:
+Told = tuple[int, list[Any], list[Any], list[Any]]
+
+
+def chunked(path: Path, engine: Engine, *, has_ids: bool, wanted: Wanted = WANTED) -> Told:
     """Records, texts, rejected ones and where the readable ones stand, of a whole file."""
     count = 0
     rows: list[Any] = []
     rejected: list[Any] = []
     origins: list[Any] = []
     seen: Counter[str] | None = None if has_ids else Counter()
-    cells = CELLS | {"é": "t3"}
-    for chunk in chunks_of(open_log(path), engine, {"b"}):
+    cells = {name: f"t{place}" for place, name in enumerate(sorted(wanted.names | {"é"}))}
+    for chunk in chunks_of(open_log(path), engine, wanted):
         texts = chunk.texts(engine, cells, ("", "NA"), seen).sort_by("row_no").to_pylist() if chunk.readable else []
         found = chunk.sources(engine, [row["row_no"] for row in texts]) if texts else {}
         rows += texts
@@ -201,17 +224,28 @@ def chunked(path: Path, engine: Engine, *, has_ids: bool) -> tuple[int, list[Any
     return count, rows, sorted(rejected), origins
 
 
-def strictly(path: Path, engine: Engine, *, has_ids: bool) -> tuple[int, list[Any], list[Any], list[Any]]:
+class StrictReader:
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def chunk(self, stretch: Stretch, before: int) -> Chunk:
+        return RecordChunk(list(json_lines(subject.given(stretch))), before, is_by_bytes=True)
+
+
+def strictly(path: Path, engine: Engine, *, has_ids: bool, wanted: Wanted) -> Told:
     """The same by the strict parser alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "rows_chunk", lambda *_, **__: None)
-        return chunked(path, engine, has_ids=has_ids)
+        patch.setattr(reading, "LinesReader", StrictReader)
+        return chunked(path, engine, has_ids=has_ids, wanted=wanted)
 
 
-def same(path: Path, engine: Engine, *, has_ids: bool, records: int = 10_000, size: int = 1 << 20) -> None:
+def same(
+    path: Path, engine: Engine, *, has_ids: bool, records: int = 10_000, size: int = 1 << 20, wanted: Wanted = WANTED
+) -> None:
     """Whether both ways give the same, however the file is cut."""
     with pytest.MonkeyPatch.context() as patch:
-        strict = strictly(path, engine, has_ids=has_ids)
+        strict = strictly(path, engine, has_ids=has_ids, wanted=wanted)
         patch.setattr(batches, "BATCH_RECORDS", records)
         patch.setattr(cutting, "STRETCH_BYTES", size)
         patch.setattr(cutting, "BLOCK", size)
@@ -219,7 +253,11 @@ def same(path: Path, engine: Engine, *, has_ids: bool, records: int = 10_000, si
         patch.setattr(rows_of_csv, "_LONGEST", 30)
         patch.setattr(quotes, "_LEAST", 16)
         patch.setattr(quotes, "_BLOCK", 64)
-        assert chunked(path, engine, has_ids=has_ids) == strict
+        patch.setattr(numerals, "_AT_ONCE", 100)
+        quick = chunked(path, engine, has_ids=has_ids, wanted=wanted)
+    assert quick[0] == strict[0]
+    assert plain(quick[1]) == plain(strict[1])
+    assert quick[2:] == strict[2:]
 
 
 @settings(deadline=None, max_examples=120)
@@ -282,5 +320,136 @@ def test_one_odd_row_among_many(odd: str, tmp_path: Path, engine: Engine) -> Non
     usual = ["x,1", '"y, or ""z""",2', '"line\nbreak",3'] * 10
     content = "\n".join(["a,b", *usual, odd, *usual, ""])
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert all(isinstance(chunk, LinesChunk) for chunk in chunks_of(open_log(path), engine, set()))
+    assert all(isinstance(chunk, LinesChunk) for chunk in chunks_of(open_log(path), engine, WANTED))
     same(path, engine, has_ids=False)
+
+
+NESTED = [
+    '{"id":1,"f":{"age":3,"sex":"f","deep":{"x":1.50}},"l":[1,2],"m":{}}',
+    '{"id":2,"f":{"age":4,"sex":null,"deep":{"x":2}},"l":[],"m":{}}',
+    '{ "id": 3, "f": { "sex": "m", "age": 5, "deep": { "x": 0.25 } }, "m": { } }',
+    '{"id":4,"f":{"age":6,"deep":null},"l":["a, b"],"e":null}',
+]
+ODD_NESTED = [
+    '{"id":1,"f":{"age":3,"age":4}}',
+    '{"id":1,"f":{"age":3},"f":{"sex":"f"}}',
+    '{"id":1,"f":{"age":3,"age":null}}',
+    '{"id":1,"f":{"age":null,"sex":1},"age":null}',
+    '{"id":1,"f":{"age":3,"new":4}}',
+    '{"id":1,"f":{"age":3,"new":null,"new":null}}',
+    '{"id":1,"f":{"age":3,"deep":{"x":1,"x":2}}}',
+    '{"id":1,"f":{"age":{"x":1}}}',
+    '{"id":1,"f":{"age":{"x":1,"x":2},"deep":5}}',
+    '{"id":1,"f":5}',
+    '{"id":1,"f":"{"}',
+    '{"id":1,"f":"\\":{"}',
+    '{"id":1,"f":"{\\"age\\":3}"}',
+    '{"id":5,"f":5,"m":{"x":1,"x":2}}',
+    '{"id":1,"f":"text","l":[{"a":1,"a":2}]}',
+    '{"id":1,"f":[],"l":{"a":1}}',
+    '{"id":1,"f":{},"l":{},"m":{}}',
+    '{"id":1,"f":null}',
+    '{"id":1,"f.age":7}',
+    '{"id":1,"f.age":7,"f":{"age":8}}',
+    '{"id":1,"f.age":null,"f":{"age":8}}',
+    '{"id":1,"f":{"deep.x":9}}',
+    '{"id":1,"f":{"deep":{"x":9}},"f.deep":{"x":10}}',
+    '{"id":1,"f":{"Age":3,"age":4}}',
+    '{"id":1,"f":{"age":1e-7,"sex":0.12345678901234567890}}',
+    '{"id":1,"f":{"age":[0.00001]}}',
+    '{"id":1,"f":{"age":3,}}',
+    '{"id":1,"f":{"age":3}},',
+    '{"id":1,"f":{"age":"{}"},"m":"{"}',
+    '{"id":1,"f":{"age":"say \\"sex\\":1"}}',
+    '{"id":1,"f":{"age":nan}}',
+    '{"id":1,"f":{"age":"\\u0000"}}',
+    '{"id":1,"f":{"age":"\\u001f é \\u2028"}}',
+    '{"id":1,"f":{"age":"\\ud800"}}',
+    '{"id":1,"f":{"age" :1}}',
+    '{"id":1,"m":{"x":1}}',
+    '{"id":1,"e":{"x":1}}',
+    '{"id":1,"f":' + '{"age":' * 70 + "1" + "}" * 71,
+    '{"id":1,"f":{"age":3}',
+    '{"id":1,"f":{"":3}}',
+    '{"id":1,"f":{"é":3,"a\\"b":"\\\\"}}',
+    '{"f":{"age":3},"id":-0}',
+    "{}",
+]
+FEW = frozenset({"id", "f.age", "f.deep.x", "l", "m", "e", "nothing.there"})
+READINGS = [
+    Wanted(FEW, takes_all=False, exact=frozenset({"f.age"})),
+    Wanted(FEW | {"f"}, takes_all=False, exact=frozenset()),
+    Wanted(FEW | {"f.deep"}, takes_all=False, exact=frozenset()),
+]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.sampled_from([*ODD_NESTED, *ODD]), max_size=6),
+    st.lists(st.sampled_from(NESTED), min_size=1, max_size=40),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+    st.sampled_from(READINGS),
+    st.sampled_from([(10_000, 1 << 20), (7, 1 << 20), (10_000, 300)]),
+    st.sampled_from([3, 50]),
+)
+def test_nested_lines(
+    tmp_path_factory: pytest.TempPathFactory,
+    engine: Engine,
+    odd: list[str],
+    usual: list[str],
+    dice: Any,
+    has_ids: bool,
+    wanted: Wanted,
+    cut: tuple[int, int],
+    sampled: int,
+) -> None:
+    rows = [*odd, *usual]
+    dice.shuffle(rows)
+    path = tmp_path_factory.mktemp("rows") / "log.jsonl"
+    path.write_text("\n".join([*usual[:1], *rows]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "_SAMPLED", sampled)
+        same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1], wanted=wanted)
+
+
+@pytest.mark.parametrize("wanted", READINGS[:2])
+@pytest.mark.parametrize("odd", ODD_NESTED)
+def test_one_odd_nested_line_among_many(odd: str, wanted: Wanted, tmp_path: Path, engine: Engine) -> None:
+    """Read quickly for sure."""
+    path = tmp_path / "log.jsonl"
+    usual = NESTED * 10
+    path.write_text("\n".join([*usual, odd, *usual, ""]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "_SAMPLED", 8)
+        assert all(isinstance(chunk, LinesChunk) for chunk in chunks_of(open_log(path), engine, wanted))
+        same(path, engine, has_ids=True, wanted=wanted)
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(10**20), 10**20),
+        st.floats(),
+        st.text(st.sampled_from('ab{}[]":,\\é\n\0')),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["a", "b", "c", "c.b"]), VALUES, max_size=4), min_size=1, max_size=20),
+    st.booleans(),
+    st.booleans(),
+)
+def test_any_objects(
+    tmp_path_factory: pytest.TempPathFactory, engine: Engine, found: list[dict[str, Any]], spaced: bool, whole: bool
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "log.jsonl"
+    by = (", ", ": ") if spaced else (",", ":")
+    path.write_text("".join(json.dumps(value, separators=by, ensure_ascii=spaced) + "\n" for value in found))
+    names = {"a", "b", "c", "c.b", "a.b", "b.c.a"} if whole else {"c.b", "a.b", "b.c.a"}
+    same(path, engine, has_ids=False, wanted=Wanted(frozenset(names), takes_all=False, exact=frozenset("b")))

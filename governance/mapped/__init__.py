@@ -19,6 +19,7 @@ from governance.mapped.chunks import Chunk, RecordChunk
 from governance.mapped.inputs import Inputs
 from governance.mapped.outputs import Outputs
 from governance.mapped.reading import chunks_of
+from governance.mapped.scans import Wanted
 from governance.mapping import Mapping
 from governance.records import LogFile, Record
 
@@ -38,7 +39,7 @@ def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types)
         SourceError: The file cannot be read as a table, or the mapping takes ids for models.
     """
     seen: Counter[str] = Counter()
-    for chunk in chunks_of(log, engine, exact_columns(mapping)):
+    for chunk in chunks_of(log, engine, _wanted(mapping)):
         yield _batch(chunk, mapping, engine, known, seen)
 
 
@@ -103,6 +104,11 @@ def _reject(chunk: Chunk, engine: Engine, misfits: list[tuple[int, str]], batch:
         reason, _, detail = misfit.partition(": ")
         batch.rejected.append(Rejection(number, offset, raw, reason, detail, row_no))
     batch.rejected.sort(key=lambda rejection: rejection.number)
+
+
+def _wanted(mapping: Mapping) -> Wanted:
+    listed = () if isinstance(mapping.features, str) else mapping.features
+    return Wanted(frozenset({*_named(mapping), *listed}), mapping.features == "*", frozenset(exact_columns(mapping)))
 
 
 def _named(mapping: Mapping) -> list[str]:

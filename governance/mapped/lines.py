@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 from governance.engines.duckdb import Engine
 from governance.mapped.chunks import Chunk, Origin, RecordChunk, derived_ids, digest_of
 from governance.mapped.digests import row_digests
-from governance.mapped.scans import Lines, Mask, doubtful, scanned
+from governance.mapped.doubts import doubtful
+from governance.mapped.scans import Lines, Mask, Scan, Wanted, scanned
+from governance.mapped.shapes import Shape
 from governance.records import Record, json_lines
 from governance.records.record import Line
 from governance.records.streams import line_of
@@ -28,13 +30,13 @@ class LinesReader:
 
     Args:
         engine: Reads most lines.
-        exact: Columns in which no digit of a number may be lost.
+        wanted: What is read of the lines.
     """
 
-    def __init__(self, engine: Engine, exact: set[str]) -> None:
+    def __init__(self, engine: Engine, wanted: Wanted) -> None:
         self._engine = engine
-        self._exact = exact
-        self._names: dict[str, None] = {}
+        self._wanted = wanted
+        self._shape = Shape()
         self._is_hopeless = False
 
     def chunk(self, stretch: Stretch, before: int) -> Chunk:
@@ -48,13 +50,14 @@ class LinesReader:
         if not self._is_hopeless and len(lines):
             self._learn(lines, range(min(_SAMPLED, len(lines))))
             for _ in range(2):
-                table = scanned(stretch, list(self._names), self._engine)
-                if table is None or table.num_rows != len(lines):
+                scan = scanned(stretch, self._shape, self._engine, self._wanted)
+                if scan is None or scan.rows != len(lines):
                     break
-                doubts = self._doubts(stretch, lines, table)
+                table = scan.table()
+                doubts = self._doubts(stretch, lines, scan, table)
                 if doubts is None or doubts.mean() <= MAX_DOUBTFUL:
                     sure = table if doubts is None else table.filter(pa.array(~doubts))
-                    return LinesChunk(lines, sure.rename_columns(list(self._names)), doubts, before, _parsed)
+                    return self._chunk(lines, scan, sure, doubts, before)
                 if not self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist()):
                     self._is_hopeless = True
                     break
@@ -62,19 +65,18 @@ class LinesReader:
 
     def _learn(self, lines: Lines, places: Iterable[int]) -> bool:
         """Adds the keys of some lines; whether there were new ones."""
-        known = len(self._names)
-        for place in places:
-            self._names |= dict.fromkeys(_parsed(line_at(lines, place)).value or ())
-        return len(self._names) > known
+        return self._shape.learn([_parsed(line_at(lines, place)).value or {} for place in places])
 
-    def _doubts(self, stretch: Stretch, lines: Lines, table: pa.Table) -> Mask | None:
-        found = doubtful(stretch, lines, table)
-        for place, name in enumerate(self._names):
-            if name in self._exact:
-                is_long = pc.greater(pc.binary_length(table.column(place)), _EXACT_LENGTH)
-                if pc.any(is_long).as_py():
-                    more: Mask = pc.fill_null(is_long, fill_value=False).to_numpy()
-                    found = more if found is None else found | more
+    def _chunk(self, lines: Lines, scan: Scan, sure: pa.Table, doubts: Mask | None, before: int) -> Chunk:
+        return LinesChunk(lines, sure, doubts, before, _parsed, names=scan.names())
+
+    def _doubts(self, stretch: Stretch, lines: Lines, scan: Scan, table: pa.Table) -> Mask | None:
+        found = doubtful(stretch, lines, scan)
+        for name in self._wanted.exact.intersection(table.column_names):
+            is_long = pc.greater(pc.binary_length(table.column(name)), _EXACT_LENGTH)
+            if pc.any(is_long).as_py():
+                more: Mask = pc.fill_null(is_long, fill_value=False).to_numpy()
+                found = more if found is None else found | more
         return found
 
 
@@ -106,6 +108,7 @@ class LinesChunk(Chunk):
         before: How many records come before.
         parse: The strict parser of one record.
         odd: Place of a record -> what the parser has read, of CSV; None for JSON Lines, whose content is told by bytes.
+        names: Columns that the records have; else those of the table.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class LinesChunk(Chunk):
         before: int,
         parse: Callable[[Line], Record],
         odd: Mapping[int, Record] | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
         places = [] if doubts is None else np.flatnonzero(doubts).tolist()
         known = odd or {}
@@ -130,8 +134,8 @@ class LinesChunk(Chunk):
         self.records = len(lines)
         self.readable = len(self._places) + self._odd.readable
         self.rejected = self._odd.rejected
-        names = [name for name in table.column_names if table.column(name).null_count < table.num_rows]
-        self.names = list(dict.fromkeys([*names, *self._odd.names]))
+        own = table.column_names if names is None else names
+        self.names = list(dict.fromkeys([*own, *self._odd.names]))
 
     def texts(
         self, engine: Engine, cells: Mapping[str, str], nulls: Sequence[str], seen: Counter[str] | None

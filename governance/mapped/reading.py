@@ -13,6 +13,7 @@ from governance.engines.duckdb import Engine
 from governance.mapped.chunks import Chunk, RecordChunk, TableChunk
 from governance.mapped.lines import LinesReader, given
 from governance.mapped.rows import rows_chunk
+from governance.mapped.scans import Wanted
 from governance.records import (
     CsvLayout,
     LogFile,
@@ -30,13 +31,13 @@ from governance.records.streams import CutShortError
 from governance.records.stretches import Rest, Stretch
 
 
-def chunks_of(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
+def chunks_of(log: LogFile, engine: Engine, wanted: Wanted) -> Iterator[Chunk]:
     """The chunks of a file.
 
     Args:
         log: The file.
         engine: Reads what it can read.
-        exact: Columns in which no digit of a number may be lost.
+        wanted: What is read of its records.
 
     Raises:
         SourceError: The file cannot be read as a table.
@@ -44,7 +45,7 @@ def chunks_of(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
     if log.form == "parquet":
         return _tables(log)
     if log.form == "jsonl":
-        return _lines(log, engine, exact)
+        return _lines(log, engine, wanted)
     layout = layout_of(log)
     return _rows(log, layout) if layout else _records(records(log), log.start_record)
 
@@ -58,8 +59,8 @@ def _records(found: Iterator[Record], before: int, *, is_by_bytes: bool = False)
         yield chunk
 
 
-def _lines(log: LogFile, engine: Engine, exact: set[str]) -> Iterator[Chunk]:
-    reader = LinesReader(engine, exact)
+def _lines(log: LogFile, engine: Engine, wanted: Wanted) -> Iterator[Chunk]:
+    reader = LinesReader(engine, wanted)
     number = log.start_record
     for part in text_stretches(log, batches.BATCH_RECORDS):
         if isinstance(part, Rest):
