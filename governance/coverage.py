@@ -13,6 +13,7 @@ from governance.extensions import checks, sources
 from governance.sources import Source
 from governance.store import Snapshot, Store
 from governance.tables import (
+    ATTEMPTS,
     ATTRIBUTIONS,
     CANONICAL,
     DECISIONS,
@@ -32,7 +33,7 @@ _ENTRIES = {MODELS.name: "model", PROMPTS.name: "prompt"}  # tables whose rows a
 _ANY_RECORD = "requests.*|decisions.*"
 
 # Tables that a mapping fills, and what else fills a table or a column
-_MAPPED = {REQUESTS.name, DECISIONS.name, FEATURES.name, SUBJECTS.name, *SIDE_TABLES, *STANDALONE}
+_MAPPED = {REQUESTS.name, ATTEMPTS.name, DECISIONS.name, FEATURES.name, SUBJECTS.name, *SIDE_TABLES, *STANDALONE}
 _COMMANDS = {
     ATTRIBUTIONS.name: "explain --window",
     FINDINGS.name: "check",

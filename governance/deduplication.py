@@ -83,7 +83,8 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
     found = Fates(keys=None if requests is None else identity_keys(requests))
     if found.keys is not None:
         found.requests.update(_requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys)))
-    side = [table for table in (*SIDE_TABLES, *STANDALONE) if table in batch.tables]
+    alone = () if requests is not None else (ATTEMPTS.name,)  # from a file of their own
+    side = [table for table in (*SIDE_TABLES, *STANDALONE, *alone) if table in batch.tables]
     if side:
         snapshot.attach(engine, side)
     for table in side:

@@ -14,6 +14,7 @@ from governance import yamltext
 from governance.errors import Mistake, NotFoundError, PolicyError, nearest
 from governance.findings import is_timezone
 from governance.tables import (
+    ATTEMPTS,
     CANONICAL,
     DECISIONS,
     REQUESTS,
@@ -37,17 +38,14 @@ _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 # Filled in by ingestion, never by a mapping
 _INTERNAL = frozenset(
     "request_uid source id_origin input_state output_state n_decisions quality_flags is_conflict file_sha256 row_no "
-    "decision_id item_index score_digits target_id outcome_id record_id value_num".split()
+    "decision_id item_index score_digits attempt_uid target_id outcome_id record_id value_num".split()
 )
 _OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # of tables that belong to no request
 _OF_SUBJECTS = frozenset((*SUBJECTS.names, *SUBJECT_RECORDS.names, "place"))  # names that no attribute can have
 _SHIPPED = Path(__file__).parent / "mappings"
-_TABLES = ("requests", *SIDE_TABLES, *STANDALONE)
-_DECIDES = tuple(
-    name
-    for name in DECISIONS.names
-    if name not in _INTERNAL and REQUESTS.column(name) is None and name not in ("model", "decision_ts")
-)
+_TABLES = ("requests", ATTEMPTS.name, *SIDE_TABLES, *STANDALONE)
+_NO_DECISION = _INTERNAL | {*REQUESTS.names, "model", "decision_ts"}
+_DECIDES = tuple(name for name in DECISIONS.names if name not in _NO_DECISION)
 
 
 class _Model(BaseModel):
@@ -145,8 +143,8 @@ class Mapping(_Model):
 
     Attributes:
         source: Name under which the records are stored; part of their identity.
-        table: requests (with decisions); a side table (outcomes, reviews, assessments, subject_records); or a table
-            that belongs to no request (evaluations, incidents, request_counts).
+        table: requests (with decisions); attempts, of requests of the same `source`; a side table (outcomes, reviews,
+            assessments, subject_records); or what belongs to no request (evaluations, incidents, request_counts).
         columns: Canonical column -> rule.
         features: The model's inputs, or "*" for every column that is not named elsewhere.
         subjects: Protected attribute -> rule.
@@ -266,6 +264,7 @@ def _bad_times(document: yamltext.Document, table: str, columns: dict[str, Any])
 def _missing_columns(document: yamltext.Document, table: str, columns: dict[str, Any]) -> Iterator[Mistake]:
     needed = {
         "requests": ("start_ts",),
+        "attempts": ("request_id", "attempt_no", "start_ts"),
         "outcomes": ("request_id", "name", "known_ts"),
         "reviews": ("request_id", "requested_ts"),
         "subject_records": ("request_id", "known_ts"),

@@ -102,7 +102,7 @@ class Staging:
 
     def _new(self, name: str, rows: pa.Table) -> pa.Table:
         """The rows that are not duplicates; bodies only where the workspace keeps them."""
-        if name in (*SIDE_TABLES, *STANDALONE):
+        if name in (*SIDE_TABLES, *STANDALONE, *self.met.side):
             known = self.met.side.get(name)
             return _without(rows, known) if known else rows
         if name == "payloads" and not self.keep_payloads:

@@ -73,7 +73,7 @@ def cell_rules(mapping: Mapping, cells: Names[str, str]) -> list[CellRule]:
     return found
 
 
-_DEFAULTED = ("operation", "status")  # filled with a default where the log leaves them out
+_DEFAULTED = ("operation", "status", "kind")  # filled with a default where the log leaves them out
 
 
 def _canonical(table: str, name: str) -> Column:

@@ -11,7 +11,7 @@ from governance.engines.duckdb import literal
 from governance.mapped.casts import canonical
 from governance.mapped.cells import CellRule, Cells
 from governance.mapping import Mapping
-from governance.tables import CANONICAL, DECISIONS, OUTCOMES, REQUESTS, SUBJECTS
+from governance.tables import ATTEMPTS, CANONICAL, DECISIONS, OUTCOMES, REQUESTS, SUBJECTS
 
 
 class Outputs:
@@ -115,6 +115,10 @@ class Outputs:
     def _side_table(self, batch: Batch) -> None:
         table = CANONICAL[self._mapping.table]
         given = self._given(table.name) | ({"target_id": "native"} if table.column("target_id") else {})
+        if table is ATTEMPTS:
+            usual = "CASE WHEN c_attempt_no = 0 THEN 'primary' ELSE 'retry' END"
+            given |= {"request_uid": "uid", "kind": f"coalesce({given.get('kind', 'NULL')}, {usual})"}
+            given["status"] = f"coalesce({given.get('status', 'NULL')}, 'ok')"
         if table is OUTCOMES and "value" in given:
             given["value_num"] = f"TRY_CAST({given['value']} AS DOUBLE)"
         wide = {name: f"s_{name}" for name in self._mapping.subjects} if table.wide else {}

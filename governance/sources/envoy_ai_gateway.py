@@ -3,6 +3,9 @@
 The operator chooses the names in the log; those of the gateway's documentation are read. `null` and `-` mean "none". A
 call of an MCP tool is a request with the operation `tool`; other MCP messages and plain HTTP traffic are ignored. The
 gateway names its backend by a path, which says who served the request and not which provider ran the model.
+
+Each request is one attempt too, by which circuit breakers are judged: the flag `UO` says that one was open and kept the
+call back, a call that has met a host says that it was closed. Without either the state is not known.
 """
 
 from __future__ import annotations
@@ -45,6 +48,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "flags": ("response_flags",),
     "error": ("upstream_transport_failure_reason", "connection_termination_details"),
     "details": ("response_code_details",),
+    "host": ("upstream_host",),
 }
 KEYS = frozenset({"start_time", "response_code"})
 _ALIASES = Aliases(TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES)
@@ -63,6 +67,7 @@ OPERATIONS = {
 # Envoy's response flags; source: Envoy, access log usage, %RESPONSE_FLAGS%
 TIMEOUTS = frozenset({"UT", "SI", "DT", "UMSDR"})
 CANCELLED = frozenset({"DC", "DR"})
+OVERFLOW = "UO"  # a circuit breaker was open, so that nothing was sent
 
 
 class EnvoyAiGatewaySource(Source):
@@ -74,6 +79,10 @@ class EnvoyAiGatewaySource(Source):
         requests=(
             *(*ALWAYS, "request_id", "end_ts", "latency_us", "provider", "service_name", *TEXT_NAMES, *TOKEN_NAMES),
             *("http_status", "error_type", "tags"),
+        ),
+        attempts=(
+            *("attempt_uid", "request_uid", "attempt_no", "kind", "name", "provider", "model", "start_ts"),
+            *("latency_us", "status", "http_status", "error_type", "breaker_state"),
         ),
     )
     verified: ClassVar[str] = (
@@ -99,7 +108,9 @@ class EnvoyAiGatewaySource(Source):
         row |= _backend(fields) | _result(fields, value)
         tool = fields.text("tool")
         row["tags"] = None if tool is None else {"mcp.tool.name": tool}
-        return finished(row, fields, {}, fields.tokens("total_tokens"))
+        made = finished(row, fields, {}, fields.tokens("total_tokens"))
+        attempt = _attempt(row, fields)
+        return made if attempt is None else Rows({**made.tables, "attempts": [attempt]})
 
 
 SOURCE = EnvoyAiGatewaySource()
@@ -124,7 +135,7 @@ def _backend(fields: Fields) -> Row:
 
 def _result(fields: Fields, value: Mapping[str, Any]) -> Row:
     code = http_status(value.get("response_code"))
-    flags = set((fields.text("flags") or "").split(","))
+    flags = _flags(fields)
     if flags & TIMEOUTS:
         status = "timeout"
     elif flags & CANCELLED:
@@ -135,3 +146,26 @@ def _result(fields: Fields, value: Mapping[str, Any]) -> Row:
         status = "ok" if code < HTTP_ERROR else error_status(None, code)
     error_type = None if status == "ok" else fields.text("error") or fields.text("flags") or fields.text("details")
     return {"status": status, "http_status": code, "error_type": error_type}
+
+
+def _flags(fields: Fields) -> set[str]:
+    return set((fields.text("flags") or "").split(","))
+
+
+def _attempt(row: Row, fields: Fields) -> Row | None:
+    """The call to the backend, where the log tells the state of its breaker."""
+    is_open = OVERFLOW in _flags(fields)
+    if not is_open and fields.text("host") is None:
+        return None
+    backend = row["service_name"]
+    return {
+        "attempt_uid": f"{row['request_uid']}#0",
+        "attempt_no": 0,
+        "kind": "tool" if row["operation"] == "tool" else "primary",
+        "name": backend,
+        "provider": row["provider"] or backend,  # breakers are the backends', whoever stands behind them
+        "model": row["model_served"] or row["model_requested"],
+        "breaker_state": "open" if is_open else "closed",
+        "status": "blocked" if is_open else row["status"],  # the caller met an error, the backend no call
+        **{name: row[name] for name in ("request_uid", "start_ts", "latency_us", "http_status", "error_type")},
+    }

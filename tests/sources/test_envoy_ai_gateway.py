@@ -9,7 +9,7 @@ import pytest
 
 from governance.sources import Ignored, UnreadableError
 from governance.sources.envoy_ai_gateway import SOURCE
-from tests.sources.reading import fates, request_of, sample, told
+from tests.sources.reading import fates, request_of, rows_of, sample, told
 
 MODEL_LINE, MCP_LINE = sample("envoy_ai_gateway.jsonl")
 # made by hand: a line with every field that an operator may configure
@@ -25,7 +25,8 @@ MADE: dict[str, Any] = MODEL_LINE | {
 }
 TOOL_LINE = MCP_LINE | {"mcp.tool.name": "search", "mcp.session.id": "m-1"}
 FAILED = MADE | {"response_code": 503, "response_flags": "UF", "upstream_transport_failure_reason": "TLS error"}
-VALUES = [MODEL_LINE, MCP_LINE, MADE, TOOL_LINE, FAILED]
+OVERFLOWED = MADE | {"response_code": 503, "response_flags": "UO", "upstream_host": None}
+VALUES = [MODEL_LINE, MCP_LINE, MADE, TOOL_LINE, FAILED, OVERFLOWED]
 
 
 def test_a_recorded_model_line() -> None:
@@ -139,3 +140,22 @@ def test_what_cannot_be_read_is_refused(given: dict[str, Any], reason: str) -> N
     (error,) = fates(SOURCE, MODEL_LINE | given)
     assert isinstance(error, UnreadableError)
     assert error.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "state", "status"),
+    [
+        ({}, "closed", "ok"),
+        ({"response_code": 503, "response_flags": "UO", "upstream_host": "-"}, "open", "blocked"),
+        ({"response_code": 503, "response_flags": "UF,URX"}, "closed", "error"),
+        ({"response_code": 503, "response_flags": "NR", "upstream_host": None}, None, None),
+    ],
+)
+def test_the_state_of_the_breaker_is_told_by_flag_and_host(
+    changed: dict[str, Any], state: str | None, status: str | None
+) -> None:
+    rows = rows_of(SOURCE, MODEL_LINE | changed)
+    (request,), attempts = rows["requests"], rows.get("attempts", [])
+    expected = {"breaker_state": state, "status": status, "request_uid": request["request_uid"], "kind": "primary"}
+    assert [told(attempt, expected) for attempt in attempts] == ([expected] if state else [])
+    assert request["status"] == ("ok" if not changed else "error")  # what the caller met
