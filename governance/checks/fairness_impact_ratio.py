@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
+from governance.checks._bootstrap import Reselected, ratios_to_highest
 from governance.checks._groups import DECISION_ID, columns, decided, keys, subject_column
 from governance.checks._intervals import share_ratio_interval
 from governance.checks._ratios import Group, flipping_outcomes, ratio_bounds
@@ -30,6 +31,11 @@ class ImpactRatio(Check):
     or Fisher's exact test where numbers are small), the fewest outcomes that would turn the verdict, and, where the
     group of some people is not known, how far they could move the ratio. Groups below `smallest_share` are left out,
     with their counts shown. Decisions that do not say whether they were favourable are counted as undecided.
+
+    Where the reference is the group with the highest rate, chance chooses it too, which the interval of Katz does not
+    know: `reselected_interval` is a bootstrap from the counts (4,000 draws, fixed seed) that chooses the reference anew
+    in each draw, and `reference_again` the share of draws in which it is the same one; a share far below one says that
+    another group could as well be it.
 
     Why it matters: a rate below four fifths of the highest is generally taken as evidence of adverse impact
     (29 CFR 1607.4(D)), and 6 RCNY 5-301 asks for these ratios by sex, by race and by both together.
@@ -147,9 +153,11 @@ class ImpactRatio(Check):
     def _observations(self, rows: Sequence[Row]) -> Iterator[Observation]:
         """The observations of one axis in one part of the calendar."""
         unknown = [row for row in rows if not row["known"]]
+        known = [row for row in rows if row["known"]]
         axis = _Axis(
-            [row for row in rows if row["known"]],
+            known,
             Group(sum(row["favourable"] for row in unknown), sum(row["n"] for row in unknown)),
+            _reselected(known) if self.denominator in _HIGHEST else {},
         )
         for row in axis.groups:
             yield self._observation(row, axis)
@@ -171,6 +179,9 @@ class ImpactRatio(Check):
         reason, interval = self._why_no_ratio(row, axis), None
         if reason is None and reference is not None:
             counts |= self._comparison(row, reference, axis)
+            if (drawn := axis.reselected.get(row["subject"])) is not None:
+                counts["reselected_interval"] = drawn.interval and list(drawn.interval)
+                counts["reference_again"] = axis.reselected[reference["subject"]].is_highest
             if reference is not row:
                 interval = share_ratio_interval(favourable, n, reference["favourable"], reference["n"])
         value = row["value"] if reason is None else None
@@ -230,10 +241,26 @@ class ImpactRatio(Check):
 
 
 class _Axis(NamedTuple):
-    """The known groups of one axis in one part of the calendar, and the decisions whose group is not known."""
+    """The known groups of one axis in one part of the calendar.
+
+    Attributes:
+        groups: Their rows.
+        unknown: The decisions whose group is not known.
+        reselected: Subject -> its ratio where chance chooses the reference; empty where the policy names it.
+    """
 
     groups: Sequence[Row]
     unknown: Group
+    reselected: Mapping[str, Reselected]
+
+
+def _reselected(rows: Sequence[Row]) -> dict[str, Reselected]:
+    """The groups that are not left out, if one of them may be the reference and there is another."""
+    own = [row for row in rows if not row["left_out"]]
+    if len(own) < 2 or not any(row["may_refer"] for row in own):  # noqa: PLR2004 - nothing to compare
+        return {}
+    found = ratios_to_highest([Group(row["favourable"], row["n"]) for row in own], [row["may_refer"] for row in own])
+    return {row["subject"]: one for row, one in zip(own, found, strict=True)}
 
 
 def _part(row: Row) -> tuple[int, str]:
