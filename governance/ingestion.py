@@ -174,11 +174,14 @@ class _Run:
         report = FileReport(intake.log.name, intake.source, intake.log.start_byte)
         committed = list(self.arrived.batches(identified))
         self.tally.resume(sum(entry.facts["counts"]["records"] for entry in committed))
-        for number, batch in enumerate(self._batches(intake)):
+        number = 0
+        for batch in self._batches(intake):
             if number < len(committed):
                 report.add_again(committed[number])
             else:
                 self._publish(intake, batch, number, identified, report, part)
+            del batch
+            number += 1  # noqa: SIM113 - `enumerate` would keep a batch while the next one is read
             self.tally.advance(intake.read_bytes, report.records)
         self._finish(intake, report, identified, part)
         self._add_retries(identified, report)
@@ -214,7 +217,7 @@ class _Run:
         stage = Staging(self.store, self.snapshot, self.engine, batch, met, origin, self.workspace.keep_payloads)
         staged = stage.files()
         self.engine.forget()
-        counts = _balance(batch, stage)
+        counts = stage.counts()
         if self.form.mapping_path is not None and not (self.store.root / BLOBS / self.form.mapping_sha256).exists():
             staged.append(self.store.stage_blob(self.form.mapping_path.read_bytes(), {"blob": "mapping"}))
         reasons = dict(Counter(rejection.reason for rejection in batch.rejected) + batch.ignored)
@@ -272,23 +275,6 @@ class _Run:
         entry = self.writer.commit(kind, facts, staged, at=stamp(self.now))
         self.arrived.add(entry)
         self.snapshot = self.snapshot.grown(entry, self.store.ledger.checkpoint())
-
-
-def _balance(batch: Batch, stage: Staging) -> dict[str, int]:
-    """The six counts of a batch; each record is in exactly one of four of them."""
-    stored, quarantined, ignored = stage.stored, len(batch.rejected), batch.ignored.total()
-    duplicates = batch.records - stored - quarantined - ignored
-    if duplicates < 0:
-        message = f"{batch.records} records, but {stored + quarantined + ignored} accounted for"
-        raise AssertionError(message)
-    return {
-        "records": batch.records,
-        "stored": stored,
-        "duplicates": duplicates,
-        "conflicts": stage.conflicts,
-        "quarantined": quarantined,
-        "ignored": ignored,
-    }
 
 
 def known_types(snapshot: Snapshot) -> Types:

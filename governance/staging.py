@@ -88,6 +88,22 @@ class Staging:
         """How many records came again with other content."""
         return sum(1 for fate in self.met.requests.values() if fate is Fate.CONFLICT)
 
+    def counts(self) -> dict[str, int]:
+        """The six counts of the batch; each record is in exactly one of four of them."""
+        records, quarantined, ignored = self.batch.records, len(self.batch.rejected), self.batch.ignored.total()
+        duplicates = records - self.stored - quarantined - ignored
+        if duplicates < 0:
+            message = f"{records} records, but {records - duplicates} accounted for"
+            raise AssertionError(message)
+        return {
+            "records": records,
+            "stored": self.stored,
+            "duplicates": duplicates,
+            "conflicts": self.conflicts,
+            "quarantined": quarantined,
+            "ignored": ignored,
+        }
+
     def _tables(self) -> Iterator[StagedFile]:
         for name, rows in self.batch.tables.items():
             kept = self._finished(self._new(name, rows))

@@ -258,7 +258,7 @@ class TableChunk(_Relation):
 
     def forget(self) -> None:
         """Frees the rows."""
-        self._table = self._table.slice(0, 0)
+        self._table = self._table.schema.empty_table()  # a slice would keep it
 
     def sources(self, engine: Engine, numbers: Sequence[int]) -> dict[int, Origin]:
         """Number of rows, and their values as JSON."""

@@ -172,7 +172,7 @@ class LinesChunk(Chunk):
 
     def forget(self) -> None:
         """Frees the texts."""
-        self._table = self._table.slice(0, 0)
+        self._table = self._table.schema.empty_table()  # a slice would keep it
         self._odd.forget()
 
     def sources(self, engine: Engine, numbers: Sequence[int]) -> dict[int, Origin]:  # noqa: ARG002 - tables need it
