@@ -20,9 +20,9 @@ from governance.mapped import refuse_missing
 from governance.mapping import Mapping, read_mapping, shipped_mappings
 from governance.paths import expand
 from governance.progress import Observer, Stage, Tally, ignore
-from governance.recognition import recognised
+from governance.recognition import recognised, refuse_other
 from governance.records import LogFile, columns_of, open_log, printable
-from governance.remote import Remote, fetch, is_address, objects
+from governance.remote import Remote, fetch, heads, is_address, objects
 from governance.scratch import scratch_file
 from governance.sources import Source
 
@@ -177,7 +177,7 @@ def opened(
 ) -> Iterator[list[Intake | Known | Distant]]:
     """The files that paths name, each opened and recognised; standard input waits in a private file meanwhile.
 
-    Objects of a store are only listed here: they are fetched and recognised one by one.
+    Objects of a store are listed here, and their first bytes looked at; they are fetched and recognised one by one.
 
     Args:
         paths: Files, folders, patterns, addresses, or `-` once.
@@ -205,11 +205,27 @@ def opened(
 
 
 def _distant(address: str, form: Format, memory: Memory) -> Iterator[Distant | Known]:
-    for found in objects(address):
-        if found.bytes == 0:
-            raise SourceError("the object is empty", where=found.name, hint="name objects with at least one record")
-        before = memory.arrived.fetched_as(found.name, found.state, form.source, form.mapping_sha256)
-        yield Known(found.name, found.bytes, before) if before else Distant(found, form, memory)
+    found = objects(address)
+    new: list[Remote] = []
+    for each in found:
+        if each.bytes == 0:
+            raise SourceError("the object is empty", where=each.name, hint="name objects with at least one record")
+        before = memory.arrived.fetched_as(each.name, each.state, form.source, form.mapping_sha256)
+        if before:
+            yield Known(each.name, each.bytes, before)
+        else:
+            new.append(each)
+            yield Distant(each, form, memory)
+    if form.source is None and form.mapping is None:
+        _refuse_others(new, memory.cache)
+
+
+def _refuse_others(found: Sequence[Remote], cache: Path) -> None:
+    """Refuses objects whose first bytes tell that no source reads them, before anything is fetched as a whole."""
+    for each, head in zip(found, heads(found), strict=True):
+        with scratch_file(cache, "head") as path:
+            path.write_bytes(head)
+            refuse_other(open_log(path, each.name), is_whole=len(head) == each.bytes)
 
 
 def _looked_at(

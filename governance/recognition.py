@@ -15,6 +15,7 @@ from governance.records import LogFile, records
 from governance.sources import Source
 
 PROBED = 1_000  # records that may be something else before the first that tells the format
+ENOUGH = 100  # of them in the first bytes of a file, none of the format, tell that the file is of another
 _CARD_NAMES = (".md", ".yaml", ".yml")
 _LINEAGE = frozenset({"eventType", "run", "job"})  # OpenLineage, spec/OpenLineage.json
 
@@ -34,6 +35,21 @@ def recognised(log: LogFile) -> Source:
         if found is not None:
             return found
     raise SourceError("the format of this file is not recognised", where=log.name, hint=_hint(log))
+
+
+def refuse_other(log: LogFile, *, is_whole: bool) -> None:
+    """Refuses what no source reads, as far as the first bytes of it tell: the end of a Parquet file says what it is.
+
+    Args:
+        log: The first bytes of a file.
+        is_whole: Whether they are all that there are.
+
+    Raises:
+        SourceError: As `recognised` would of the whole file.
+    """
+    if log.form == "parquet" or not (is_whole or len(list(islice(_values(log), ENOUGH))) == ENOUGH):
+        return
+    recognised(log)
 
 
 def _values(log: LogFile) -> Iterator[Mapping[str, Any]]:

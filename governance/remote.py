@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import has_magic
@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from governance.errors import GovernanceError, MissingExtraError, NotFoundError, SourceError
 
 BLOCK = 8 << 20  # bytes in one request; chosen here: few requests, little memory
+HEAD = 256 << 10  # bytes of an object that tell what it is; chosen here: a hundred long records
+_AT_ONCE = 64  # heads that are asked for side by side
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _TALKATIVE = ("adlfs", "aiobotocore", "azure", "boto3", "botocore", "fsspec", "gcsfs", "google", "s3fs", "urllib3")
 
@@ -138,6 +140,23 @@ def fetch(remote: Remote, path: Path, told: Callable[[int], None]) -> dict[str, 
     if _state(before) != _state(after) or seen != int(before["size"]):
         raise SourceError("the object changed while it was read", where=remote.name, hint="run the command again")
     return _state(before)
+
+
+def heads(found: Sequence[Remote]) -> Iterator[bytes]:
+    """The first bytes of each object of one address, at most `HEAD` of them.
+
+    Raises:
+        NotFoundError: One is gone.
+        SourceError: The store refuses or does not answer.
+    """
+    for start in range(0, len(found), _AT_ONCE):
+        some = found[start : start + _AT_ONCE]
+        store = _store(some[0].name)
+        with _told(store, some[0].name):
+            system = _system(store, some[0].name)
+            places = [system._strip_protocol(remote.name) for remote in some]  # noqa: SLF001
+            ends = [min(remote.bytes, HEAD) for remote in some]
+            yield from system.cat_ranges(places, [0] * len(some), ends, on_error="raise")
 
 
 def _fresh(system: Any, place: str) -> dict[str, Any]:

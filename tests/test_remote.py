@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from governance import ingestion, remote
@@ -19,6 +21,7 @@ from governance.scratch import scratch_file
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 BUCKET = "request-logs"
+KNOWN = '{"decision_id": "d1", "timestamp": "2026-07-01T10:00:00Z", "path": "a/b", "input": {}, "result": true}\n'
 SECRET = "do-not-print-this"  # noqa: S105 - of nobody
 
 
@@ -182,6 +185,41 @@ class TestS3:
             ingest(book, f"s3://{BUCKET}/a.jsonl", f"s3://{BUCKET}/none.jsonl")
         assert book.digest() == before
 
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("z.jsonl", '{"run": 1}\n'),
+            ("z.csv", "a,b\n1,2\n"),
+            ("z.json.gz", gzip.compress(b'[{"level": "info"}]')),
+            ("z.log", '{"level": "info", "msg": "x"}\n' * 40_000),  # longer than what is looked at
+        ],
+    )
+    def test_nothing_is_stored_where_an_object_is_of_no_known_format(
+        self, book: Logbook, put: Callable[..., None], name: str, content: str | bytes
+    ) -> None:
+        put("logs/a.jsonl", KNOWN)
+        put(f"logs/{name}", content)
+        before = book.digest()
+        with pytest.raises(SourceError, match="format of this file is not recognised") as caught:
+            ingestion.ingest(book.workspace, [f"s3://{BUCKET}/logs"], now=NOW)
+        assert caught.value.where == f"s3://{BUCKET}/logs/{name}"
+        assert book.digest() == before
+        assert list((book.workspace.store / "cache").glob(".tmp-scratch*")) == []
+
+    def test_what_the_first_bytes_do_not_tell_is_told_by_the_whole(
+        self, book: Logbook, put: Callable[..., None]
+    ) -> None:
+        """One long record, of which the first bytes hold no whole one; and a table whose end says what it is."""
+        long = json.loads(KNOWN) | {"decision_id": "d2", "input": {"text": "x" * 2 * remote.HEAD}}
+        put("logs/long.json", json.dumps(long))
+        done = ingestion.ingest(book.workspace, [f"s3://{BUCKET}/logs"], now=NOW)
+        assert [(report.source, report.stored) for report in done.files] == [("opa", 1)]
+        table = book.folder / "t.parquet"
+        pq.write_table(pa.table({"a": [1]}), table)
+        put("logs/t.parquet", table.read_bytes())
+        with pytest.raises(SourceError, match="not recognised"):
+            ingestion.ingest(book.workspace, [f"s3://{BUCKET}/logs"], now=NOW)
+
     def test_refused(
         self, book: Logbook, put: Callable[..., None], server: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
@@ -266,6 +304,9 @@ def test_another_store_of_fsspec(book: Logbook, monkeypatch: pytest.MonkeyPatch)
     assert [known for _, known, _ in stored(book, "memory://logs/*")] == [1, 1]
     assert [known for _, known, _ in stored(book, "memory://logs")] == [0, 0]
     assert all("object" in entry.facts for entry in book.snapshot.of_kind("file"))
+    fsspec.filesystem("memory").pipe("/other/a.jsonl", b'{"run": 1}\n')
+    with pytest.raises(SourceError, match="not recognised"):
+        ingestion.ingest(book.workspace, ["memory://other"], now=NOW)
 
 
 def test_scratch_files_of_the_dead_are_removed(tmp_path: Path) -> None:
