@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,3 +42,24 @@ def test_no_statement_draws_a_progress_bar_into_the_output() -> None:
     with Engine() as own:
         for connection in (own.connection, own.connection.cursor()):
             assert connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
+
+
+def test_an_engine_opens_in_a_kernel_that_cannot_draw_progress_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There DuckDB refuses to switch its bar off (`required package 'ipywidgets' is missing`)."""
+    own = duckdb.connect
+
+    class Refusing:
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            self._connection = own(*arguments, **named)
+
+        def execute(self, sql: str, *arguments: Any) -> Any:
+            if "progress_bar" in sql:
+                raise duckdb.InvalidInputException("Could not change the progress bar setting")
+            return self._connection.execute(sql, *arguments)
+
+        def close(self) -> None:
+            self._connection.close()
+
+    monkeypatch.setattr(duckdb, "connect", Refusing)
+    with Engine() as engine:
+        assert engine.value("SELECT current_setting('TimeZone')") == "UTC"

@@ -68,10 +68,11 @@ class Engine:
             config["temp_directory"] = str(spill)
         self.connection = duckdb.connect(":memory:", config=config)
         self._registered: set[str] = set()
-        # DuckDB 2.0 draws a bar on standard output after two seconds, terminal or not: into the one JSON document too
-        self.connection.execute(
-            "SET enable_progress_bar = false; SET TimeZone = 'UTC'; SET parquet_metadata_cache = true"
-        )
+        # DuckDB 2.0 draws a bar on standard output after two seconds, terminal or not: into the one JSON document too.
+        # In a Jupyter kernel without ipywidgets it draws none, and refuses to be told so
+        with suppress(duckdb.InvalidInputException):
+            self.connection.execute("SET enable_progress_bar = false")
+        self.connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
 
     def __enter__(self) -> Self:
         return self
