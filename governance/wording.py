@@ -38,3 +38,8 @@ def measured(value: float, unit: str) -> str:
             return display.number(value, 3)
         case _:
             return f"{display.number(value)}{display.THIN}{unit.replace('_', ' ')}"
+
+
+def percent(limit: float) -> str:
+    """A limit on a share as a reason says it: 0.08 is `8%`."""
+    return f"{100 * limit:.4g}%"

@@ -17,6 +17,7 @@ from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import wilson
 from governance.tables import CANONICAL, TAGS, TEXTS
+from governance.wording import percent
 
 State = Literal["complete", "truncated", "redacted", "absent", "sampled_out"]
 _BODIES = {"input": "input_state", "output": "output_state"}
@@ -141,6 +142,6 @@ class CompletenessFields(Check):
             what = "have no value in it"
             if field in self.bodies:
                 what = f"are not {' or '.join(self.accepted)} ({told(counts['states'])})"
-            said = f"{field}: {counts['missing']} of {n} {self.records} {what}; {least:.4g} must be there"
+            said = f"{field}: {counts['missing']} of {n} {self.records} {what}; {percent(least)} must be there"
             return Judgement(Verdict.FAILED, f"{who}{said}", limit)
         return Judgement(Verdict.PASSED, who or None, limit)

@@ -220,7 +220,8 @@ class CompletenessGaps(Check):
             if "requests_before" in counts:
                 reason += f"none in the whole window, and {observation.n} before; the last at {counts['last_request']}"
             else:
-                reason += f"{counts['silences']} silences above {self.max_gap_minutes:g} minutes"
+                silences = "1 silence is" if counts["silences"] == 1 else f"{counts['silences']} silences are"
+                reason += f"{silences} above {self.max_gap_minutes:g} minutes"
             return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())
 

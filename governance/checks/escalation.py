@@ -15,6 +15,7 @@ from governance.checks._references import own_columns
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import wilson
+from governance.wording import percent
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -157,7 +158,7 @@ class Escalation(Check):
         said += f", {late} too late" if late else ""
         said += f"; {counts['effect_unknown']} more without a moment of effect" if counts["effect_unknown"] else ""
         if Fraction(counts["in_time"], n) < Fraction(str(self.min_share)):
-            reason = f"{who}{said} ({observation.value:.1%}, below {self.min_share:.4g})"
+            reason = f"{who}{said} ({observation.value:.1%}, below {percent(self.min_share)})"
             return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, f"{who}{said}" if who or counts["effect_unknown"] else None, self.limit())
 

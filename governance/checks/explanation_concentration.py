@@ -25,6 +25,7 @@ from governance.checks._shares import exceeds
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import wilson
+from governance.wording import percent
 
 LISTED = 10  # reasons that a finding shows
 
@@ -98,7 +99,7 @@ class Concentration(Check):
             f"{counts['first_reason']} is the first reason for {counts['with_first_reason']} of {n} adverse decisions"
         )
         if exceeds(counts["with_first_reason"], n, self.max_share):
-            reason = f"{who}{said} ({observation.value:.1%}, above {self.max_share:.4g})"
+            reason = f"{who}{said} ({observation.value:.1%}, above {percent(self.max_share)})"
             return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, f"{who}{said}" if who else None, self.limit())
 

@@ -14,6 +14,7 @@ from governance.checks._shares import Measure, exceeds, observed, shares
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
+from governance.wording import percent
 
 
 class Reproduction(Check):
@@ -94,7 +95,7 @@ class Reproduction(Check):
         if counts["largest_error"] is not None:
             said += f"; the largest distance is {counts['largest_error']:.3g}"
         if exceeds(counts["beyond"], n, self.max_share):
-            reason = f"{who}{said} ({observation.value:.1%}, above {self.max_share:.4g})"
+            reason = f"{who}{said} ({observation.value:.1%}, above {percent(self.max_share)})"
             return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, f"{who}{said}" if who or counts["beyond"] else None, self.limit())
 

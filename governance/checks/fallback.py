@@ -14,6 +14,7 @@ from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import newcombe, welch, wilson
+from governance.wording import percent
 
 SHARE, QUALITY = "share", "quality"
 _KNOWN = (
@@ -185,12 +186,12 @@ class Fallback(Check):
     def judge(self, observation: Observation) -> Judgement:
         counts, who = observation.counts, unattributed(observation.subject)
         if observation.metric == "fallback_share":
-            limit = Fraction(str(self.max_share))
+            limit = Fraction(str(self.max_share))  # there is one, or nothing would have been measured
             said = f"a fallback answered {counts['fallbacks']} of {observation.n} requests"
             if counts["unknown"]:
                 said += f"; the log does not say for {counts['unknown']} more"
             if Fraction(counts["fallbacks"], observation.n) > limit:
-                reason = f"{who}{said} ({observation.value:.1%}, above {self.max_share:.4g})"
+                reason = f"{who}{said} ({observation.value:.1%}, above {percent(float(limit))})"
                 return Judgement(Verdict.FAILED, reason, self.limit())
             return Judgement(Verdict.PASSED, f"{who}{said}" if who or counts["unknown"] else None, self.limit())
         value = observation.value or 0.0

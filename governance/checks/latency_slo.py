@@ -15,6 +15,7 @@ from governance.checks._quantiles import ranked, tail_of
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import Z95, wilson
+from governance.wording import percent
 
 _COUNTS = (
     "count(ms) AS n, count(*) AS requests, count(*) FILTER (ms <= $max_ms) AS within, "
@@ -151,7 +152,9 @@ class LatencySlo(Check):
         seen = f"{counts['within']} of {n} requests within {self.max_ms:g} ms ({counts['within'] / n:.1%})"
         missing = f"; {counts['unmeasured']} more do not say how long they took" if counts["unmeasured"] else ""
         if self._is_missed(observation):
-            figure = f"fewer than {self.share:.4g}" if self.share else f"{self._form} is {observation.value:,.0f} ms"
+            figure = (
+                f"fewer than {percent(self.share)}" if self.share else f"{self._form} is {observation.value:,.0f} ms"
+            )
             return Judgement(Verdict.FAILED, f"{who}{figure}: {seen}{missing}", self.limit())
         if timeouts and counts["within"] < self._enough(n + timeouts):
             reason = f"{who}{seen}, but too few if the {timeouts} timeouts without a duration were too slow"

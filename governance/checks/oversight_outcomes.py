@@ -14,6 +14,7 @@ from governance.checks._shares import Measure, breach, observed, shares
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
 from governance.statistics import wilson
+from governance.wording import percent
 
 
 class OversightOutcomes(Check):
@@ -105,7 +106,7 @@ class OversightOutcomes(Check):
             return Judgement(Verdict.PASSED, who or None, self.limit())
         low, high = observation.interval or (0.0, 1.0)
         said = f"{counts['right']} of {n} overruled decisions were rightly overruled ({observation.value:.1%}, below"
-        said += f" {found.bound:.4g}; 95 % interval {low:.1%} to {high:.1%})"
+        said += f" {percent(found.bound)}; 95 % interval {low:.1%} to {high:.1%})"
         missing = f"; no outcome is known of {counts['without_outcome']} more" if counts["without_outcome"] else ""
         verdict = Verdict.FAILED if found.is_certain else Verdict.WARNED
         chance = "" if found.is_certain else ", which may be chance"

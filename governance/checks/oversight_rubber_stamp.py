@@ -14,6 +14,7 @@ from governance.checks._reviews import reviewed
 from governance.checks._shares import Measure, breach, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
+from governance.wording import percent
 
 QUICK, CONFIRMED = "quick", "confirmed"
 BAND = "confidence_band"
@@ -128,9 +129,7 @@ class RubberStamp(Check):
         if found is None:
             return Judgement(Verdict.PASSED, who or None, self.limit())
         low, high = observation.interval or (0.0, 1.0)
-        said = (
-            f"{counts[CONFIRMED]} of {n} reviews confirm the system ({observation.value:.1%}, above {found.bound:.4g}"
-        )
-        said += f"; 95 % interval {low:.1%} to {high:.1%})"
+        said = f"{counts[CONFIRMED]} of {n} reviews confirm the system ({observation.value:.1%}, "
+        said += f"above {percent(found.bound)}; 95 % interval {low:.1%} to {high:.1%})"
         verdict = Verdict.FAILED if found.is_certain else Verdict.WARNED
         return Judgement(verdict, f"{who}{said}{'' if found.is_certain else ', which may be chance'}", self.limit())

@@ -14,6 +14,7 @@ from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of, subject_sql
 from governance.statistics import wilson
+from governance.wording import percent
 
 HELD, ANSWERED = "held", "answered"
 _SHOWN = {
@@ -167,7 +168,7 @@ class ResilienceDrills(Check):
         if observation.metric == "answered_share":
             if self.min_answered is not None and falls_short(counts["answered"], observation.n, self.min_answered):
                 said = f"{counts['answered']} of {observation.n} requests of the drill were answered"
-                reason = f"{who}{said} ({observation.value:.1%}, below {self.min_answered:.4g})"
+                reason = f"{who}{said} ({observation.value:.1%}, below {percent(self.min_answered)})"
                 return Judgement(Verdict.FAILED, reason, self.limit())
             return Judgement(Verdict.PASSED, who or None, self.limit())
         if counts["days"] >= self.min_days:

@@ -13,6 +13,7 @@ from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.checks._shares import Measure, counted, distinct, exceeds, observed, shares, told
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
+from governance.wording import percent
 
 Status = Literal["error", "timeout", "blocked", "cancelled", "incomplete"]
 
@@ -87,7 +88,7 @@ class ServiceErrors(Check):
         said = f"{counts['errors']} of {n} requests failed ({observation.value:.2%})"
         said += f": {told(counts['causes'])}" if counts["causes"] else ""
         if exceeds(counts["errors"], n, self.max_share):
-            return Judgement(Verdict.FAILED, f"{who}{said}; {self.max_share:.4g} is allowed", self.limit())
+            return Judgement(Verdict.FAILED, f"{who}{said}; {percent(self.max_share)} is allowed", self.limit())
         warned = Fraction(str(self.warn_at)) * Fraction(str(self.max_share)) if self.warn_at is not None else None
         if warned is not None and Fraction(counts["errors"], n) > warned:
             spent = f"{counts['budget_spent']:.0%} of the error budget" if self.max_share else "the error budget"

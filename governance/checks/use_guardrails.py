@@ -12,6 +12,7 @@ from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.checks._shares import Measure, breach, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
+from governance.wording import percent
 
 NOT_RUN = "not_run"
 _SAID = {NOT_RUN: "were not looked at", "denied": "were denied", "modified": "were changed"}
@@ -125,7 +126,7 @@ class UseGuardrails(Check):
         most = self._limits()[measure]
         if not exceeds(counts[measure], n, most):
             return Judgement(Verdict.PASSED, who or None, self.limit())
-        said = f"{counts[measure]} of {n} requests {_SAID[measure]} ({observation.value:.2%}, above {most:.4g})"
+        said = f"{counts[measure]} of {n} requests {_SAID[measure]} ({observation.value:.2%}, above {percent(most)})"
         found = breach(observation, counts[measure], None, most)
         if measure == NOT_RUN or (found is not None and found.is_certain):
             return Judgement(Verdict.FAILED, f"{who}{said}", self.limit())
