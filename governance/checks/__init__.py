@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from governance.engines.duckdb import Engine
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import named
 from governance.scopes import Scope
 
 Row = dict[str, Any]
@@ -115,7 +116,8 @@ class Check(BaseModel, ABC):
         """
         sql = self.statement(scope)
         parameters = self.bound(scope)
-        return Measurement(self.observe(engine.records(sql, parameters), scope), sql, parameters)
+        rows = named(engine, engine.records(sql, parameters))
+        return Measurement(self.observe(rows, scope), sql, parameters)
 
     def bound(self, scope: Scope) -> dict[str, Any]:
         """The values that the statement binds: those of the scope and, in kinds that have some, their own."""

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator
 
 from governance.checks import Check, Row
-from governance.checks._groups import DECISION_ID, columns, decided
+from governance.checks._groups import columns, decided
 from governance.engines.duckdb import identifier, literal
 from governance.scopes import Scope
 from governance.tables import ATTRIBUTIONS
@@ -97,7 +97,7 @@ def decisions_with_reasons(
     nothing = "SELECT NULL AS decision_id, NULL AS fits, NULL AS figure, NULL AS place WHERE false"
     return (
         f"SELECT {columns(check, scope)}d.favourable, d.deciding_stage AS stage, a.fits, a.figure, "
-        f"d.decision_ts AS ts, {DECISION_ID} AS id FROM {decided(check, scope)} LEFT JOIN "
+        f"d.decision_ts AS ts, d.decision_id AS id FROM {decided(check, scope)} LEFT JOIN "
         "(SELECT decision_id, arg_min(fits, place) AS fits, arg_min(figure, place) AS figure "
         f"FROM ({' UNION ALL '.join(stored) or nothing}) GROUP BY decision_id) a ON a.decision_id = d.decision_id"
     )

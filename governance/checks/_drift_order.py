@@ -58,8 +58,6 @@ def statement(samples: Samples, measure: str, groups: Sequence[Sequence[Subject]
     """
     parts = "".join(f", {_part(samples, axis, groups[n])} AS part{n}" for n, axis in enumerate(samples.axes))
     values = "".join(f", v{place}" for place in places)
-    # Which group a record is in is read from texts, so once and not for each variable
-    kept = "MATERIALIZED" if any(samples.axes) else "NOT MATERIALIZED"
     compared = [
         _compared(samples, measure, number, place, groups[number])
         for number in range(len(samples.axes))
@@ -70,7 +68,7 @@ def statement(samples: Samples, measure: str, groups: Sequence[Sequence[Subject]
     none = f"SELECT 0 AS position, '' AS subject, 0.0 AS value, {figures} WHERE false"
     return (
         f"WITH records AS NOT MATERIALIZED ({samples.records()}), "
-        f"parted AS {kept} (SELECT is_reference{parts}{values} FROM records) "
+        f"parted AS MATERIALIZED (SELECT is_reference{parts}{values} FROM records) "
         f"SELECT subject, value, {', '.join(_FIGURES)} FROM ({' UNION ALL '.join(compared) or none}) ORDER BY position"
     )
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator
 
 from governance.checks import Check, Row
-from governance.checks._groups import DECISION_ID, columns, decided
+from governance.checks._groups import columns, decided
 from governance.scopes import Scope
 
 PositiveWhen = Literal["favourable", "adverse", "threshold"]
@@ -108,7 +108,7 @@ class Truth:
             source = source.replace(scope.decisions(), scope.decisions(reference=True))
         return (
             f"SELECT {columns(check, scope)}{''.join(f'{column}, ' for column in selected)}l.positive, "
-            f"{mature} AS is_mature, k.outcomes, k.seen_until, d.decision_ts AS ts, {DECISION_ID} AS id FROM {source} "
+            f"{mature} AS is_mature, k.outcomes, k.seen_until, d.decision_ts AS ts, d.decision_id AS id FROM {source} "
             "CROSS JOIN known k LEFT JOIN labels l ON l.decision_id = d.decision_id"
         )
 

@@ -31,6 +31,7 @@ from governance.checks._labels import (
     prediction,
 )
 from governance.checks._references import own_columns, samples_of
+from governance.sample_ids import ids
 from governance.statistics import mean_interval, wilson
 
 Metric = Literal["accuracy", "precision", "recall", "f1", "auc", "brier", "calibration"]
@@ -121,7 +122,7 @@ def figures(check: Check, metric: Metric, source: str, base: Check | None = None
     value = f"{_VALUES[metric]} AS value"
     if metric in OF_CLASSES:
         return f"SELECT *, {value} FROM ({grouped(check, _SUMS, f'{source}_cells', base=base)})"
-    far = f"arg_max(id, (abs({_HIT} - score), id), 10) FILTER ({_SCORED}) AS samples"
+    far = f"arg_max({{'ts': ts, 'id': id}}, (abs({_HIT} - score), id), 10) FILTER ({_SCORED}) AS samples"
     if metric == "auc":
         plain = grouped(check, f"{COUNTS}, {_SCORES}, {far}", source, base=base)
         ranked = " UNION ALL ".join(_ranked(check, place, source) for place in range(len(check.axes)))
@@ -168,7 +169,7 @@ def figure(row: Row, metric: Metric, truth: Truth) -> Figure:
 
 def samples(row: Row, metric: Metric) -> tuple[str, ...]:
     """Ids of decisions that show the figure."""
-    return samples_of(row) if metric in OF_CLASSES else tuple(row["samples"] or ())
+    return samples_of(row) if metric in OF_CLASSES else ids(row["samples"])
 
 
 def _of_classes(row: Row, metric: Metric) -> Figure:

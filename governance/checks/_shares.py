@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from governance.checks import Check, Row
 from governance.checks._groups import grouped
@@ -12,6 +12,7 @@ from governance.findings import Observation
 from governance.scopes import subject_of
 from governance.statistics import wilson
 
+Ids = Literal["here", "again", "of_decisions"]
 LISTED = 10  # values or ids that a finding shows
 
 
@@ -32,7 +33,13 @@ class Measure(NamedTuple):
 
 
 def shares(
-    check: Check, measures: Sequence[Measure], source: str, *, several: bool | None = None, key: str | None = None
+    check: Check,
+    measures: Sequence[Measure],
+    source: str,
+    *,
+    several: bool | None = None,
+    key: str | None = None,
+    ids: Ids = "here",
 ) -> str:
     """SELECT of the share of each measure in each group: `measure`, `value`, `n`, `records`, `marked`, `samples`.
 
@@ -42,22 +49,46 @@ def shares(
         source: Relation with the columns `group_...`, `id` and `ts`.
         several: Whether the subject names the measure; by default where there are several.
         key: Further column `group_<key>` that is part of every subject.
+        ids: How the ids of the first marked records are found. Reading those of all records costs more than all else,
+            so a source without joins is read `again` for the few moments at which these lie; `of_decisions`, `id` is
+            that of the decision, and what a user types is looked up afterwards.
     """
     named = len(measures) > 1 if several is None else several
     own = check if key is None else check.model_copy(update={"by": tuple((key, *axis) for axis in check.axes)})
-    return " UNION ALL ".join(
-        grouped(own, f"'{found.name}' AS measure, {_figures(found)}", source, measure=found.name if named else None)
-        for found in measures
-    )
+
+    def each(of: str, figures: Callable[[Measure], str]) -> str:
+        return " UNION ALL ".join(
+            grouped(own, f"'{found.name}' AS measure, {figures(found)}", of, measure=found.name if named else None)
+            for found in measures
+        )
+
+    if ids == "again":
+        few = f"(SELECT * FROM {source} WHERE ts IN (SELECT unnest(samples) FROM figures))"
+        return (
+            f"SELECT * FROM (WITH figures AS MATERIALIZED ({each(source, lambda one: _figures(one, _MOMENTS))}) "
+            "SELECT f.* REPLACE (s.samples AS samples) FROM figures f LEFT JOIN "
+            f"({each(few, lambda one: f'{_IDS} FILTER ({_both(one)}) AS samples')}) s "
+            "ON s.axis = f.axis AND s.subject = f.subject AND s.measure = f.measure)"
+        )
+    shown = _IDS.replace("arg_min(id,", "arg_min({'ts': ts, 'id': id},") if ids == "of_decisions" else _IDS
+    return each(source, lambda one: _figures(one, shown))
 
 
-def _figures(measure: Measure) -> str:
-    both = f"({measure.known}) AND ({measure.marked})"
+_IDS = f"arg_min(id, (ts, id), {LISTED})"
+_MOMENTS = f"min(ts, {LISTED})"
+
+
+def _both(measure: Measure) -> str:
+    return f"({measure.known}) AND ({measure.marked})"
+
+
+def _figures(measure: Measure, samples: str) -> str:
+    both = _both(measure)
     also = f", {measure.also}" if measure.also else ""
     return (
         f"count(*) FILTER ({both}) / nullif(count(*) FILTER ({measure.known}), 0) AS value, "
         f"count(*) FILTER ({measure.known}) AS n, count(*) AS records, count(*) FILTER ({both}) AS marked, "
-        f"arg_min(id, (ts, id), {LISTED}) FILTER ({both}) AS samples{also}"
+        f"{samples} FILTER ({both}) AS samples{also}"
     )
 
 
@@ -69,7 +100,7 @@ def observed(
     why = reason or (f"none of the {row['records']} records says it" if n == 0 else None)
     interval = None if why else wilson(row["marked"], n)
     value = None if why else row["value"]
-    samples = tuple(row["samples"] or ())
+    samples = tuple(one["id"] if isinstance(one, dict) else one for one in row["samples"] or ())
     return Observation(subject_of(row["subject"]), metric, value, unit, n, counts, interval, samples, why)
 
 

@@ -85,18 +85,19 @@ class ChangeApproved(Check):
         allowed = "list_contains($allowed_prompts, r.prompt_name || chr(10) || coalesce(r.prompt_version, ''))"
         return (
             f"WITH sole AS ({sole}), registered AS ({registered}), "
-            f"served AS (SELECT {columns(self, scope)}coalesce(r.model_served, r.model_requested) AS model, "
-            "r.model_version AS version, r.prompt_name || coalesce(' ' || r.prompt_version, '') AS prompt, "
+            f"served AS NOT MATERIALIZED (SELECT {columns(self, scope)}"
+            "coalesce(r.model_served, r.model_requested) AS model, r.model_version AS version, "
+            "r.prompt_name || coalesce(' ' || r.prompt_version, '') AS prompt, "
             f"{allowed if self.prompts else 'true'} AS prompt_allowed, {REQUEST_ID} AS id, r.start_ts AS ts "
             f"FROM {scope.requests()} r), "
-            "judged AS (SELECT s.*, s.model || coalesce(' ' || s.version, '') AS served, "
+            "judged AS NOT MATERIALIZED (SELECT s.*, s.model || coalesce(' ' || s.version, '') AS served, "
             "CASE WHEN s.model IS NULL OR (s.version IS NULL AND o.version IS NULL AND k.models > 0) THEN 'unknown' "
             "WHEN m.model IS NULL THEN 'unregistered' WHEN m.approved_ts IS NULL THEN 'unapproved' "
             "WHEN m.approved_ts > s.ts OR m.valid_from > s.ts THEN 'too_early' ELSE 'approved' END AS state "
             "FROM served s LEFT JOIN sole o ON o.model = s.model AND s.version IS NULL "
             "LEFT JOIN (SELECT model, count(*) AS models FROM registered GROUP BY model) k ON k.model = s.model "
             "LEFT JOIN registered m ON m.model = s.model AND m.version = coalesce(s.version, o.version)) "
-            f"{shares(self, measures, 'judged')} ORDER BY axis, subject"
+            f"{shares(self, measures, 'judged', ids='again')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

@@ -54,11 +54,12 @@ class CompletenessUnpriced(Check):
             f"{distinct('model', 'cost IS NULL AND tokens > 0')} AS models"
         )
         return (
-            f"WITH records AS (SELECT {columns(self, scope)}coalesce(r.cost_reported, r.cost_computed) AS cost, "
+            f"WITH records AS NOT MATERIALIZED (SELECT {columns(self, scope)}"
+            "coalesce(r.cost_reported, r.cost_computed) AS cost, "
             "coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0) AS tokens, "
             f"coalesce(r.model_served, r.model_requested, 'unknown') AS model, {REQUEST_ID} AS id, r.start_ts AS ts "
             f"FROM {scope.requests()} r) "
-            f"{shares(self, [Measure('unpriced', is_free, used, also)], 'records')} ORDER BY axis, subject"
+            f"{shares(self, [Measure('unpriced', is_free, used, also)], 'records', ids='again')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
-from governance.checks._groups import DECISION_ID, columns, decided, grouped, unattributed
+from governance.checks._groups import columns, decided, grouped, unattributed
 from governance.checks._references import own_columns
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import ids
 from governance.scopes import Scope, subject_of
 from governance.statistics import wilson
 from governance.wording import percent
@@ -100,14 +101,13 @@ class Escalation(Check):
             "FROM reviews WHERE completed_ts IS NOT NULL AND outcome IS DISTINCT FROM 'abandoned'), "
             "known AS (SELECT count(*) AS reviews, "
             "greatest(max(completed_ts), CAST($end AS TIMESTAMPTZ)) AS known_until FROM done), "
-            # Ids are long to carry, so only of those that are due
-            f"due AS MATERIALIZED (SELECT {columns(self, scope)}d.decision_id, d.request_uid, d.decision_ts, "
-            f"{DECISION_ID} AS id FROM {decided(self, scope)} WHERE d.confidence < $below), "
+            f"due AS MATERIALIZED (SELECT {columns(self, scope)}d.decision_id, d.request_uid, d.decision_ts "
+            f"FROM {decided(self, scope)} WHERE d.confidence < $below), "
             f"looked AS ({joined.format('v.decision_id', 'decision_id')} AND v.names_decision UNION ALL "
             f"{joined.format('v.request_uid', 'request_uid')} AND NOT v.names_decision), "
             "reviewed AS (SELECT decision_id, max(CASE WHEN NOT is_quick THEN 1 WHEN is_before THEN 3 "
             "WHEN is_before IS NULL THEN 2 ELSE 1 END) AS state FROM looked GROUP BY decision_id), "
-            f"judged AS (SELECT {own}decision_ts AS ts, id, true AS is_due, false AS is_unknown, "
+            f"judged AS (SELECT {own}decision_ts AS ts, r.decision_id AS id, true AS is_due, false AS is_unknown, "
             f"CASE WHEN v.state IS NULL AND {pending} THEN 0 ELSE coalesce(v.state, 1) END AS state, "
             "v.state IS NOT NULL AS is_reviewed, k.reviews FROM due r "
             "CROSS JOIN known k LEFT JOIN reviewed v ON v.decision_id = r.decision_id "
@@ -129,7 +129,7 @@ class Escalation(Check):
             counts |= {"share_worst": in_time / known, "share_best": (in_time + row["effect_unknown"]) / known}
             interval = wilson(in_time, n)
         value = row["value"] if reason is None else None
-        samples = tuple(row["samples"] or ())
+        samples = ids(row["samples"])
         return Observation(
             subject_of(row["subject"]), "reviewed_share", value, "share", n, counts, interval, samples, reason
         )
@@ -169,5 +169,5 @@ _FIGURES = (
     "count(*) FILTER (is_due AND is_reviewed) AS reviewed, count(*) FILTER (is_due AND state = 3) AS in_time, "
     "count(*) FILTER (is_due AND state = 2) AS effect_unknown, count(*) FILTER (is_due AND state = 0) AS pending, "
     "count(*) FILTER (is_unknown) AS confidence_unknown, max(reviews) AS reviews, "
-    "arg_min(id, (ts, id), 10) FILTER (is_due AND state = 1) AS samples"
+    "arg_min({'ts': ts, 'id': id}, (ts, id), 10) FILTER (is_due AND state = 1) AS samples"
 )

@@ -23,6 +23,7 @@ from governance.checks._attributions import (
 from governance.checks._groups import grouped, unattributed
 from governance.checks._shares import exceeds
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import ids
 from governance.scopes import Scope, subject_of
 from governance.statistics import wilson
 from governance.wording import percent
@@ -86,7 +87,7 @@ class Concentration(Check):
         reason = why_no_reasons(row, n)
         if reason and row["silent"]:
             reason = f"in none of the {row['silent']} explained adverse decisions did an input push the adverse way"
-        subject, samples = subject_of(row["subject"]), tuple(row["samples"] or ())
+        subject, samples = subject_of(row["subject"]), ids(row["samples"])
         interval = None if reason else wilson(most, n)
         return Observation(subject, "first_reason_share", row["value"], "share", n, counts, interval, samples, reason)
 
@@ -106,7 +107,7 @@ class Concentration(Check):
 
 _EACH = (
     f"reason, count(*) AS decisions, {COUNTS}, count(*) FILTER ({DUE} AND fits AND figure IS NULL) AS silent, "
-    "arg_min(id, (ts, id), 10) AS samples"
+    "arg_min({'ts': ts, 'id': id}, (ts, id), 10) AS samples"
 )
 _MOST = (
     "sum(decisions) FILTER (reason IS NOT NULL) AS n, max(decisions) FILTER (reason IS NOT NULL) AS most, "

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from governance.checks import Check, Row
-from governance.checks._groups import DECISION_ID, columns, decided, grouped, unattributed
+from governance.checks._groups import columns, decided, grouped, unattributed
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import ids
 from governance.scopes import Scope, subject_of
 from governance.statistics import wilson
 
@@ -75,7 +76,7 @@ class ExplanationCoverage(Check):
             f"records AS (SELECT {columns(self, scope)}d.favourable, d.deciding_stage AS stage, d.decision_ts, "
             "c.explains, c.adds_up, CASE WHEN d.deciding_stage = 'rule' THEN d.rule_id IS NOT NULL "
             "WHEN d.deciding_stage = 'human' THEN p.reviews IS NOT NULL "
-            f"ELSE coalesce(c.explains, 0) = 1 END AS is_explained, {DECISION_ID} AS id FROM {decided(self, scope)} "
+            f"ELSE coalesce(c.explains, 0) = 1 END AS is_explained, d.decision_id AS id FROM {decided(self, scope)} "
             "LEFT JOIN contributions c ON c.decision_id = d.decision_id "
             "LEFT JOIN persons p ON p.decision_id = d.decision_id), "
             f"due AS (SELECT *, {is_due} AS is_due, coalesce(stage, '') NOT IN ('rule', 'human') AS by_model "
@@ -104,7 +105,7 @@ class ExplanationCoverage(Check):
         counts = {"due": n} | {name: row[name] for name in (*named, "unknown_favourable")}
         reason = self._why_no_share(row)
         interval = None if reason else wilson(explained, n)
-        samples = tuple(row["samples"] or ())
+        samples = ids(row["samples"])
         return Observation(
             subject_of(row["subject"]), "explained_share", row["value"], "share", n, counts, interval, samples, reason
         )
@@ -149,5 +150,5 @@ _FIGURES = (
     "count(*) FILTER (is_due AND by_model AND adds_up = 0) AS not_additive, "
     "count(*) FILTER (is_due AND by_model AND adds_up = 1 AND explains = 0) AS other_score, "
     "count(*) FILTER (favourable IS NULL) AS unknown_favourable, "
-    "arg_min(id, (decision_ts, id), 10) FILTER (is_due AND NOT is_explained) AS samples"
+    "arg_min({'ts': decision_ts, 'id': id}, (decision_ts, id), 10) FILTER (is_due AND NOT is_explained) AS samples"
 )

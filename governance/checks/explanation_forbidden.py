@@ -89,7 +89,9 @@ class Forbidden(Check):
             for place in range(len(self.forbidden))
         )
         named = Measure("forbidden", "figure <> 0", f"{DUE} AND fits", f"{COUNTS}, {each}")
-        return f"WITH records AS ({records}) {shares(self, [named], 'records')} ORDER BY axis, subject"
+        return (
+            f"WITH records AS ({records}) {shares(self, [named], 'records', ids='of_decisions')} ORDER BY axis, subject"
+        )
 
     def _hits(self, reasons: Sequence[Reason]) -> str:
         """A whole number with a bit for each forbidden name that is among the first reasons of a model."""

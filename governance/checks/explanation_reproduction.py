@@ -9,7 +9,7 @@ from pydantic import Field
 
 from governance.checks import Check, Row
 from governance.checks._attributions import attributed
-from governance.checks._groups import DECISION_ID, columns, decided, unattributed
+from governance.checks._groups import columns, decided, unattributed
 from governance.checks._shares import Measure, exceeds, observed, shares
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
@@ -67,8 +67,9 @@ class Reproduction(Check):
         return (
             f"WITH stored AS ({stored or nothing}), records AS (SELECT {columns(self, scope)}a.score_error, "
             f"CASE WHEN a.score_tolerance IS NOT NULL THEN NOT coalesce(a.score_error <= {limit}, false) END "
-            f"AS is_beyond, d.decision_ts AS ts, {DECISION_ID} AS id FROM {decided(self, scope)} "
-            f"JOIN stored a ON a.decision_id = d.decision_id) {shares(self, [far], 'records')} ORDER BY axis, subject"
+            f"AS is_beyond, d.decision_ts AS ts, d.decision_id AS id FROM {decided(self, scope)} "
+            "JOIN stored a ON a.decision_id = d.decision_id) "
+            f"{shares(self, [far], 'records', ids='of_decisions')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from governance.checks import Check, Row, below
 from governance.checks._bands import Edges, name_sql, number_sql
 from governance.checks._discoveries import false_discovery_rates, p_of_difference
-from governance.checks._groups import DECISION_ID, columns, decided, keys, names
+from governance.checks._groups import columns, decided, keys, names
 from governance.checks._intervals import share_ratio_interval
 from governance.checks._references import Reference, bound_reference, groups, own_columns, parts, referred, samples_of
 from governance.checks._strata import Level, common_ratio_interval
@@ -114,7 +114,7 @@ class Conditional(Check):
         level = f"CAST({factor} AS VARCHAR)"
         if self.cuts is not None:
             level = name_sql(self.cuts, f"({number_sql(self.cuts, f'TRY_CAST({factor} AS DOUBLE)')})")
-        own = f"{columns(self, scope)}{level} AS level, d.favourable, d.decision_ts AS ts, {DECISION_ID} AS id"
+        own = f"{columns(self, scope)}{level} AS level, d.favourable, d.decision_ts AS ts, d.decision_id AS id"
         return f"{factors}records AS (SELECT {own} FROM {source})"
 
     def _inputs(self, scope: Scope) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
 from governance.checks._bootstrap import Reselected, ratios_to_highest
-from governance.checks._groups import DECISION_ID, columns, decided, keys, subject_column
+from governance.checks._groups import columns, decided, keys, subject_column
 from governance.checks._intervals import share_ratio_interval
 from governance.checks._ratios import Group, flipping_outcomes, ratio_bounds
 from governance.engines.duckdb import identifier
@@ -105,7 +105,7 @@ class ImpactRatio(Check):
 
     def _records(self, scope: Scope) -> str:
         """One row for each decision in scope: its groups, whether it was favourable, its id."""
-        own = f"{columns(self, scope)}d.decision_ts AS ts, {DECISION_ID} AS id"
+        own = f"{columns(self, scope)}d.decision_ts AS ts, d.decision_id AS id"
         if self.outcome == "favourable":
             return f"records AS (SELECT {own}, d.favourable, NULL AS median FROM {decided(self, scope)})"
         per = identifier(f"group_{self.per}") if self.per else None

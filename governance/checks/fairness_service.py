@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from governance.checks import Check, Row, above
-from governance.checks._groups import DECISION_ID, columns, decided, grouped, unattributed
+from governance.checks._groups import columns, decided, grouped, unattributed
 from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import ids
 from governance.scopes import Scope, subject_of
 from governance.statistics import newcombe, welch
 
@@ -90,7 +91,7 @@ class Service(Check):
         parts = " UNION ALL ".join(self._route(route) for route in self.served_by)
         return (
             f"WITH {judged if joined else ''}records AS (SELECT {columns(self, scope)}{mark} AS mark, {_ROUTES}, "
-            f"d.decision_ts AS ts, {DECISION_ID} AS id FROM {decided(self, scope)} "
+            f"d.decision_ts AS ts, d.decision_id AS id FROM {decided(self, scope)} "
             f"LEFT JOIN requests r ON r.request_uid = d.request_uid{joined}) "
             f"SELECT * FROM ({parts}) ORDER BY axis, subject"
         )
@@ -125,7 +126,7 @@ class Service(Check):
             counts |= {"served_favourable": round(row["total"]), "others_favourable": round(row["other_total"])}
             interval = newcombe(counts["served_favourable"], k, counts["others_favourable"], m)
         metric, unit = ("favourable_share_difference", "share") if self.score is None else ("score_difference", "score")
-        samples, value = tuple(row["samples"] or ()), row["value"] if reason is None else None
+        samples, value = ids(row["samples"]), row["value"] if reason is None else None
         subject = subject_of(row["subject"])
         return Observation(subject, metric, value, unit, min(k, m), counts, interval, samples, reason)
 
@@ -174,5 +175,5 @@ _FIGURES = (
         f"avg(mark) FILTER ({which}) AS {prefix}mean, var_samp(mark) FILTER ({which}) AS {prefix}variance"
         for prefix, which in (("", "served"), ("other_", "NOT served"))
     )
-    + ", arg_min(id, (mark, ts, id), 10) FILTER (served AND mark IS NOT NULL) AS samples"
+    + ", arg_min({'ts': ts, 'id': id}, (mark, ts, id), 10) FILTER (served AND mark IS NOT NULL) AS samples"
 )

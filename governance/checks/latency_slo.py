@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from governance.checks import Check, Row, above
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
-from governance.checks._quantiles import ranked, tail_of
+from governance.checks._quantiles import QUANTILE, ranked, tail_of
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
 from governance.statistics import Z95, wilson
@@ -20,9 +20,9 @@ from governance.wording import percent
 _COUNTS = (
     "count(ms) AS n, count(*) AS requests, count(*) FILTER (ms <= $max_ms) AS within, "
     "count(*) FILTER (status <> 'ok') AS failed, count(*) FILTER (ms IS NULL) AS unmeasured, "
-    "count(*) FILTER (ms IS NULL AND status = 'timeout') AS unmeasured_timeouts, max(ms) AS longest_ms, "
-    "arg_max(id, (ms, id), 10) FILTER (ms IS NOT NULL) AS samples"
+    "count(*) FILTER (ms IS NULL AND status = 'timeout') AS unmeasured_timeouts, max(ms) AS longest_ms"
 )
+_LONGEST = "arg_max(id, (ms, id), 10) FILTER (ms IS NOT NULL) AS samples"
 _NAMES = "value, n, requests, within, failed, unmeasured, unmeasured_timeouts, longest_ms, samples, low, high"
 
 
@@ -84,15 +84,14 @@ class LatencySlo(Check):
 
     def statement(self, scope: Scope) -> str:
         records = (
-            f"SELECT {columns(self, scope)}r.{self.of}_us / 1000.0 AS ms, r.status, {REQUEST_ID} AS id "
-            f"FROM {scope.requests()} r"
+            f"SELECT {columns(self, scope)}r.{self.of}_us AS us, r.{self.of}_us / 1000.0 AS ms, r.status, "
+            f"{REQUEST_ID} AS id FROM {scope.requests()} r"
         )
         if self.quantile is None:
-            figures = f"count(*) FILTER (ms <= $max_ms) / nullif(count(ms), 0) AS value, {_COUNTS}"
+            figures = f"count(*) FILTER (ms <= $max_ms) / nullif(count(ms), 0) AS value, {_COUNTS}, {_LONGEST}"
             return f"WITH records AS ({records}) {grouped(self, figures, 'records')} ORDER BY axis, subject"
-        figures = f"quantile_cont(ms, CAST($quantile AS DOUBLE)) AS value, {_COUNTS}"
-        tail = "quantile_disc(ms, CAST($tail AS DOUBLE))"
-        axes = [ranked(self, axis, place, figures, _NAMES, tail) for place, axis in enumerate(self.axes)]
+        figures = f"{QUANTILE} AS value, {_COUNTS}"
+        axes = [ranked(self, axis, place, figures, _NAMES) for place, axis in enumerate(self.axes)]
         return (
             f"WITH records AS NOT MATERIALIZED ({records}), {', '.join(one.tables for one in axes)} "
             f"{' UNION ALL '.join(one.rows for one in axes)} ORDER BY axis, subject"

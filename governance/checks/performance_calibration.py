@@ -13,6 +13,7 @@ from governance.checks._calibration import Band, ece_floor, ece_interval
 from governance.checks._groups import grouped, keys, names, subject_column, unattributed
 from governance.checks._labels import COUNTED, COUNTS, Direction, Duration, Truth
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import ids
 from governance.scopes import Scope, subject_of, subject_sql
 from governance.statistics import wilson
 
@@ -24,7 +25,7 @@ _ALL = (
 )
 _BAND = (
     "count(*) AS n, count(*) FILTER (positive) AS hits, avg(score) AS expected, sum(score * (1 - score)) AS noise, "
-    "arg_max(id, (abs(CASE WHEN positive THEN 1.0 ELSE 0.0 END - score), id), 10) AS samples"
+    "arg_max({'ts': ts, 'id': id}, (abs(CASE WHEN positive THEN 1.0 ELSE 0.0 END - score), id), 10) AS samples"
 )
 
 
@@ -134,7 +135,7 @@ class PerformanceCalibration(Check):
             bands = [Band(band["n"], band["hits"], band["expected"], band["noise"]) for band in listed]
             value, interval = row["value"], ece_interval(row["value"], bands)
             counts["noise_floor"] = ece_floor(bands)
-        subject, samples = subject_of(row["subject"]), tuple(row["samples"] or ())
+        subject, samples = subject_of(row["subject"]), ids(row["samples"])
         metric = "expected_calibration_error"
         return Observation(
             subject, metric, value, "share", row["scored"], counts, interval, samples, reason, {"what": ECE}
@@ -148,7 +149,7 @@ class PerformanceCalibration(Check):
         if reason is None:
             low, high = wilson(band["hits"], band["n"])
             value, interval = row["value"], (low - band["expected"], high - band["expected"])
-        subject, samples = subject_of(row["subject"]), tuple(row["samples"] or ())
+        subject, samples = subject_of(row["subject"]), ids(row["samples"])
         return Observation(
             subject, "calibration_gap", value, "share", band["n"], counts, interval, samples, reason, {"what": GAP}
         )

@@ -13,6 +13,7 @@ from governance.checks._groups import grouped, unattributed
 from governance.checks._intervals import Interval
 from governance.checks._labels import COUNTS, Duration, Truth
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import ids
 from governance.scopes import Scope, subject_of
 from governance.statistics import mean_interval
 
@@ -80,7 +81,7 @@ class PerformanceRegression(Check):
             f"{COUNTS}, count(*) FILTER ({_USED}) AS scored, avg({error}) FILTER ({_USED}) AS mean, "
             f"var_samp({error}) FILTER ({_USED}) AS variance, avg(score) FILTER ({_USED}) AS mean_score, "
             f"avg(positive) FILTER ({_USED}) AS mean_outcome, "
-            f"arg_max(id, (abs(score - positive), id), 10) FILTER ({_USED}) AS samples"
+            f"arg_max({{'ts': ts, 'id': id}}, (abs(score - positive), id), 10) FILTER ({_USED}) AS samples"
         )
         value = "sqrt(mean)" if self.metric == "rmse" else "mean"
         return (
@@ -100,7 +101,7 @@ class PerformanceRegression(Check):
         elif reason is None and row["value"] is None:
             reason = "the errors are too large to be added up"
         value, interval = (None, None) if reason else (row["value"], self._interval(row))
-        subject, samples = subject_of(row["subject"]), tuple(row["samples"] or ())
+        subject, samples = subject_of(row["subject"]), ids(row["samples"])
         return Observation(subject, self.metric, value, "score", n, counts, interval, samples, reason)
 
     def _interval(self, row: Row) -> Interval | None:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, unattributed
-from governance.checks._shares import Measure, breach, exceeds, observed, shares
+from governance.checks._shares import Ids, Measure, breach, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope
 
@@ -109,13 +109,16 @@ class ResilienceCache(Check):
             "count(*) FILTER (is_hit AND age_hours IS NULL) AS age_unknown, "
             "max(age_hours) FILTER (is_hit) AS oldest_hours"
         )
+        ids: Ids = "here" if joined else "again"
+        kept = "" if joined else " NOT MATERIALIZED"
+        measures = [found._replace(also=also) for found in measures]
         return (
-            f"WITH {scored}answers AS (SELECT {columns(self, scope)}r.cache_status, {score}{age}"
+            f"WITH {scored}answers AS{kept} (SELECT {columns(self, scope)}r.cache_status, {score}{age}"
             "r.n_decisions > 0 AS decides, "
             "coalesce(r.cache_status IN ('exact_hit', 'semantic_hit'), false) AS is_hit, "
             "coalesce(r.cache_status IN ('exact_hit', 'semantic_hit', 'miss'), false) AS is_asked, "
             f"{REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r{joined}) "
-            f"{shares(self, [found._replace(also=also) for found in measures], 'answers')} ORDER BY axis, subject"
+            f"{shares(self, measures, 'answers', ids=ids)} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

@@ -101,9 +101,10 @@ class Routing(Check):
         asked, served = bare.format("r.model_requested"), bare.format("r.model_served")
         same = f"{served} = {asked} OR regexp_full_match(substring({served}, length({asked}) + 1), '[-@:].*')"
         return (
-            f"WITH served AS (SELECT {columns(self, scope)}r.model_requested, {', '.join(_COLUMNS.values())}, "
+            f"WITH served AS NOT MATERIALIZED (SELECT {columns(self, scope)}r.model_requested, "
+            f"{', '.join(_COLUMNS.values())}, "
             f"NOT (starts_with({served}, {asked}) AND ({same})) AS is_other, {REQUEST_ID} AS id, r.start_ts AS ts "
-            f"FROM {scope.requests()} r) {shares(self, measures, 'served')} ORDER BY axis, subject"
+            f"FROM {scope.requests()} r) {shares(self, measures, 'served', ids='again')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

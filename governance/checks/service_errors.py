@@ -64,10 +64,11 @@ class ServiceErrors(Check):
         seen = distinct("cause", "is_error")
         also = f"count(*) FILTER (status <> 'ok' AND NOT is_error) AS others, {seen} AS causes"
         return (
-            f"WITH answers AS (SELECT {columns(self, scope)}r.status, list_contains($counted, r.status) AS is_error, "
+            f"WITH answers AS NOT MATERIALIZED (SELECT {columns(self, scope)}r.status, "
+            "list_contains($counted, r.status) AS is_error, "
             "coalesce(r.error_type, 'HTTP ' || CAST(r.http_status AS VARCHAR), r.status) AS cause, "
             f"{REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r) "
-            f"{shares(self, [Measure('errors', 'is_error', also=also)], 'answers')} ORDER BY axis, subject"
+            f"{shares(self, [Measure('errors', 'is_error', also=also)], 'answers', ids='again')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from governance.checks import Check, Row, above
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
-from governance.checks._quantiles import ranked, tail_of
+from governance.checks._quantiles import QUANTILE, ranked, tail_of
 from governance.checks._shares import LISTED, breach
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_of
@@ -84,7 +84,7 @@ class ServiceQueue(Check):
         tables, parts = [], []
         for place, axis in enumerate(self.axes):
             if self.max_wait_ms is not None:
-                one = ranked(self, axis, place, _WAITED, _NAMES, _TAIL, WAIT if both else None)
+                one = ranked(self, axis, place, _WAITED, _NAMES, WAIT if both else None)
                 tables.append(f", {one.tables}")
                 parts.append(one.rows)
             if self.max_rejected is not None:
@@ -98,8 +98,9 @@ class ServiceQueue(Check):
                 "coalesce(regexp_matches(lower(r.error_type), $words), false)"
             )
         return (
-            f"WITH records AS NOT MATERIALIZED (SELECT {columns(self, scope)}r.queue_us / 1000.0 AS ms, "
-            f"{rejected} AS is_rejected, {REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r)"
+            f"WITH records AS NOT MATERIALIZED (SELECT {columns(self, scope)}r.queue_us AS us, "
+            f"r.queue_us / 1000.0 AS ms, {rejected} AS is_rejected, {REQUEST_ID} AS id, r.start_ts AS ts "
+            f"FROM {scope.requests()} r)"
             f"{''.join(tables)} {' UNION ALL '.join(parts)} ORDER BY axis, subject"
         )
 
@@ -156,13 +157,10 @@ class ServiceQueue(Check):
 
 
 _WAITED = (
-    f"'{WAIT}' AS measure, quantile_cont(ms, CAST($quantile AS DOUBLE)) AS value, count(ms) AS n, count(*) AS records, "
-    f"count(*) FILTER (ms <= $max_wait_ms) AS marked, "
-    f"arg_max(id, (ms, id), {LISTED}) FILTER (ms IS NOT NULL) AS samples"
+    f"'{WAIT}' AS measure, {QUANTILE} AS value, count(ms) AS n, count(*) AS records, "
+    f"count(*) FILTER (ms <= $max_wait_ms) AS marked"
 )
 _NAMES = "measure, value, n, records, marked, samples"
-# Of few records the lower rank may be the first
-_TAIL = "CASE WHEN count(ms) * (1 - $quantile) < 1 THEN min(ms) ELSE quantile_disc(ms, CAST($tail AS DOUBLE)) END"
 _TURNED_AWAY = (
     f"'{REJECTED}' AS measure, count(*) FILTER (is_rejected) / count(*) AS value, count(*) AS n, count(*) AS records, "
     "count(*) FILTER (is_rejected) AS marked, "

@@ -6,6 +6,7 @@ The only file that imports duckdb.
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from math import isqrt
@@ -27,6 +28,8 @@ FEWEST_GROUP_ROWS, MOST_GROUP_ROWS = 16_384, 122_880
 _FOOTER_ROWS = 825  # rows of a group that take as long to decode as the footer takes to say where one more group lies
 
 _TIME = "TIMESTAMP WITH TIME ZONE"
+_PRINTED = re.compile(r"(\d+-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d+))?\+00")
+_WHOLE = '"\x1frow"'  # a row as a value: a column of the same name would be taken for it
 
 
 class EngineError(Exception):
@@ -113,18 +116,21 @@ class Engine:
 
         Times come as ISO text, decimals as `Decimal`, numbers that are not finite as None.
         """
-        # JSON and not fetchall(): that needs pytz for times, and Arrow costs 0.3 s of import on the path of `explain`
+        # JSON and not fetchall(): that needs pytz for times, and Arrow costs 0.3 s of import on the path of `explain`.
+        # The types come with the rows: asking for them before would open every file once more
+        sql = f"SELECT to_json({_WHOLE})::VARCHAR, typeof(COLUMNS({_WHOLE}.*)) FROM ({sql}) {_WHOLE}"
         used = {name: value for name, value in (parameters or {}).items() if f"${name}" in sql}
         with _running(sql):
-            relation = self.connection.sql(sql, params=used or None)
-            times = [name for name, kind in zip(relation.columns, relation.types, strict=True) if str(kind) == _TIME]
-        iso = ", ".join(
-            f"strftime({identifier(name)}, '%Y-%m-%dT%H:%M:%S.%fZ') AS {identifier(name)}" for name in times
-        )
-        selected = f"* REPLACE ({iso})" if iso else "*"
-        whole = identifier("\x1frow")  # a column of the same name would be taken for the row
-        rows = self.rows(f"SELECT to_json({whole})::VARCHAR FROM (SELECT {selected} FROM ({sql})) {whole}", parameters)
-        return [json.loads(row[0], parse_float=_number, parse_constant=lambda _: None) for row in rows]
+            found = self.connection.execute(sql, used) if used else self.connection.execute(sql)
+            names = [column[0] for column in found.description or ()][1:]
+            rows = found.fetchall()
+        times = [name for name, kind in zip(names, rows[0][1:], strict=True) if kind == _TIME] if rows else []
+        records: list[dict[str, Any]] = [
+            json.loads(row[0], parse_float=_number, parse_constant=lambda _: None) for row in rows
+        ]
+        for record in records:
+            record.update((name, _iso(record[name])) for name in times if record[name] is not None)
+        return records
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows of a query as an Arrow table."""
@@ -152,6 +158,10 @@ class Engine:
         for name in tuple(self._registered):
             self.unregister(name)
 
+    def keep_footers(self) -> None:
+        """Reads the footer of each Parquet file once, and not with every statement."""
+        self.execute("SET parquet_metadata_cache = true")
+
     def columns(self, relation: str) -> dict[str, str]:
         """Column names and types of a relation, in order."""
         rows = self.rows(f"DESCRIBE SELECT * FROM {relation}")
@@ -161,6 +171,12 @@ class Engine:
         """Writes the rows of a query, in its order, to a new zstd Parquet file; returns how many there were."""
         options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group}"
         return int(self.value(f"COPY ({sql}) TO {literal(str(path))} ({options})"))
+
+
+def _iso(text: str) -> str:
+    """A time as DuckDB prints it, in the form of ISO 8601; infinity, and what lies before year 1, as it is."""
+    found = _PRINTED.fullmatch(text)
+    return f"{found[1]}T{found[2]}.{found[3] or '':0<6}Z" if found else text
 
 
 def _number(text: str) -> float | Decimal:

@@ -22,7 +22,7 @@ def observed(rows: list[dict[str, Any]], **check: Any) -> list[Observation]:
     return [seen for seen, _ in found.findings]
 
 
-@pytest.mark.parametrize("n", [1, 2, 19, 20, 57, 100, 640])
+@pytest.mark.parametrize("n", [1, 2, 19, 20, 57, 100, 640, 5000])
 @pytest.mark.parametrize("quantile", [0.5, 0.9, 0.95, 0.99])
 def test_quantile_and_the_ranks_of_its_interval(n: int, quantile: float) -> None:
     import numpy as np
