@@ -185,7 +185,7 @@ def _by_model(requests: pa.Table, book: PriceBook) -> pa.Array:
         if isinstance(prices, Unpriced):
             amounts.append(pa.nulls(len(rows), requests.schema.field("cost_computed").type))
             continue
-        own = requests.select(_COUNTED).take(rows).combine_chunks()
+        own = requests.select(COUNTED).take(rows).combine_chunks()
         counts = {name: own[column].combine_chunks() for name, column in _COUNTS.items()}
         amounts.append(costs(prices, counts, own["start_ts"].combine_chunks()))
     return pa.concat_arrays(amounts).take(pc.sort_indices(pa.concat_arrays(order)))
@@ -198,4 +198,4 @@ _COUNTS = {
     "cache_write": "cache_write_tokens",
     "reasoning": "reasoning_tokens",
 }
-_COUNTED = [*_COUNTS.values(), "start_ts"]
+COUNTED = [*_COUNTS.values(), "start_ts"]  # what a cost is computed from, beside the model and its tier

@@ -1,7 +1,8 @@
-"""`price add|list`: what models cost, and since when."""
+"""`price add|list|compare`: what models cost, since when, and what stored requests would cost now."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
+    from governance.price_comparison import ModelComparison
     from governance.prices import RegisteredPrices
     from governance.pricing import PriceRow
 
@@ -67,6 +69,61 @@ def list_prices(
             session.console.print(_table_line(item))
     else:
         _print(session, rows)
+
+
+@price.command()
+def compare(
+    context: typer.Context,
+    window: str | None = typer.Option(None, "--window", metavar="W", help="Requests of it, such as 2026-Q3; else all."),
+) -> None:
+    """Show what stored requests would cost by the tables as they are now; nothing is changed.
+
+    A request keeps the cost that was computed when it was read, since findings
+    and reports were made from it. Here the models are listed whose requests
+    have none because a table came late, or another one than a corrected table
+    gives.
+    """
+    from governance.findings import parse_window
+    from governance.price_comparison import compare as compared
+
+    session: Session = context.obj
+    own = session.workspace
+    span = None
+    if window is not None:
+        month = own.fiscal_year_start_month
+        span = parse_window(window, now=session.now, timezone=own.timezone, fiscal_start_month=month)
+    found = compared(own.store, span)
+    if session.as_json:
+        session.result({"models": [asdict(item) | _amounts(item) for item in found]})
+    else:
+        _print_comparison(session, found)
+
+
+def _amounts(item: ModelComparison) -> dict[str, str]:
+    """Sums as text, so that no digit is lost."""
+    return {"computed_usd": f"{item.computed_usd:f}", "now_usd": f"{item.now_usd:f}"}
+
+
+def _print_comparison(session: Session, found: list[ModelComparison]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from governance.display import visible
+
+    if not found:
+        session.console.print("Every stored cost is what the tables give now; what is unpriced they do not know.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("model", overflow="fold")
+    for name in ("requests", "unpriced", "known now", "differ", "computed", "now, USD"):
+        table.add_column(name, justify="right")
+    for item in found:
+        name = " ".join(filter(None, (item.provider, item.model))) or "not logged"
+        counts = (item.requests, item.unpriced, item.would_be_priced, item.would_differ)
+        sums = (f"{item.computed_usd:,.2f}", f"{item.now_usd:,.2f}")
+        table.add_row(Text(visible(name)), *(f"{count:,}" for count in counts), *sums)
+    session.console.print(table)
+    session.console.print("Nothing was changed: requests keep the cost that they were read with.")
 
 
 def _day(text: str | None) -> date | None:
