@@ -53,17 +53,13 @@ class KnownKeys:
             snapshot: What is in the store.
             keys: The key of each request, shape (n,).
         """
-        order = np.argsort(keys, kind="stable")
-        ordered = keys[order]
-        is_next = ordered[1:] == ordered[:-1]
-        twice = np.zeros(len(keys), np.bool_)
-        twice[1:] |= is_next
-        twice[:-1] |= is_next
+        ordered = np.sort(keys)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
         segments = snapshot.segments.get(INDEX, [])
         unknown = self._unknown(engine, snapshot, segments)
-        wanted = np.ones(len(keys), np.bool_) if unknown else self._filter.may_hold(ordered)
-        places, days = _stored(engine, snapshot, segments, ordered[wanted], order[wanted])
-        return Met(np.union1d(order[twice], places), days)
+        wanted = np.unique(ordered if unknown else ordered[self._filter.may_hold(ordered)])
+        found, days = _stored(engine, snapshot, segments, wanted)
+        return Met(np.flatnonzero(np.isin(keys, np.concatenate((twice, found)))), days)
 
     def add(self, keys: Keys | None, files: Iterable[NamedFile]) -> None:
         """Adds the keys of requests that are in the store now.
@@ -92,15 +88,15 @@ class KnownKeys:
 
 
 def _stored(
-    engine: Engine, snapshot: Snapshot, segments: list[Segment], keys: Keys, places: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
-    """The places whose key is in the index, and the days that it says."""
+    engine: Engine, snapshot: Snapshot, segments: list[Segment], keys: Keys
+) -> tuple[Keys, list[tuple[str, str]]]:
+    """Which of the keys are in the index, and the days that it says."""
     if not segments or not len(keys):
-        return np.empty(0, np.int64), []
-    engine.register("new_keys", pa.table({"key": keys, "place": places}))
+        return np.empty(0, np.uint64), []
+    engine.register("new_keys", pa.table({"key": keys}))
     found = engine.rows(
-        "SELECT place, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR) FROM new_keys "
+        "SELECT DISTINCT key, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR) FROM new_keys "
         f"JOIN {read(segments, f'{snapshot.root}{os.sep}')} USING (key)"
     )
     engine.unregister("new_keys")
-    return np.unique(np.array([row[0] for row in found], np.int64)), sorted({row[1:] for row in found})
+    return np.array([row[0] for row in found], np.uint64), sorted({row[1:] for row in found})

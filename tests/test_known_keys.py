@@ -62,7 +62,7 @@ def test_the_index_is_read_for_what_may_be_there_alone(book: Logbook, monkeypatc
     stored = known_keys._stored
 
     def counted(*given: Any) -> Any:
-        asked.append(len(given[3]) if given[2] else 0)
+        asked.append(len(given[3]) if given[2] else 0)  # keys, where there are files
         return stored(*given)
 
     monkeypatch.setattr(known_keys, "_stored", counted)

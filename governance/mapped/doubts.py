@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from governance.mapped.members import miscounted, pairs
+from governance.mapped.members import is_counted, miscounted, pairs
 from governance.mapped.numerals import misprinted
 from governance.mapped.scans import Lines, Mask, Places, Scan
 from governance.records.stretches import Stretch, count, positions
@@ -50,7 +50,7 @@ def doubtful(stretch: Stretch, lines: Lines, scan: Scan) -> Mask | None:
     if spaced:
         places = [match.start() for match in _SPACED_COLON.finditer(data.data)]
         found[lines.of(np.array(places, np.int64))] = True
-    if keys != scan.values():
+    if not is_counted(keys, lines, scan, found):
         found |= miscounted(data, lines, scan)
     return found if found.any() else None
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from governance.mapped.scans import Lines, Mask, Path, Places, Scan
 
 _CACHED = 1 << 17
+_FEW = 0.02  # share of lines that are looked at one by one sooner than all at once
 _KEY = 0x3A22  # the two bytes `":`
 _SPACED = (0x2022, 0x0922)  # a quote and a blank
 
@@ -31,6 +32,26 @@ def _words(data: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.ui
         words = data[shift : shift + (len(data) - shift) // 2 * 2].view("<u2")
         for start in range(0, len(words), _CACHED):
             yield shift + 2 * start, words[start : start + _CACHED]
+
+
+def is_counted(keys: int, lines: Lines, scan: Scan, doubts: Mask) -> bool:
+    """Whether there are as many keys as values, apart from lines that are doubtful anyway.
+
+    A line never has more values than keys, so that no line makes up for another.
+
+    Args:
+        keys: How many there are in all lines.
+        lines: Where each line stands.
+        scan: What the engine read.
+        doubts: Lines that do not count, shape (lines,); those with a blank before a colon among them.
+    """
+    places = np.flatnonzero(doubts)
+    if len(places) > _FEW * len(lines):
+        return keys == scan.values()
+    own = sum(lines.raw(place).count(b'":') for place in places.tolist())
+    read = sum(len(column) - column.null_count for column in scan.at(places))
+    read += sum(int(node.is_there[places].sum()) for node in scan.nodes.values())
+    return keys - own == scan.values() - read
 
 
 def miscounted(data: npt.NDArray[np.uint8], lines: Lines, scan: Scan) -> Mask:
