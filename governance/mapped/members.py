@@ -49,7 +49,7 @@ def is_counted(keys: int, lines: Lines, scan: Scan, doubts: Mask) -> bool:
     if len(places) > _FEW * len(lines):
         return keys == scan.values()
     own = sum(lines.raw(place).count(b'":') for place in places.tolist())
-    read = sum(len(column) - column.null_count for column in scan.at(places))
+    read: int = sum(len(column) - column.null_count for column in scan.at(places))
     read += sum(int(node.is_there[places].sum()) for node in scan.nodes.values())
     return keys - own == scan.values() - read
 
