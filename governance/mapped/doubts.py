@@ -27,8 +27,10 @@ _OPENED = re.compile(rb'":[ \t\r]*\{')
 _ESCAPE = b"u00"  # after a backslash: a character that JSON cannot hold as it is
 _ZERO, _ONE = b"01"
 _LETTERS = tuple(b"abcdefABCDEF")
-_NOT_FINITE = ("nan", "inf", "infinity")  # however they are written, and with a sign
-_NOT_FINITE_LENGTHS = (3, 4, 8, 9)
+_NOT_FINITE = pa.array([sign + name for sign in ("", "-", "+") for name in ("nan", "inf", "infinity")])
+_NONE = np.empty(0, np.int64)
+_IS_LENGTH = np.isin(np.arange(11), (3, 4, 8, 9))  # of those, and of longer texts
+_BEGINS = np.isin(np.arange(256), tuple(b"nNiI+-"))
 
 
 def doubtful(stretch: Stretch, lines: Lines, scan: Scan) -> Mask | None:
@@ -41,15 +43,15 @@ def doubtful(stretch: Stretch, lines: Lines, scan: Scan) -> Mask | None:
     """
     data = stretch.data
     found = _endings(data, lines) | _objects(data, lines, scan) | _not_finite(scan)
-    lists = _lists(data, lines, found)
-    printed = np.ones(len(lines), np.bool_) if scan.wholes else lists
-    if printed.any():
-        found |= misprinted(data, lines, printed)
-    found |= _escapes(data, lines, is_printed=bool(printed.any()))
+    places, starts, ends = _lists(data, lines, found)
+    if scan.wholes:
+        places, starts, ends = np.arange(len(lines), dtype=np.int64), lines.starts, lines.ends
+    found[places] |= misprinted(data, starts, ends)
+    found |= _escapes(data, lines, is_printed=len(places) > 0)
     keys, spaced = pairs(data)
     if spaced:
-        places = [match.start() for match in _SPACED_COLON.finditer(data.data)]
-        found[lines.of(np.array(places, np.int64))] = True
+        at = [match.start() for match in _SPACED_COLON.finditer(data.data)]
+        found[lines.of(np.array(at, np.int64))] = True
     if not is_counted(keys, lines, scan, found):
         found |= miscounted(data, lines, scan)
     return found if found.any() else None
@@ -121,14 +123,22 @@ def _hollow(lines: Lines, scan: Scan) -> Mask:
     return found
 
 
-def _lists(data: npt.NDArray[np.uint8], lines: Lines, doubts: Mask) -> Mask:
-    """Which lines hold lists; those of which one holds too many, or one that ends with a comma, become doubtful."""
+def _lists(data: npt.NDArray[np.uint8], lines: Lines, doubts: Mask) -> tuple[Places, Places, Places]:
+    """Which lines hold lists, where the first of each begins, and what is behind the last of it.
+
+    Lines with too many, or with one that ends with a comma, become doubtful.
+    """
     if not count(data, ord("[")):
-        return np.zeros(len(lines), np.bool_)
-    times = lines.times(positions(data, ord("[")))
+        return _NONE, _NONE, _NONE
+    opening, closing = positions(data, ord("[")), positions(data, ord("]"))
+    times = lines.times(opening)
     doubts |= times > MAX_NESTED
-    _mark_open(data, lines, positions(data, ord("]")), doubts)
-    return times > 0
+    _mark_open(data, lines, closing, doubts)
+    places = np.flatnonzero(times)
+    starts = opening[np.searchsorted(opening, lines.starts[places])]
+    last = np.searchsorted(closing, lines.ends[places]) - 1
+    ends = closing[np.maximum(last, 0)] + 1 if len(closing) else starts
+    return places, starts, np.where(ends > starts, ends, lines.ends[places])
 
 
 def _mark_open(data: npt.NDArray[np.uint8], lines: Lines, closing: Places, doubts: Mask) -> None:
@@ -140,14 +150,25 @@ def _mark_open(data: npt.NDArray[np.uint8], lines: Lines, closing: Places, doubt
 def _not_finite(scan: Scan) -> Mask:
     """Lines with a text that may be a number that JSON does not know, in a spelling that only the engine takes."""
     found = np.zeros(scan.rows, np.bool_)
-    spelt = pa.array([sign + name for sign in ("", "-", "+") for name in _NOT_FINITE])
-    lengths = pa.array(_NOT_FINITE_LENGTHS, pa.int32())
     for column in scan.texts.values():
-        places = np.flatnonzero(pc.is_in(pc.binary_length(column), value_set=lengths).to_numpy())
-        if len(places):
-            is_odd = pc.is_in(pc.utf8_lower(column.take(pa.array(places))), value_set=spelt)
-            found[places[is_odd.to_numpy()]] = True
+        start = 0
+        for part in column.chunks:
+            places = _initials(part)
+            if len(places):
+                is_odd = pc.is_in(pc.utf8_lower(part.take(pa.array(places))), value_set=_NOT_FINITE)
+                found[start + places[is_odd.to_numpy(zero_copy_only=False)]] = True
+            start += len(part)
     return found
+
+
+def _initials(texts: pa.Array) -> Places:
+    """Which texts are as long as such a number, and begin like one."""
+    edges = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    places = np.flatnonzero(_IS_LENGTH[np.minimum(np.diff(edges), len(_IS_LENGTH) - 1)])
+    if not len(places):
+        return places
+    first = np.frombuffer(texts.buffers()[2], np.uint8)[edges[places]]
+    return places[_BEGINS[first]]
 
 
 def _escapes(data: npt.NDArray[np.uint8], lines: Lines, *, is_printed: bool) -> Mask:

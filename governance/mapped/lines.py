@@ -22,6 +22,7 @@ from governance.records.stretches import Stretch
 
 _SAMPLED = 50  # lines that tell the keys
 MAX_DOUBTFUL = 0.3  # share of lines; beyond it the parser alone is quicker than both
+_MANY = 0.02  # share of lines of which most may be doubtful for keys that are not known
 _EXACT_LENGTH = 16  # a double keeps every number of fifteen digits and a point
 
 
@@ -57,7 +58,9 @@ class LinesReader:
                 doubts = self._doubts(stretch, lines, scan, table)
                 if doubts is None or doubts.mean() <= MAX_DOUBTFUL:
                     sure = table if doubts is None else table.filter(pa.array(~doubts))
-                    return self._chunk(lines, scan, sure, doubts, before)
+                    if doubts is not None and doubts.mean() > _MANY:  # for the stretches that follow
+                        self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist())
+                    return LinesChunk(lines, sure, doubts, before, _parsed, names=scan.names())
                 if not self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist()):
                     self._is_hopeless = True
                     break
@@ -66,9 +69,6 @@ class LinesReader:
     def _learn(self, lines: Lines, places: Iterable[int]) -> bool:
         """Adds the keys of some lines; whether there were new ones."""
         return self._shape.learn([_parsed(line_at(lines, place)).value or {} for place in places])
-
-    def _chunk(self, lines: Lines, scan: Scan, sure: pa.Table, doubts: Mask | None, before: int) -> Chunk:
-        return LinesChunk(lines, sure, doubts, before, _parsed, names=scan.names())
 
     def _doubts(self, stretch: Stretch, lines: Lines, scan: Scan, table: pa.Table) -> Mask | None:
         found = doubtful(stretch, lines, scan)

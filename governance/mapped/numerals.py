@@ -1,4 +1,4 @@
-"""Numbers in lists and objects of JSON Lines that the engine prints in another way than the strict parser.
+"""Numbers in lists and objects of JSON that the engine prints in another way than the strict parser.
 
 Both print the double that a number stands for; the parser with an exponent below 1e-4 and from 1e16 on, and the number
 as it was written where a double would lose a digit.
@@ -11,9 +11,9 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from governance.mapped.scans import Lines, Mask, Places
+from governance.mapped.scans import Mask, Places
 
-_AT_ONCE = 1 << 20  # bytes that are looked at together
+_AT_ONCE = 1 << 17  # bytes that are looked at together
 _LONG = 16  # digits, of which a double may lose one
 _LONGEST = 40  # bytes of a number; a longer one is odd
 _EXPONENT, _POINT, _MINUS, _PLUS, _DIGIT = b"e.-+0"
@@ -22,24 +22,25 @@ _TOKEN = re.compile(rb"[-+.0-9eE]*")
 _NOT_FINITE = (b"nan", b"inf")
 
 
-def misprinted(data: npt.NDArray[np.uint8], lines: Lines, chosen: Mask) -> Mask:
-    """Which of some lines hold such a number, or one that is not finite; shape (lines,).
+def misprinted(data: npt.NDArray[np.uint8], starts: Places, ends: Places) -> Mask:
+    """Which of some stretches of bytes hold such a number, or one that is not finite; shape (stretches,).
 
     Args:
         data: The bytes.
-        lines: Where each line stands in them.
-        chosen: Which lines are looked at.
+        starts: First byte of each, a bracket.
+        ends: The byte behind each.
     """
-    found = np.zeros(len(lines), np.bool_)
-    first = 0
-    while first < len(lines):
-        last = max(first + 1, int(np.searchsorted(lines.ends, lines.starts[first] + _AT_ONCE)))
-        if chosen[first:last].any():
-            start = int(lines.starts[first])
-            at = _odd(data[start : lines.ends[last - 1]]) + start
-            found[lines.of(at)] = True
+    found = np.zeros(len(starts), np.bool_)
+    behind = np.cumsum(ends - starts)
+    view, first = data.data, 0
+    while first < len(starts):
+        done = int(behind[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(behind, done + _AT_ONCE)))
+        spans = zip(starts[first:last].tolist(), ends[first:last].tolist(), strict=True)
+        joined = np.frombuffer(b"".join([view[start:end] for start, end in spans]), np.uint8)
+        found[first + np.searchsorted(behind[first:last] - done, _odd(joined), side="right")] = True
         first = last
-    return found & chosen
+    return found
 
 
 def _odd(data: npt.NDArray[np.uint8]) -> Places:
