@@ -81,6 +81,7 @@ _FILLED = {
         + ["count(*) FILTER (status NOT IN ('ok', 'error', 'timeout', 'blocked', 'cancelled', 'incomplete'))"]
         + [f"count({name})" for name in ("request_uid", "start_ts", "status", "model_served", "operation", "provider")]
     ),
+    "filled": ", ".join(f"count({name})" for name in FEATURES),
     "pushes": ", ".join(FEATURES),
     "named": " ".join(f"WHEN greatest({', '.join(FEATURES)}) = {name} THEN '{name}'" for name in FEATURES),
     "larger": " + ".join(f"CAST({name} > PAY_6 AS INTEGER)" for name in FEATURES if name != "PAY_6"),

@@ -25,6 +25,12 @@ SELECT model, count(*) FILTER (cost IS NULL), count(*) FROM chats GROUP BY ALL;
 -- cost/two-costs
 SELECT count(*) FILTER (abs(cost_reported - cost_computed) > 0.01 * cost_computed), count(*),
     sum(cost_reported), sum(cost_computed) FROM chats WHERE cost_reported IS NOT NULL AND cost_computed IS NOT NULL;
+-- cost/prices-as-before
+SELECT provider, model, start_ts >= TIMESTAMPTZ '2026-07-01' AS is_now, count(*), count(cost), sum(cost), sum(x * x), sum(x * y),
+    sum(y * y), sum(x * cost), sum(y * cost) FROM (SELECT provider, coalesce(model_served, model_requested) AS model, start_ts,
+    CAST(input_tokens AS DOUBLE) AS x, CAST(output_tokens AS DOUBLE) AS y, CAST(coalesce(cost_reported, cost_computed) AS DOUBLE)
+    AS cost FROM requests WHERE operation IN ('chat', 'completion', 'embeddings') AND start_ts >= TIMESTAMPTZ '2026-04-01'
+    AND start_ts < TIMESTAMPTZ '2026-10-01') GROUP BY ALL;
 
 -- credit-decisions/input-quality
 SELECT count(*), count(DISTINCT decision_id), count(*) FILTER (decision NOT IN ('approved', 'refused')), count(decision),
@@ -33,6 +39,8 @@ SELECT count(*), count(DISTINCT decision_id), count(*) FILTER (decision NOT IN (
 SELECT count(*), count(*) FILTER (LIMIT_BAL NOT BETWEEN 1000 AND 2000000), count(*) FILTER (PAY_0 NOT BETWEEN -2 AND 9),
     count(BILL_AMT1), count(*) FILTER (PAY_AMT1 < 0)
 FROM inputs WHERE decision_ts >= TIMESTAMPTZ '2026-07-01' AND decision_ts < TIMESTAMPTZ '2026-10-01';
+-- credit-decisions/inputs-as-registered
+SELECT model_version, count(*), {filled} FROM credit JOIN inputs USING (decision_id) GROUP BY ALL;
 -- credit-decisions/four-fifths
 SELECT sex, age_band, count(*), count(*) FILTER (favourable), count(favourable)
 FROM credit JOIN subjects USING (decision_id) GROUP BY CUBE (sex, age_band);
@@ -52,6 +60,11 @@ FROM credit c LEFT JOIN (SELECT decision_id, min(completed_ts) AS completed_ts, 
 SELECT count(*), count(a.decision_id), count(*) FILTER (a.additivity_error <= 1e-6)
 FROM credit c LEFT JOIN (SELECT decision_id, min(additivity_error) AS additivity_error
     FROM "attributions:credit-default" GROUP BY decision_id) a USING (decision_id) WHERE NOT c.favourable;
+-- credit-decisions/stable-reasons
+SELECT count(*), count(a.decision_id), count(b.decision_id) FROM credit c
+LEFT JOIN (SELECT DISTINCT decision_id FROM "attributions:credit-default" WHERE method = 'interventional') a USING (decision_id)
+LEFT JOIN (SELECT DISTINCT decision_id FROM "attributions:credit-default" WHERE method = 'native') b USING (decision_id)
+WHERE NOT c.favourable AND coalesce(c.deciding_stage, 'model') = 'model';
 -- credit-decisions/response-time
 SELECT count(*), quantile_cont(latency_us, 0.99), count(*) FILTER (latency_us > 500000)
 FROM r WHERE model GLOB 'credit-*';
@@ -68,6 +81,9 @@ SELECT week, count(*), count(*) FILTER (fallbacks > 0) FROM mistral GROUP BY ALL
 -- llm-assistant/fallback-quality
 SELECT month, fallbacks > 0, count(*), avg(score), var_samp(score) FROM mistral JOIN (SELECT request_uid, avg(score) AS score
     FROM assessments WHERE name = 'groundedness' GROUP BY request_uid) USING (request_uid) GROUP BY ALL;
+-- llm-assistant/fallback-drill
+SELECT count(*), count(*) FILTER (tags['drill'] = 'fallback'),
+    count(DISTINCT CAST(start_ts AS DATE)) FILTER (tags['drill'] = 'fallback' AND fallbacks > 0) FROM mistral;
 -- llm-assistant/answer-quality
 SELECT model, count(*), avg(score), var_samp(score) FROM mistral JOIN (SELECT request_uid, score
     FROM assessments WHERE name = 'groundedness') USING (request_uid) GROUP BY ALL;
@@ -86,6 +102,17 @@ SELECT count(*) FILTER (model GLOB 'credit-*' OR model GLOB 'mistral-*'), count(
 SELECT model, month, count(*), count(*) FILTER (status IN ('error', 'timeout')) FROM r GROUP BY ALL;
 -- model-operations/fields-that-checks-need
 SELECT count(*), count(model_served), count(latency_us), count(business_unit) FROM r;
+-- model-operations/rolled-back-in-time
+SELECT model_served, model_version, count(*), epoch(min(start_ts)), epoch(max(start_ts)), any_value(f.failed) FROM requests,
+    (SELECT count(*) AS failed FROM findings WHERE policy = 'credit-decisions' AND verdict = 'failed' AND check_id IN ('four-fifths', 'input-quality')) f
+WHERE n_decisions > 0 AND start_ts < TIMESTAMPTZ '2026-10-01' GROUP BY ALL;
+-- model-operations/trained-anew
+SELECT model_served, model_version, count(*), epoch(min(start_ts)), epoch(max(start_ts)), any_value(f.failed) FROM requests,
+    (SELECT count(*) AS failed FROM findings WHERE policy = 'credit-decisions' AND verdict = 'failed' AND check_id IN ('input-drift', 'score-drift')) f
+WHERE n_decisions > 0 AND start_ts < TIMESTAMPTZ '2026-10-01' GROUP BY ALL;
+-- model-operations/source-as-before
+SELECT source, start_ts >= TIMESTAMPTZ '2026-07-01' AS is_now, count(*), count(COLUMNS(* EXCLUDE (source))) FROM requests
+WHERE start_ts >= TIMESTAMPTZ '2026-04-01' AND start_ts < TIMESTAMPTZ '2026-10-01' GROUP BY ALL;
 -- model-operations/store-intact
 -- (the digest of every file, in Python)
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from governance.checks import Check, Row, above
 from governance.checks._groups import columns, decided, grouped, unattributed
+from governance.checks._references import own_columns
 from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
 from governance.sample_ids import ids
@@ -92,8 +93,21 @@ class Service(Check):
         return (
             f"WITH {judged if joined else ''}records AS (SELECT {columns(self, scope)}{mark} AS mark, {_ROUTES}, "
             f"d.decision_ts AS ts, d.decision_id AS id FROM {decided(self, scope)} "
-            f"LEFT JOIN requests r ON r.request_uid = d.request_uid{joined}) "
+            f"LEFT JOIN requests r ON r.request_uid = d.request_uid{joined}){self._cells()} "
             f"SELECT * FROM ({parts}) ORDER BY axis, subject"
+        )
+
+    @property
+    def _source(self) -> str:
+        return "cells" if self.score is None else "records"
+
+    def _cells(self) -> str:
+        """Where marks are 0 or 1, equal records are counted once: all records are not kept in memory for each axis."""
+        if self.score is not None:
+            return ""
+        return (
+            f", cells AS (SELECT {own_columns(self)}mark, by_fallback, by_cache, by_other, count(*) AS n, "
+            "arg_min({'mark': mark, 'ts': ts, 'id': id}, (ts, id), 10) AS samples FROM records GROUP BY ALL)"
         )
 
     def _route(self, route: Route) -> str:
@@ -104,8 +118,8 @@ class Service(Check):
             f"WHEN NOT by_{route} AND NOT coalesce({other}, false) THEN false END AS served"
         )
         own = self.model_copy(update={"by": tuple((*axis, KEY) for axis in self.axes)})
-        source = f"(SELECT *, {literal(route)} AS group_{KEY}, {ways}, by_{route} AS way FROM records)"
-        figures = grouped(own, _FIGURES, source)
+        source = f"(SELECT *, {literal(route)} AS group_{KEY}, {ways}, by_{route} AS way FROM {self._source})"
+        figures = grouped(own, _FIGURES if self.score is not None else _COUNTED, source)
         return f"SELECT *, '{route}' AS route, mean - other_mean AS value FROM ({figures})"
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
@@ -176,4 +190,33 @@ _FIGURES = (
         for prefix, which in (("", "served"), ("other_", "NOT served"))
     )
     + ", arg_min({'ts': ts, 'id': id}, (mark, ts, id), 10) FILTER (served AND mark IS NOT NULL) AS samples"
+)
+
+
+def _sum(name: str, condition: str) -> str:
+    return f"CAST(coalesce(sum(n) FILTER ({condition}), 0) AS BIGINT) AS {name}"
+
+
+# The same of cells; nobody reads the variance of shares
+_COUNTED = (
+    ", ".join(
+        _sum(name, condition)
+        for name, condition in (
+            ("decisions", "true"),
+            ("served", "served"),
+            ("others", "NOT served"),
+            ("unknown", "NOT by_other AND way IS NULL"),
+            ("elsewhere", "by_other"),
+            ("marks", "served AND mark IS NOT NULL"),
+            ("other_marks", "NOT served AND mark IS NOT NULL"),
+        )
+    )
+    + ", "
+    + ", ".join(
+        f"sum(mark * n) FILTER ({which}) AS {prefix}total, "
+        f"sum(mark * n) FILTER ({which}) / nullif(sum(n) FILTER ({which} AND mark IS NOT NULL), 0) AS {prefix}mean"
+        for prefix, which in (("", "served"), ("other_", "NOT served"))
+    )
+    + ", list_transform(list_sort(flatten(list(samples) FILTER (served AND mark IS NOT NULL)))[:10], "
+    "lambda one: {'ts': one.ts, 'id': one.id}) AS samples"
 )

@@ -83,10 +83,13 @@ class ResilienceBreaker(Check):
         return (
             "WITH calls AS (SELECT a.provider, a.model, a.start_ts AS ts, a.attempt_uid, a.breaker_state = 'open' AS "
             "is_open, a.breaker_state = 'open' AND a.status NOT IN ('blocked', 'cancelled') AS is_through, "
-            f"coalesce(r.request_id, r.request_uid) AS id{period} FROM attempts a JOIN {scope.requests()} r "
+            # Ids are long to put in order, and shown of calls at an open breaker alone
+            f"CASE WHEN a.breaker_state = 'open' THEN coalesce(r.request_id, r.request_uid) END AS id{period} "
+            f"FROM attempts a JOIN {scope.requests()} r "
             "ON r.request_uid = a.request_uid "
             "WHERE a.breaker_state IS NOT NULL AND a.kind NOT IN ('tool', 'retrieval')), "
-            "states AS (SELECT *, is_open AND NOT coalesce(lag(is_open) OVER later, false) AS is_opening, "
+            "states AS (SELECT * EXCLUDE (attempt_uid), is_open AND NOT "
+            "coalesce(lag(is_open) OVER later, false) AS is_opening, "
             f"{closing} AS closed_ts FROM calls "
             "WINDOW later AS (PARTITION BY provider, model ORDER BY ts, attempt_uid)), "
             "timed AS (SELECT *, CASE WHEN is_opening THEN (epoch_us(coalesce(closed_ts, "

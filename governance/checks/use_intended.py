@@ -109,7 +109,7 @@ class UseIntended(Check):
         parts = []
         if self.within:
             fields = [_outside(place, name, patterns) for place, (name, patterns) in enumerate(self.within.items())]
-            parts.append(shares(self, fields, "records", several=True))
+            parts.append(shares(self, fields, "records", several=True, ids="again" if is_request else "here"))
         daily = ""
         if self.max_per_day is not None:
             keys = "".join(f"{identifier(f'group_{name}')}, " for name in self._dimensions())
@@ -119,8 +119,9 @@ class UseIntended(Check):
             )
             parts.append(self._volumes())
         source = f"{scope.requests()} r" if is_request else decided(self._with_fields(), scope)
+        kept = " NOT MATERIALIZED" if is_request else ""
         return (
-            f"WITH records AS (SELECT {columns(self, scope)}{values}{scope.calendar('day', time)} AS local_day, "
+            f"WITH records AS{kept} (SELECT {columns(self, scope)}{values}{scope.calendar('day', time)} AS local_day, "
             f"{REQUEST_ID if is_request else DECISION_ID} AS id, {time} AS ts FROM {source}){daily} "
             f"{' UNION ALL '.join(parts)} ORDER BY axis, subject"
         )
