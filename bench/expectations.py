@@ -1,19 +1,29 @@
-"""How long 20 expectations take on a million requests in Parquet, and how long the import before them takes."""
+"""How long 20 expectations take on a million requests in Parquet, and how long the import before them takes.
+
+Beside them, in turn, the same ones by Great Expectations itself, on a table asset of its own data context over the same
+view. Its results must outlive its connections, which those of duckdb-engine do not: with DuckDB 2.0, 19 of the 20 end
+with "list index out of range", on a view or a table, with or without temporary tables. So it is given the cursor that
+`governance` gives it. Regular expressions it does not know for DuckDB; that expectation is left out on both sides.
+"""
 
 from __future__ import annotations
 
+import os
 import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import Engine, literal
-from governance.expectation_batches import load_library
+from governance.expectation_batches import _Connection, load_library, quiet
 from governance.expectation_runs import evaluate
 from governance.expectation_suites import read_suite
 
+Wanted = tuple[str, dict[str, Any]]
 ROWS = 1_000_000
 RUNS = 5
 REQUESTS = f"""
@@ -25,7 +35,7 @@ REQUESTS = f"""
     FROM range({ROWS}) t(i)"""
 COLUMNS = "request_id start_ts model status score latency_us output_tokens cost business_unit".split()
 QUANTILES = {"quantiles": [0.5, 0.95, 0.99], "value_ranges": [[1e6, 2e6], [2.8e6, 2.9e6], [2.9e6, 3e6]]}
-SUITE: list[tuple[str, dict[str, Any]]] = [
+SUITE: list[Wanted] = [
     ("table_row_count_to_be_between", {"min_value": 1}),
     ("table_columns_to_match_set", {"column_set": COLUMNS}),
     ("column_values_to_not_be_null", {"column": "request_id"}),
@@ -50,8 +60,7 @@ SUITE: list[tuple[str, dict[str, Any]]] = [
 
 
 def main() -> None:
-    """Prints the import, then median and range of the runs."""
-    suite = read_suite([{"type": f"expect_{name}", "kwargs": kwargs} for name, kwargs in SUITE])
+    """Prints the import, then median and range of the runs of both sides and their ratio."""
     start = time.perf_counter()
     load_library()
     print(f"import of great_expectations: {time.perf_counter() - start:.2f} s (1 run)")
@@ -60,18 +69,58 @@ def main() -> None:
         engine.execute("SELECT setseed(0.5)")
         engine.write_parquet(REQUESTS, path)
         engine.execute(f"CREATE VIEW requests AS SELECT * FROM read_parquet({literal(str(path))})")
-        times = []
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            outcomes = evaluate(engine, "SELECT * FROM requests", suite.expectations, id_columns=("request_id",))
-            times.append(time.perf_counter() - start)
-            if not all(outcome.success for outcome in outcomes):
-                raise SystemExit("an expectation that should hold does not")
-    print(
-        f"{len(SUITE)} expectations on {ROWS:,} rows: median {statistics.median(times):.2f} s "
-        f"({min(times):.2f} to {max(times):.2f}, {RUNS} runs)"
-    )
+        _print("all", [_used(_ours, engine, SUITE) for _ in range(RUNS)])
+        known = [(name, kwargs) for name, kwargs in SUITE if "regex" not in name]
+        batch = _bare_batch(engine)
+        pairs = [(_used(_ours, engine, known), _used(_bare, batch, known)) for _ in range(RUNS)]
+    _print("without the pattern", [ours for ours, _ in pairs])
+    _print("the same by Great Expectations itself", [bare for _, bare in pairs])
+    print(f"ratio: {statistics.median(ours / bare for ours, bare in pairs):.2f}")
     print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+def _used(run: Callable[[Any, list[Wanted]], None], batch: object, wanted: list[Wanted]) -> float:
+    """Seconds of processor."""
+    start = time.process_time()
+    run(batch, wanted)
+    return time.process_time() - start
+
+
+def _print(what: str, times: list[float]) -> None:
+    print(
+        f"{what}, {ROWS:,} rows: median {statistics.median(times):.2f} s of processor "
+        f"({min(times):.2f} to {max(times):.2f}, {len(times)} runs)"
+    )
+
+
+def _ours(engine: Engine, wanted: list[Wanted]) -> None:
+    suite = read_suite([{"type": f"expect_{name}", "kwargs": kwargs} for name, kwargs in wanted])
+    outcomes = evaluate(engine, "SELECT * FROM requests", suite.expectations, id_columns=("request_id",))
+    if not all(outcome.success for outcome in outcomes):
+        raise SystemExit("an expectation that should hold does not")
+
+
+def _bare_batch(engine: Engine) -> Any:
+    """The view as a batch of the library's own data context."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    library, pool = import_module("great_expectations"), import_module("sqlalchemy").pool
+    context = library.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    door = {"creator": lambda: _Connection(engine.connection), "poolclass": pool.StaticPool}
+    source = context.data_sources.add_sql("bench", connection_string="duckdb://", create_temp_table=False, kwargs=door)
+    definition = source.add_table_asset("requests", table_name="requests").add_batch_definition_whole_table("all")
+    return definition.get_batch()
+
+
+def _bare(batch: Any, wanted: list[Wanted]) -> None:
+    library, kinds = import_module("great_expectations"), import_module("great_expectations.expectations")
+    named = [
+        getattr(kinds, "Expect" + "".join(map(str.capitalize, name.split("_"))))(**kwargs) for name, kwargs in wanted
+    ]
+    with quiet():
+        result = batch.validate(library.ExpectationSuite(name="bench", expectations=named), result_format="BASIC")
+    if not result.success:
+        raise SystemExit("an expectation that should hold does not, by Great Expectations itself")
 
 
 if __name__ == "__main__":
