@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine
-from governance.keys import keys_of
+from governance.keys import keys_of, order_of
 from governance.tables import CANONICAL, PER_MODEL, REQUESTS, SIDE_TABLES
 
 _IDS = ("request_id", "client_request_id", "response_id", "trace_id")
@@ -44,7 +44,7 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
         keys.append(keys_of(column.filter(wanted)))
         places.append(np.flatnonzero(wanted.to_numpy(zero_copy_only=False)))
     key, place = np.concatenate(keys), np.concatenate(places)
-    order = np.argsort(key, kind="stable")
+    order = order_of(key)
     first, last = _days(kept, engine)
     at = pa.array(place[order])
     return pa.table(
@@ -53,8 +53,8 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
             "source": _taken(requests.column("source"), at),
             "file_sha256": _taken(requests.column("file_sha256"), at),
             "row_no": requests.column("row_no").take(at),
-            "day": first.take(at),
-            "last_day": last.take(at),
+            "day": (days := first.take(at)),
+            "last_day": days if last is first else last.take(at),
         }
     )
 
@@ -85,7 +85,7 @@ def side_index_rows(kept: Mapping[str, pa.Table]) -> pa.Table:
         again = pc.not_equal(whole, bare)
         parts += [_side_part(name, rows, whole), _side_part(name, rows.filter(again), bare.filter(again))]
     found = pa.concat_tables(parts)
-    return found.take(pa.array(np.argsort(found.column("key").to_numpy(), kind="stable")))
+    return found.take(pa.array(order_of(found.column("key").to_numpy())))
 
 
 def _side_part(name: str, rows: pa.Table, ids: pa.Array) -> pa.Table:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.keys import key_of, keys_of
+from governance.keys import key_of, keys_of, order_of
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 
@@ -35,3 +36,16 @@ def test_lengths_and_positions_count() -> None:
 def test_numbered_ids_do_not_collide() -> None:
     texts = [f"req-{number}" for number in range(200_000)]
     assert len(set(keys_of(pa.array(texts)).tolist())) == len(texts)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3) | st.integers(2**63, 2**63 + 3)))
+def test_the_order_is_that_of_a_stable_sort(keys: list[int]) -> None:
+    """Keys that share their first bits among them, and keys that are equal."""
+    found = np.array(keys, np.uint64)
+    assert order_of(found).tolist() == np.argsort(found, kind="stable").tolist()
+
+
+def test_many_keys_are_ordered_too() -> None:
+    drawn = np.random.default_rng(1).integers(0, 2**64, 100_000, np.uint64)
+    drawn[::7] = drawn[0]
+    assert np.array_equal(order_of(drawn), np.argsort(drawn, kind="stable"))
