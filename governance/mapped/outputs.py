@@ -52,17 +52,26 @@ class Outputs:
             given.setdefault("model_served", model)
         made = {
             "request_uid": "uid",
-            "source": literal(self._mapping.source),
             "request_id": "native",
-            "id_origin": "'native'" if self._has("request_id") else "'content_hash'",
-            "operation": f"coalesce({given.get('operation', 'NULL')}, 'predict')",
-            "status": f"coalesce({given.get('status', 'NULL')}, 'ok')",
-            "input_state": "'absent'",
-            "output_state": "'absent'",
-            "n_decisions": "1" if self._mapping.decides else "0",
+            "operation": self._defaulted("operation", "predict"),
+            "status": self._defaulted("status", "ok"),
             "quality_flags": "flags",
         }
-        self._store(batch, REQUESTS.name, given | made)
+        same = {
+            "source": self._mapping.source,
+            "id_origin": "native" if self._has("request_id") else "content_hash",
+            "input_state": "absent",
+            "output_state": "absent",
+            "n_decisions": int(self._mapping.decides),
+        }
+        self._store(batch, REQUESTS.name, given | made, same)
+
+    def _defaulted(self, name: str, default: str) -> str:
+        """SQL of a canonical column, with what it is where the log leaves it out."""
+        own = self._has(name)
+        if own and self._cells.rows.column(own).null_count == 0:
+            return own
+        return f"coalesce({own or 'NULL'}, {literal(default)})"
 
     def _decisions(self, batch: Batch) -> None:
         given = self._given(DECISIONS.name)
@@ -70,10 +79,8 @@ class Outputs:
             "decision_id": "item",
             "request_uid": "uid",
             "request_id": "native",
-            "source": literal(self._mapping.source),
-            "item_index": "0",
             "decision_ts": self._moment(),
-            "operation": f"coalesce({given.get('operation', 'NULL')}, 'predict')",
+            "operation": self._defaulted("operation", "predict"),
         }
         if "model" not in given and (served := self._has("model_served") or self._has("model_requested")):
             made["model"] = served
@@ -83,7 +90,7 @@ class Outputs:
             made["score_digits"] = (
                 f"CASE WHEN regexp_full_match({text}, '-?\\d*\\.\\d+') THEN length(split_part({text}, '.', 2)) END"
             )
-        self._store(batch, DECISIONS.name, given | made)
+        self._store(batch, DECISIONS.name, given | made, {"source": self._mapping.source, "item_index": 0})
 
     def _moment(self) -> str:
         return str(self._has("decision_ts") or self._has("start_ts"))
@@ -131,22 +138,36 @@ class Outputs:
         self._store(batch, table.name, given, wide=tuple(wide))
 
     def _store(
-        self, batch: Batch, table: str, made: dict[str, str], *, wide: tuple[str, ...] = (), where: str | None = None
+        self,
+        batch: Batch,
+        table: str,
+        made: dict[str, str],
+        same: Names[str, str | int] | None = None,
+        *,
+        wide: tuple[str, ...] = (),
+        where: str | None = None,
     ) -> None:
-        """Adds canonical columns in order, what nothing fills as nulls; only rows where a given column is not null."""
-        made = made | {"row_no": "row_no", "is_conflict": "false"}
+        """Adds canonical columns in order, what nothing fills as nulls.
+
+        Args:
+            batch: Gets them.
+            table: Which table.
+            made: Column -> SQL of its values.
+            same: Column -> its value in each row.
+            wide: Further columns.
+            where: A column of the cells; rows where it is null are left out.
+        """
         shape = schema(CANONICAL[table])
         for name in wide:
             shape = shape.append(pa.field(name, pa.string()))
-        filled = {name: made[name] for name in shape.names if made.get(name, "NULL") != "NULL"}
-        found = self._cells.select(filled)
+        same = {name: value for name, value in {"is_conflict": False, **(same or {})}.items() if name in shape.names}
+        made = {name: sql for name, sql in (made | {"row_no": "row_no"}).items() if sql != "NULL" and name not in same}
+        found = self._cells.select({name: made[name] for name in shape.names if name in made})
         count = found.num_rows
+        columns = {name: pa.repeat(pa.scalar(value, shape.field(name).type), count) for name, value in same.items()}
+        columns |= {name: found.column(name).cast(shape.field(name).type) for name in found.column_names}
         rows = pa.table(
-            [
-                found.column(field.name).cast(field.type) if field.name in filled else pa.nulls(count, field.type)
-                for field in shape
-            ],
-            schema=shape,
+            [columns[each.name] if each.name in columns else pa.nulls(count, each.type) for each in shape], schema=shape
         )
         if where is not None:
             rows = rows.filter(self._cells.rows.column(where).is_valid())
