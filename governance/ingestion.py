@@ -14,6 +14,7 @@ from governance.batches import Batch
 from governance.deduplication import fates
 from governance.engines.duckdb import Engine
 from governance.growth import Stretch, outgrown, stretch
+from governance.halves import Halves, halves_across
 from governance.intake import Distant, Format, Intake, Known, Memory, opened, read_format
 from governance.known_keys import KnownKeys
 from governance.ledger import Entry, Writer
@@ -26,6 +27,7 @@ from governance.prices import price_book, priced
 from governance.progress import Observer, Stage, Tally, ignore
 from governance.records import layout_of, records
 from governance.sourced import source_batches
+from governance.sources import Source
 from governance.staging import Origin, Staging, model_folder
 from governance.store import BLOBS, Snapshot, Store
 from governance.workspace import Workspace
@@ -134,7 +136,8 @@ def ingest(
         tally = Tally(observe, Stage.READING, [intake.bytes for intake in intakes])
         snapshot = store.snapshot()
         arrived = Arrived(snapshot.entries)
-        run = _Run(store, writer, workspace, form, now, engine, snapshot, price_book(snapshot), tally, arrived)
+        prices, halves = price_book(snapshot), _halves(intakes, form, arrived)
+        run = _Run(store, writer, workspace, form, now, engine, snapshot, prices, tally, arrived, halves)
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
     return Ingestion(reports, checkpoint.size, checkpoint.root)
@@ -154,6 +157,7 @@ class _Run:
     prices: PriceBook
     tally: Tally
     arrived: Arrived
+    halves: dict[str, Halves]
     known: KnownKeys = field(default_factory=KnownKeys)
 
     def read(self, arrival: Intake | Known | Distant) -> FileReport:
@@ -206,7 +210,8 @@ class _Run:
         known = known_types(self.snapshot)
         if isinstance(intake.form, Mapping):
             return mapped_batches(intake.log, intake.form, self.engine, known)
-        return source_batches(records(intake.log), intake.form, known, self.now, intake.log.start_record)
+        log, others = intake.log, self.halves.get(intake.log.sha256)
+        return source_batches(records(log), intake.form, known, self.now, log.start_record, others=others)
 
     def _publish(
         self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch
@@ -275,6 +280,16 @@ class _Run:
         entry = self.writer.commit(kind, facts, staged, at=stamp(self.now))
         self.arrived.add(entry)
         self.snapshot = self.snapshot.grown(entry, self.store.ledger.checkpoint())
+
+
+def _halves(intakes: Sequence[Intake | Known | Distant], form: Format, arrived: Arrived) -> dict[str, Halves]:
+    """Halves of records that lie in several files; a file that is in, if only in part, was stored as it was."""
+    return halves_across(
+        (file.log, file.form)
+        for file in intakes
+        if isinstance(file, Intake) and isinstance(file.form, Source)
+        if not arrived.batches(identity(file.log.sha256, file.form.name, form.mapping_sha256))
+    )
 
 
 def known_types(snapshot: Snapshot) -> Types:

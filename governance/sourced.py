@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from governance import batches
 from governance.batches import Batch, Fill, Inputs, Rejection, reject
+from governance.halves import Halves
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.records import Record, text_of
 from governance.row_tables import RowTables, checked
@@ -29,6 +30,7 @@ def source_batches(
     now: datetime | None = None,
     before: int = 0,
     wanted: Mapping[int, Container[int]] | None = None,
+    others: Halves | None = None,
 ) -> Iterator[Batch]:
     """The batches that a source makes of the records of one file.
 
@@ -42,8 +44,9 @@ def source_batches(
         now: When the file is read, for outcomes that do not say when they became known.
         before: How many records of the file stand before these.
         wanted: Line -> which of its records, from 1, are read and counted; all of each line without it.
+        others: The halves of its records that lie in other files.
     """
-    reading = _Reading(source, {} if known is None else known, now, before, wanted)
+    reading = _Reading(source, {} if known is None else known, now, before, wanted, others or {})
     left = iter(records)
     while not reading.is_done:
         with _nothing_collected():
@@ -86,10 +89,12 @@ class _Item(NamedTuple):
     Attributes:
         parts: What it was read from; two where it was joined.
         content: What it says.
+        is_told: Whether another file has its rows: it is the later half of what was joined there.
     """
 
     parts: tuple[_Part, ...]
     content: Any
+    is_told: bool = False
 
     @property
     def number(self) -> int:
@@ -107,6 +112,7 @@ class _Reading:
         now: datetime | None,
         before: int,
         wanted: Mapping[int, Container[int]] | None,
+        others: Halves,
     ) -> None:
         self.waiting: dict[str, _Item] = {}
         self.is_done = False
@@ -116,6 +122,7 @@ class _Reading:
         self._known = known
         self._now = now
         self._wanted = wanted
+        self._others = others
         self._number = before
         self._start()
 
@@ -137,7 +144,8 @@ class _Reading:
 
     def _filled(self) -> Batch:
         while len(self.waiting) > batches.BATCH_RECORDS:
-            self._keep(self.waiting.pop(next(iter(self.waiting))))
+            key = next(iter(self.waiting))
+            self._alone(key, self.waiting.pop(key))
         return self._finished()
 
     def _add(self, record: Record) -> None:
@@ -154,10 +162,20 @@ class _Reading:
 
     def rest(self) -> Batch:
         """What the halves become that have found no other."""
-        for item in self.waiting.values():
-            self._keep(item)
+        for key, item in self.waiting.items():
+            self._alone(key, item)
         self.waiting = {}
         return self._finished()
+
+    def _alone(self, key: str, item: _Item) -> None:
+        """Reads a half whose other half is not in this file, with the one from another file if there is one."""
+        other = self._others.get(key)
+        if other is None:
+            self._keep(item)
+        elif other.comes_later:
+            self._keep(item._replace(content=self._source.join(item.content, other.content)))
+        else:
+            self._take(item._replace(content=self._source.join(other.content, item.content), is_told=True))
 
     def _offer(self, new: _Item) -> None:
         key = self._source.key(new.content)
@@ -210,8 +228,8 @@ class _Reading:
         except RecursionError:  # JSON text inside a record may nest deeper than the record itself may
             self._batch.rejected += _rejections(item, "too_deep", "JSON text inside the record nests too deeply")
             return
-        self._batch.ignored[JOINED] += len(item.parts) - 1
-        for name, found in converted.items():
+        self._batch.ignored[JOINED] += len(item.parts) - 1 + item.is_told
+        for name, found in converted.items() if not item.is_told else ():
             self._rows.add(name, found)
         for model, inputs in made.features.items():
             self._items[item.number] = item._replace(content=None)
@@ -230,10 +248,11 @@ class _Reading:
         self._read()
         settled = settle(self._given, self._known)
         for number, (reason, detail) in settled.misfits.items():
-            self._batch.ignored[JOINED] -= len(self._items[number].parts) - 1
+            self._batch.ignored[JOINED] -= len(self._items[number].parts) - 1 + self._items[number].is_told
             self._batch.rejected += _rejections(self._items[number], reason, detail)
         self._rows.flag("nonfinite", settled.nonfinite)
-        fitting = [item for item in self._given if item.row_no not in settled.misfits]
+        left_out = settled.misfits.keys() | {number for number, item in self._items.items() if item.is_told}
+        fitting = [item for item in self._given if item.row_no not in left_out]
         batch = self._batch
         batch.rejected.sort(key=lambda rejection: rejection.number)
         batch.ignored = +batch.ignored

@@ -1,10 +1,11 @@
 """Inference events of KServe's and Seldon's loggers: a call and its answer as two CloudEvents with one id.
 
-Both halves are joined inside one file. KServe logs an answer only if it was HTTP 200, so that a request without one is
-*incomplete*: it failed, or its answer lies in another file. An answer without its request is kept, flagged
-`request_missing`, and says when it was sent, not when it was asked for. Halves in files of their own, as KServe's blob
-store writes them, are joined if they come through standard input as one stream; else the second one is stored as a
-conflict with the first. The model's version is in the log only where a V2 answer names it.
+Both halves are joined inside one file, and in several local files that are read in one run, such as a folder in which
+KServe's blob store wrote a file for each half. KServe logs an answer only if it was HTTP 200, so that a request without
+one is *incomplete*: it failed, or its answer was in no file of the run. An answer without its request is kept, flagged
+`request_missing`, and says when it was sent, not when it was asked for. A half that comes in a later run, or straight
+from an object store, is stored as a conflict with the first: copy the folder first, whole days of it. The model's
+version is in the log only where a V2 answer names it.
 
     specversion, type, data        structured CloudEvents, JSON or base64 (KServe 1.0, Seldon 0.3)
     reqType, bytes, inferenceService   the records of KServe's blob store
