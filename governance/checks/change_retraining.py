@@ -178,7 +178,8 @@ class Retraining(Check):
             counts |= {"failed_by": worst["by"] or [], "found_well": worst["ended"], "new_version": worst["version"]}
             counts["came"] = worst["came"]
             if not row["findings"]:
-                reason = "no finding of these checks that was judged by the end of the window concerns it"
+                reason = f"{', '.join(self.checks)} had judged nothing about it by the end of the window; "
+                reason += "what is judged later counts in the window of that day"
         else:
             counts["since"] = row["since"]
             if row["value"] is None and measure == AGE:

@@ -117,7 +117,8 @@ class Rollback(Check):
         if dict(subject)["model_version"] is None:
             reason = f"{row['n']} requests do not name the version of their model"
         elif not row["findings"]:
-            reason = "no finding of these checks that was judged by the end of the window concerns it"
+            reason = f"{', '.join(self.checks)} had judged nothing about it by the end of the window; "
+            reason += "what is judged later counts in the window of that day"
         value, samples = None if reason else float(row["value"]), tuple(worst["samples"] or ())
         facts = {"is_open": row["is_open"]}
         return Observation(subject, "hours_served", value, "hours", row["n"], counts, None, samples, reason, facts)

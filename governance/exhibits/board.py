@@ -269,9 +269,10 @@ def _unapproved(period: Period) -> list[tuple[Piece, ...]]:
         for one in policies.versions(period)
         if one.is_in_force(period.span.window) and not one.approved_by
     ]
-    return (
-        [("Approve or withdraw ", Strong(", ".join(names)), ", which is in force without approval.")] if names else []
-    )
+    if not names:
+        return []
+    are = "is" if len(names) == 1 else "are"
+    return [("Approve or withdraw ", Strong(", ".join(names)), f", which {are} in force without approval.")]
 
 
 def _gaps(period: Period) -> list[tuple[Piece, ...]]:

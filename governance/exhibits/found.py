@@ -161,7 +161,7 @@ class Found:
         shown = {
             name: value
             for name, value in self.limit.items()
-            if value is not None and name not in {"file", "suite_sha256"}
+            if value is not None and name not in {"file", "suite_sha256", "schema_sha256"}
         }
         return ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in shown.items()) or display.ABSENT
 
@@ -170,7 +170,13 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):  # limits by tier or group, the empty name for all others
         named = {("others" if name in ("", "*") else name): limit for name, limit in value.items()}
         return " or ".join(f"{_plain(limit)} ({name})" for name, limit in named.items())
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):  # rules, each with its name
+        return "; ".join(", ".join(_ruled(name, own) for name, own in one.items() if own is not None) for one in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _ruled(name: str, value: object) -> str:
+    return str(value) if name == "name" else f"{name.replace('_', ' ')} {_plain(value)}"
 
 
 def place(policy: str, check: str) -> str:

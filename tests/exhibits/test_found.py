@@ -121,3 +121,9 @@ def test_names_the_unit_of_an_interval_once() -> None:
     assert made(interval_low=0.1, interval_high=0.25).chance() == f"10.0 to 25.0{THIN}%"
     assert made(interval_low=1200.0, interval_high=91_000.0, unit="ms").chance() == f"1{THIN}200{THIN}ms to 91.0{THIN}s"
     assert made().chance() is None
+
+
+def test_rules_of_a_limit_are_words() -> None:
+    rules = [{"name": "a law", "min_days": 183}, {"name": "a concept", "min_days": None, "max_days": 1461}]
+    limits = json.dumps({"rules": rules, "schema_sha256": "0" * 64})
+    assert made(limits=limits).limits() == "rules a law, min days 183; a concept, max days 1461"

@@ -39,3 +39,9 @@ def test_a_change_of_method_breaks_the_series_where_it_is_seen(view: View) -> No
     assert rows(gov.exhibits.fairness.ratios(view), "Favourable")["female"][-2] == Missing("1.000 (another method)")
     line = rows(gov.exhibits.latency.response_times(view), "desk: response-time")["all"]
     assert str(line[-2]).endswith(" (another method)")
+
+
+def test_the_expected_number_of_false_alarms_is_said(view: View) -> None:
+    said = gov.exhibits.method.expected(view)
+    assert "checks that test against it" in said or "none tests against chance" in said
+    assert "how far the truth lies from it" in said
