@@ -100,12 +100,12 @@ class FieldColumns:
         if values is None:
             return None
         if set(map(type, values)) != {str}:
-            values = self.each(values, lambda fields: fields.text("value"))
-        return self.cleaned([value.strip() or None if value else None for value in values])
+            return self.cleaned(self.each(values, lambda fields: fields.text("value")))
+        return self.cleaned([value.strip() or None for value in values])
 
     def cleaned(self, texts: Sequence[str | None]) -> Sequence[str | None]:
         """The texts; those that no column may hold make their record odd."""
-        if not _is_clean("".join(text for text in texts if text)):
+        if not _is_clean("".join(filter(None, texts))):
             self.odd |= {place for place, text in enumerate(texts) if text and not _is_clean(text)}
         return texts
 

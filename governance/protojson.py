@@ -62,32 +62,33 @@ def split(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
     A part that is not formed as the specification says is a record too, under the name `malformed`.
     """
-    if not _is_export(value):
+    found = [(signal, listed) for signal in SIGNALS if (listed := member(value, signal[0])) is not None]
+    if not any(isinstance(listed, list) for _, listed in found):
         span = _bare_span(value)
         yield (
             {"malformed": value} if span is None else {"resource": _attribute_list(value.get("resource")), "span": span}
         )
         return
-    for top, groups, records, name in SIGNALS:
-        for resource_group in _messages(member(value, top)):
-            if not isinstance(resource_group, Mapping):
+    for (_, groups, records, name), listed in found:
+        for resource_group in _messages(listed):
+            if not isinstance(resource_group, dict):
                 yield {"malformed": resource_group}
                 continue
-            resource = member(resource_group, "resource")
-            shared = {"resource": _attribute_list(resource)}
-            for scope_group in [group for key in groups for group in _messages(member(resource_group, key))]:
-                yield from _records(scope_group, shared, records, name)
+            attributes_of_all = _attribute_list(member(resource_group, "resource"))
+            for key in groups:
+                for scope_group in _messages(member(resource_group, key)):
+                    yield from _records(scope_group, attributes_of_all, records, name)
 
 
-def _records(group: Any, shared: dict[str, Any], records: str, name: str) -> Iterator[dict[str, Any]]:
-    if not isinstance(group, Mapping):
+def _records(group: Any, resource: Any, records: str, name: str) -> Iterator[dict[str, Any]]:
+    if not isinstance(group, dict):
         yield {"malformed": group}
         return
     scope = group.get("scope")
-    scope_name = scope.get("name") if isinstance(scope, Mapping) else None
+    scope_name = scope.get("name") if isinstance(scope, dict) else None
     for message in _messages(member(group, records)):
-        kind = name if isinstance(message, Mapping) else "malformed"
-        yield {**shared, "scope": scope_name, kind: message}
+        kind = name if isinstance(message, dict) else "malformed"
+        yield {"resource": resource, "scope": scope_name, kind: message}
 
 
 def _messages(value: Any) -> list[Any]:
@@ -97,7 +98,7 @@ def _messages(value: Any) -> list[Any]:
 
 
 def _attribute_list(holder: Any) -> Any:
-    return holder.get("attributes") if isinstance(holder, Mapping) else None
+    return holder.get("attributes") if isinstance(holder, dict) else None
 
 
 def attributes(listed: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from governance.llm_requests import (
 from governance.protojson import status_name
 from governance.rows import Ignored, Many, Part, UnreadableError
 from governance.span_bodies import SpanBodies, payloads
-from governance.span_kinds import BODY_COLUMNS, ID_COLUMNS, SaidByBody, body_operation, kind_word, span_kind
+from governance.span_kinds import BODY_COLUMNS, ID_COLUMNS, SaidByBody, body_operation, kind_words, span_kind
 from governance.span_names import ALIASES, first_token_us, is_encoded
 from governance.span_shapes import SpanGroup, grouped
 
@@ -77,7 +77,7 @@ def _by_kind(group: SpanGroup) -> dict[str | SaidByBody | Ignored, SpanGroup]:
     """The spans by what kind of span they are; without those whose attributes are malformed."""
     own = group.attributes()
     odd = own.odd | group.resource_attributes().odd
-    words = {name: [kind_word(value) for value in own[name]] for name in OPERATIONS if name in own}
+    words = {name: kind_words(own[name]) for name in OPERATIONS if name in own}
     is_like_a_request = any(name in own for name in SIGNS_OF_A_REQUEST)
     combinations = list(zip(*words.values(), strict=True)) if words else [()] * len(group)
     meant = {
@@ -155,6 +155,8 @@ class _Requests:
         }
 
     def _ids(self, name: str, size: int) -> Values:
+        if name not in self._members:
+            return self._same(None)
         ids = self._member(name)
         is_hex = set(map(type, ids)) == {str} and set(map(len, ids)) == {2 * size} and not "".join(ids).strip(_HEX)
         return ids if is_hex and "0" * (2 * size) not in ids else [hex_id(written, size) for written in ids]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from governance.conversions import as_text
@@ -28,6 +28,14 @@ class SaidByBody(NamedTuple):
 def kind_word(value: Any) -> str:
     """The value of an attribute that names a kind of span, as it is compared."""
     return as_text(value or "").strip('"').lower()
+
+
+def kind_words(values: Sequence[Any]) -> list[str]:
+    """The `kind_word` of each value, shape (values,); logs repeat a few of them."""
+    if set(map(type, values)) != {str}:
+        return [kind_word(value) for value in values]
+    known = {value: kind_word(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def span_kind(words: Mapping[str, str], *, is_like_a_request: bool) -> str | SaidByBody | Ignored:

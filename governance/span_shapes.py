@@ -28,6 +28,9 @@ _SNAKE = {
 _EXCEPTION = "exception"  # an event whose attributes count as those of its span
 
 
+_Listed = tuple[tuple[str, ...], tuple[str, ...], list[Any]]
+
+
 class Attributes(NamedTuple):
     """The names of attributes, and of the kinds of their values, in order; both shape (attributes,)."""
 
@@ -68,20 +71,15 @@ class SpanGroup:
         shape: What they have in common.
         places: Where they stand among the records, shape (spans,).
         spans: The spans, shape (spans,).
+        own: What their attributes hold, as logged, shape (spans, attributes).
+        resources: What the attributes of their resources hold, shape (spans, attributes).
     """
 
     shape: Shape
     places: list[int] = field(default_factory=list)
     spans: list[Mapping[str, Any]] = field(default_factory=list)
-    _own: list[list[Any]] = field(default_factory=list)
-    _resource: list[list[Any]] = field(default_factory=list)
-
-    def add(self, place: int, span: Mapping[str, Any], own: list[Any], resource: list[Any]) -> None:
-        """Adds a span with the values of its attributes and of its resource's."""
-        self.places.append(place)
-        self.spans.append(span)
-        self._own.append(own)
-        self._resource.append(resource)
+    own: list[list[Any]] = field(default_factory=list)
+    resources: list[list[Any]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -90,16 +88,16 @@ class SpanGroup:
         """Some of the spans."""
         if len(indices) == len(self):
             return self
-        parts = (self.places, self.spans, self._own, self._resource)
+        parts = (self.places, self.spans, self.own, self.resources)
         return SpanGroup(self.shape, *([part[index] for index in indices] for part in parts))  # type: ignore[arg-type]
 
     def attributes(self) -> AttributeColumns:
         """The values of the spans' own attributes, by column."""
-        return AttributeColumns(self.shape.own, self._own)
+        return AttributeColumns(self.shape.own, self.own)
 
     def resource_attributes(self) -> AttributeColumns:
         """The values of the attributes of their resources, by column."""
-        return AttributeColumns(self.shape.resource, self._resource)
+        return AttributeColumns(self.shape.resource, self.resources)
 
 
 class AttributeColumns(Mapping[str, Sequence[Any]]):
@@ -182,9 +180,9 @@ def grouped(records: Sequence[Any]) -> Grouped:
     Args:
         records: Each `{"resource": attributes, "scope": name, "span" | ...: message}`.
     """
-    groups: dict[Shape, SpanGroup] = {}
+    groups: dict[tuple[Any, ...], SpanGroup] = {}
     left: set[int] = set()
-    resources: dict[int, tuple[Attributes, list[Any]]] = {}  # many spans share one list
+    resources: dict[int, _Listed] = {}  # many spans share one list
     for place, record in enumerate(records):
         span = record.get("span")
         if span is None or (span.get("events") and _has_exception(span)):
@@ -194,12 +192,18 @@ def grouped(records: Sequence[Any]) -> Grouped:
         try:
             if id(listed) not in resources:
                 resources[id(listed)] = _attributes(listed)
-            resource, resource_values = resources[id(listed)]
-            own, values = _attributes(span.get("attributes"))
-            shape = Shape(tuple(span), resource, own)
-            if shape not in groups:
-                groups[shape] = SpanGroup(shape)
-            groups[shape].add(place, span, values, resource_values)
+            resource_keys, resource_kinds, resource_values = resources[id(listed)]
+            keys, kinds, values = _attributes(span.get("attributes"))
+            shape = (tuple(span), resource_keys, resource_kinds, keys, kinds)
+            group = groups.get(shape)
+            if group is None:
+                group = groups[shape] = SpanGroup(
+                    Shape(tuple(span), Attributes(resource_keys, resource_kinds), Attributes(keys, kinds))
+                )
+            group.places.append(place)
+            group.spans.append(span)
+            group.own.append(values)
+            group.resources.append(resource_values)
         except (TypeError, KeyError):
             left.add(place)
     plain = [group for group in groups.values() if group.shape.is_plain]
@@ -211,19 +215,19 @@ def _has_exception(span: Mapping[str, Any]) -> bool:
     return any(event.get("name") == _EXCEPTION for event in events(span))
 
 
-def _attributes(listed: Any) -> tuple[Attributes, list[Any]]:
-    """Shape and values of a list of key-value messages.
+def _attributes(listed: Any) -> _Listed:
+    """Keys, kinds and values of a list of key-value messages, shape (attributes,) each.
 
     Raises:
         TypeError: It is not formed in the usual way.
         KeyError: The same.
     """
     if listed is None:
-        return Attributes((), ()), []
+        return (), (), []
     if type(listed) is not list:
         raise TypeError
     messages = [pair["value"] for pair in listed]
     held = [*chain.from_iterable(map(dict.values, messages))]
     if len(held) != len(messages) or None in held or {} in messages:  # a value of none or of several kinds
         raise TypeError
-    return Attributes(tuple([pair["key"] for pair in listed]), (*chain.from_iterable(messages),)), held
+    return tuple([pair["key"] for pair in listed]), (*chain.from_iterable(messages),), held
