@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from governance.checks import Check, Row
-from governance.checks._groups import DECISION_ID
 from governance.checks._shares import LISTED
 from governance.engines.duckdb import identifier, literal
 from governance.findings import Judgement, Observation, Verdict
+from governance.sample_ids import ids
 from governance.scopes import Scope, subject_of, subject_sql
 from governance.tables import FEATURES
 
@@ -68,7 +68,10 @@ class ContractRegistered(Check):
             for view, held in sorted(scope.columns.items())
             if view.startswith(_VIEWS)
         ]
-        nothing = "SELECT '' AS model, '' AS version, 0 AS n, [''] AS fed, [''] AS samples WHERE false"
+        nothing = (
+            "SELECT '' AS model, '' AS version, 0 AS n, [''] AS fed, "
+            "[{'ts': CAST(NULL AS TIMESTAMPTZ), 'id': ''}] AS samples WHERE false"
+        )
         subject = subject_sql(["model", "model_version"], ["f.model", "f.version"])
         missing = "list_filter(g.features, lambda x: NOT list_contains(f.fed, replace(x, ' ', '_')))"
         known = "list_transform(g.features, lambda y: replace(y, ' ', '_'))"
@@ -93,7 +96,8 @@ class ContractRegistered(Check):
         return (
             f"SELECT {literal(view.removeprefix(_VIEWS))} AS model, d.model_version AS version, count(*) AS n, "
             f"list_filter(CAST([{filled}] AS VARCHAR[]), lambda x: x IS NOT NULL) AS fed, "
-            f"arg_min({DECISION_ID}, (d.decision_ts, d.decision_id), {LISTED}) AS samples "
+            "arg_min({'ts': d.decision_ts, 'id': d.decision_id}, (d.decision_ts, d.decision_id), "
+            f"{LISTED}) AS samples "
             f"FROM {scope.decisions()} d JOIN {identifier(view)} f ON f.decision_id = d.decision_id "
             "GROUP BY d.model_version"
         )
@@ -110,7 +114,7 @@ class ContractRegistered(Check):
             reason = "it is registered without the names of its inputs"
         counts = {name: None if reason else row[name] for name in ("registered", "missing", "added")}
         value = None if reason else float(row["value"])
-        samples = tuple(row["samples"] or ()) if value else ()
+        samples = ids(row["samples"]) if value else ()
         return Observation(subject, "differing_inputs", value, "inputs", n, counts, None, samples, reason)
 
     def limit(self) -> Mapping[str, Any]:
