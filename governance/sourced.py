@@ -103,7 +103,8 @@ class _Item(NamedTuple):
 
     def without_content(self) -> _Item:
         """Where it stands and its bytes alone, which take a tenth of what was parsed."""
-        return _Item(tuple(part._replace(line=part.line._replace(value=None)) for part in self.parts), None)
+        parts = tuple(part._replace(line=part.line._replace(value=None)) for part in self.parts)
+        return self._replace(parts=parts, content=None)
 
 
 class _Reading:
