@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from governance.engines.duckdb import Engine, literal
-from governance.expectation_batches import _Connection, load_library, quiet
-from governance.expectation_runs import evaluate
-from governance.expectation_suites import read_suite
+from governance.expectations.batches import _Connection, load_library, quiet
+from governance.expectations.runs import evaluate
+from governance.expectations.suites import read_suite
 
 Wanted = tuple[str, dict[str, Any]]
 ROWS = 1_000_000

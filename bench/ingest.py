@@ -80,7 +80,7 @@ PARTS = (
     ("what was met before", "governance.ingestion", "fates"),
     ("index", "governance.staging", "index_rows"),
     ("Parquet, its digests and fsync", "governance.store", "Store.stage_table"),
-    ("ledger", "governance.commits", "Writer.commit"),
+    ("ledger", "governance.proof.commits", "Writer.commit"),
 )
 
 

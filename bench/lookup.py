@@ -33,11 +33,11 @@ from governance.batches import BATCH_RECORDS, schema
 from governance.casefile import open_casefile
 from governance.compaction import compact
 from governance.engines.duckdb import Engine
-from governance.indexing import index_rows, side_index_rows
+from governance.identities.indexing import index_rows, side_index_rows
 from governance.ingestion import model_folder
-from governance.ledger import StagedFile
 from governance.lookups import find_one
 from governance.moments import stamp
+from governance.proof.ledger import StagedFile
 from governance.segments import INDEX, SIDE_INDEX
 from governance.store import Store
 from governance.tables import ATTRIBUTIONS, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table

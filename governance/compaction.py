@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from governance import durable, merges
+from governance import merges
 from governance.checked_files import check_digests
 from governance.engines.duckdb import Engine, EngineError
 from governance.errors import GovernanceError
-from governance.ledger import JSON, NamedFile, StagedFile, Writer
 from governance.moments import stamp
 from governance.progress import Observer, Stage, Tally, ignore
+from governance.proof import durable
+from governance.proof.ledger import JSON, NamedFile, StagedFile, Writer
 from governance.segments import COMPACTION, INDEX, SIDE_INDEX, Segment
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace

@@ -17,7 +17,7 @@ from governance.findings import Verdict, parse_window
 from governance.ingestion import ingest
 from governance.moments import stamp
 from governance.policy import read_policies
-from governance.prices import add as add_prices
+from governance.prices.tables import add as add_prices
 from governance.registration import register
 from governance.reporting import Report, report
 from governance.simulator import Simulation, simulate

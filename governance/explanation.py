@@ -20,7 +20,7 @@ from governance.casefile import Casefile, latest_findings, open_casefile
 from governance.checked_files import Row
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
-from governance.merkle import leaf_hash, prove_inclusion
+from governance.proof.merkle import leaf_hash, prove_inclusion
 from governance.replay import attribution_now
 from governance.store import Snapshot, Store
 

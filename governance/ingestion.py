@@ -9,22 +9,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from governance.arrived import Arrived, identity
+from governance.arrivals.arrived import Arrived, identity
+from governance.arrivals.growth import Stretch, outgrown, stretch
+from governance.arrivals.intake import Distant, Format, Intake, Known, Memory, opened, read_format
+from governance.arrivals.manifest import Manifest
 from governance.batches import Batch
-from governance.deduplication import fates
 from governance.engines.duckdb import Engine
-from governance.growth import Stretch, outgrown, stretch
 from governance.halves import Halves, halves_across
-from governance.intake import Distant, Format, Intake, Known, Memory, opened, read_format
-from governance.known_keys import KnownKeys
-from governance.ledger import Entry, Writer
-from governance.manifest import Manifest
+from governance.identities.deduplication import fates
+from governance.identities.known_keys import KnownKeys
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.moments import stamp
-from governance.price_book import PriceBook
-from governance.prices import price_book, priced
+from governance.prices.book import PriceBook
+from governance.prices.tables import price_book, priced
 from governance.progress import Observer, Stage, Tally, ignore
+from governance.proof.ledger import Entry, Writer
 from governance.records import layout_of, records
 from governance.sourced import source_batches
 from governance.sources import Source

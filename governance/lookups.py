@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from governance.checked_files import Row, check_digests, index_rows, records
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
-from governance.keys import key_of
+from governance.identities.keys import key_of
 from governance.segments import INDEX, read
 from governance.store import Snapshot
 from governance.tables import REQUESTS

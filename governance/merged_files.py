@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance.engines.duckdb import Engine, EngineError
-from governance.entries import REPLACES, NamedFile
 from governance.merges import difference, facts_of
+from governance.proof.entries import REPLACES, NamedFile
 from governance.segments import Segment, segment_of
 
 if TYPE_CHECKING:
-    from governance.inspection import Inspection
+    from governance.proof.inspection import Inspection
 
 MEMORY_LIMIT = "500MB"  # of the engine, which spills beyond it
 

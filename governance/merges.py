@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from governance.engines.duckdb import Engine, file_list, group_rows, identifier
-from governance.entries import REPLACES
+from governance.proof.entries import REPLACES
 from governance.segments import Segment
 from governance.tables import CANONICAL, REAL
 

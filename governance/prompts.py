@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from governance.errors import GovernanceError, NotFoundError, SourceError
-from governance.ledger import Entry
 from governance.moments import stamp
+from governance.proof.ledger import Entry
 from governance.servings import Seen
 from governance.store import Snapshot, Store
 from governance.workspace import Workspace

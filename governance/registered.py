@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from governance.entries import Entry
 from governance.errors import NotFoundError, nearest
+from governance.proof.entries import Entry
 from governance.store import Snapshot
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from governance.engines.duckdb import literal
-from governance.entries import Entry
+from governance.proof.entries import Entry
 from governance.tables import MODELS, PROMPTS, TEXTS, Table
 
 

@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from governance.arrivals.intake import STDIN
 from governance.coverage import Coverage, coverage_of, filled_columns
 from governance.engines.duckdb import Engine
 from governance.ingestion import Ingestion, ingest
-from governance.intake import STDIN
-from governance.ledger import JSON, Entry, StagedFile, Writer
 from governance.progress import Observer, Stage, ignore
+from governance.proof.ledger import JSON, Entry, StagedFile, Writer
 from governance.store import Snapshot, Store
 from governance.tables import PROVENANCE, QUARANTINE
 from governance.workspace import Workspace

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from governance import batches
 from governance.batches import Batch, Inputs
-from governance.deduplication import Fates
+from governance.identities.deduplication import Fates
 from governance.records import Record
 
 

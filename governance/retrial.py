@@ -20,18 +20,18 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from governance.deduplication import fates
+from governance.arrivals.intake import Format, read_format
 from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
+from governance.identities.deduplication import fates
+from governance.identities.known_keys import KnownKeys
 from governance.ingestion import known_types
-from governance.intake import Format, read_format
-from governance.known_keys import KnownKeys
-from governance.ledger import Writer
 from governance.mapped import mapped_batch, refuse_missing
 from governance.mapping import Mapping, read_mapping
 from governance.moments import stamp
-from governance.prices import price_book, priced
+from governance.prices.tables import price_book, priced
+from governance.proof.ledger import Writer
 from governance.quarantine import Selection, quarantined, raw_of
 from governance.records import CsvLayout, Record, read_again
 from governance.rereading import Attempt, Line, lines_of, merged, parts_of

@@ -10,7 +10,7 @@ from itertools import count
 from typing import NamedTuple
 
 from governance.engines.duckdb import file_list
-from governance.entries import REPLACES, Entry, NamedFile
+from governance.proof.entries import REPLACES, Entry, NamedFile
 from governance.tables import Table
 
 INDEX = "index"  # folder of the request index, which is no table

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from governance import batches
 from governance.batches import Batch, Fill, Inputs, Rejection, reject
+from governance.formats.row_tables import RowTables, checked
 from governance.halves import Halves
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.records import Record, text_of
-from governance.row_tables import RowTables, checked
 from governance.sources import Ignored, InputRow, Source, UnreadableError
 from governance.tables import CANONICAL, OUTCOMES
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.batches import Batch, schema
-from governance.deduplication import Fate, Fates
 from governance.engines.duckdb import Engine
-from governance.indexing import index_rows, side_index_rows
-from governance.ledger import StagedFile
+from governance.identities.deduplication import Fate, Fates
+from governance.identities.indexing import index_rows, side_index_rows
+from governance.proof.ledger import StagedFile
 from governance.segments import INDEX, SIDE_INDEX, resolved
 from governance.store import Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE

@@ -19,10 +19,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from governance import durable
 from governance.engines.duckdb import Engine, file_list, group_rows, identifier
-from governance.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.moments import stamp
+from governance.proof import durable
+from governance.proof.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
 from governance.segments import (
     RELEASED,

@@ -22,11 +22,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from governance.entries import CHECKPOINT_NAME, ENTRY_NAME, REPLACES
 from governance.errors import NotFoundError
-from governance.inspection import KEY, NEWEST, PENDING, Inspection
-from governance.notes import MAX_NOTE_BYTES
-from governance.surveys import UntrustedFolder, shown
+from governance.proof.entries import CHECKPOINT_NAME, ENTRY_NAME, REPLACES
+from governance.proof.inspection import KEY, NEWEST, PENDING, Inspection
+from governance.proof.notes import MAX_NOTE_BYTES
+from governance.proof.surveys import UntrustedFolder, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

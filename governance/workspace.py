@@ -168,8 +168,8 @@ def make_workspace(root: Path, *, environment: Mapping[str, str], now: str) -> W
     Raises:
         GovernanceError: The folder is a workspace already, or holds other things.
     """
-    from governance.ledger import Ledger  # noqa: PLC0415 - `init` alone writes
-    from governance.notes import create_key  # noqa: PLC0415
+    from governance.proof.ledger import Ledger  # noqa: PLC0415 - `init` alone writes
+    from governance.proof.notes import create_key  # noqa: PLC0415
 
     if (root / SETTINGS_FILE).exists() or (root / "store").exists():
         raise GovernanceError("there is a workspace here already", where=str(root), hint="choose another folder")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from governance.ledger import Ledger, NamedFile, StagedFile
-from governance.notes import create_key
+from governance.proof.ledger import Ledger, NamedFile, StagedFile
+from governance.proof.notes import create_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

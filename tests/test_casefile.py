@@ -15,7 +15,7 @@ import pytest
 from governance.casefile import Casefile, open_casefile
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, LedgerError, NotFoundError
-from governance.keys import key_of
+from governance.identities.keys import key_of
 from tests.logbooks import MAPPING, Logbook, logbook
 
 COLUMNS = MAPPING.replace(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from governance import commits, durable
-from governance.entries import canonical, entry_name
 from governance.errors import GovernanceError, LedgerError
+from governance.proof import commits, durable
+from governance.proof.entries import canonical, entry_name
 from governance.verification import verify
 from tests.reference_store import AT, Reference, in_child, make_reference, named, stage
 

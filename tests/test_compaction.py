@@ -18,7 +18,7 @@ from governance.casefile import open_casefile
 from governance.compaction import Compaction, compact, plan
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import BusyError, LedgerError
-from governance.ledger import NamedFile, StagedFile
+from governance.proof.ledger import NamedFile, StagedFile
 from governance.segments import COMPACTION
 from governance.store import Snapshot, Store
 from governance.verification import verify

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.conversions import (
+from governance.formats.conversions import (
     MAX_WHOLE,
     as_text,
     at_nanoseconds,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from governance.decision_rows import MAX_LABEL, answer_of, predicted
+from governance.formats.decision_rows import MAX_LABEL, answer_of, predicted
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)
 

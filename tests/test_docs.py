@@ -65,6 +65,12 @@ def _shell_lines() -> Iterator[str]:
                     yield part.strip()
 
 
+def test_every_folder_of_the_code_stands_in_the_page_for_developers() -> None:
+    named = set(re.findall(r"`([a-z_]+)/`", (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")))
+    folders = {path.parent.name for path in (ROOT / "governance").glob("*/__init__.py")} | {"mappings", "demo_data"}
+    assert named - {"docs"} == folders
+
+
 def test_the_mapping_in_the_readme_loads(tmp_path: Path) -> None:
     text = next(block for block in _yaml_blocks() if block.startswith("source:"))
     path = tmp_path / "loans.mapping.yaml"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.entries import Entry, Pending, canonical, entry_bytes, is_canonical
+from governance.proof.entries import Entry, Pending, canonical, entry_bytes, is_canonical
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),

@@ -8,9 +8,9 @@ import pytest
 
 from governance.engines.duckdb import Engine
 from governance.errors import MissingExtraError
-from governance.expectation_batches import load_library
-from governance.expectation_runs import evaluate
-from governance.expectation_suites import ARGUMENTS, UNSUPPORTED
+from governance.expectations.batches import load_library
+from governance.expectations.runs import evaluate
+from governance.expectations.suites import ARGUMENTS, UNSUPPORTED
 
 
 def test_the_static_table_is_the_librarys_own() -> None:

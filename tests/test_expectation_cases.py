@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from governance.engines.duckdb import Engine, identifier
-from governance.expectation_figures import sql_literal
-from governance.expectation_runs import ExpectationOutcome, evaluate
-from governance.expectation_suites import read_suite
+from governance.expectations.figures import sql_literal
+from governance.expectations.runs import ExpectationOutcome, evaluate
+from governance.expectations.suites import read_suite
 
 CASES = "vectors/gx_expectation_cases_dev.json.gz"
 NO_CODE = "GX 1.24 lists the type and has no code for it, on any engine"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from governance.engines.duckdb import Engine
-from governance.expectation_figures import in_zone_of, inline, sql_literal
+from governance.expectations.figures import in_zone_of, inline, sql_literal
 
 
 def test_values_become_literals_of_the_type_that_binding_gives() -> None:

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from governance.engines.duckdb import Engine, EngineError, identifier
-from governance.expectation_figures import sql_literal
-from governance.expectation_runs import ExpectationOutcome, evaluate
-from governance.expectation_suites import ARGUMENTS, read_suite
+from governance.expectations.figures import sql_literal
+from governance.expectations.runs import ExpectationOutcome, evaluate
+from governance.expectations.suites import ARGUMENTS, read_suite
 
 RECORDS = """
     SELECT 'r' || i AS request_id, i % 7 AS digit, i % 5 / 2.0 AS half, CAST(i AS DOUBLE) / 7 AS real,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from governance.expectation_suites import ARGUMENTS, UNSUPPORTED, read_suite
+from governance.expectations.suites import ARGUMENTS, UNSUPPORTED, read_suite
 
 
 def expectation(kind: str = "expect_column_values_to_not_be_null", **kwargs: object) -> dict[str, Any]:

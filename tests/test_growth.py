@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from governance import ingestion
-from governance.intake import Intake
-from governance.manifest import Manifest
+from governance.arrivals.intake import Intake
+from governance.arrivals.manifest import Manifest
 from governance.records import open_log, records
 from governance.store import Store
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
@@ -271,7 +271,7 @@ class TestUnchanged:
             raise AssertionError("opened")
 
         with monkeypatch.context() as patch:
-            patch.setattr("governance.intake.open_log", refused)
+            patch.setattr("governance.arrivals.intake.open_log", refused)
             assert balance(self.again(book, path)) == (2, 0, 1, 1)
             with pytest.raises(AssertionError, match="opened"):
                 self.again(book, path, mapping=MAPPING.replace("loans", "others"))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from governance.inference_bodies import csv_rows, inputs_of, outputs_of
+from governance.formats.inference_bodies import csv_rows, inputs_of, outputs_of
+from governance.formats.rows import UnreadableError
 from governance.input_types import MAX_INPUTS
-from governance.rows import UnreadableError
 from tests.sources.reading import sample
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from governance import merkle
-from governance.entries import canonical, checkpoint_name, entry_name
 from governance.errors import NotFoundError
-from governance.notes import SigningKey, create_key
+from governance.proof import merkle
+from governance.proof.entries import canonical, checkpoint_name, entry_name
+from governance.proof.notes import SigningKey, create_key
 from governance.verification import verify
 from tests.reference_store import AT, ORIGIN, Reference, make_reference, named
 
@@ -256,7 +256,7 @@ class TestOthersAtWork:
         self, reference: Reference, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("governance.commits._publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr("governance.proof.commits._publish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 reference.append(b"new")
         path = f"requests/date=2026-07-03/{sha256(b'new').hexdigest()}.parquet"

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.keys import key_of, keys_of, order_of
+from governance.identities.keys import key_of, keys_of, order_of
 
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance import known_keys
-from governance.bloom import BloomFilter
+from governance.identities import known_keys
+from governance.identities.bloom import BloomFilter
 from tests.logbooks import Logbook, logbook
 
 MAPPING = "source: t\ncolumns: {request_id: id, start_ts: {constant: 2026-07-01T00:00:00Z}, user_id: u}\n"

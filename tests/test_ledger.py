@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from governance import merkle
-from governance.entries import canonical, is_path
 from governance.errors import BusyError, GovernanceError, LedgerError, NotFoundError
-from governance.ledger import Ledger, NamedFile, StagedFile
-from governance.notes import PublicKey, SignedCheckpoint, create_key
+from governance.proof import merkle
+from governance.proof.entries import canonical, is_path
+from governance.proof.ledger import Ledger, NamedFile, StagedFile
+from governance.proof.notes import PublicKey, SignedCheckpoint, create_key
 from governance.verification import verify
 from tests.reference_store import AT, CONTENTS, ORIGIN, Reference, in_child, make_reference, stage
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.cli import main
-from governance.column_profiles import Kind, profiles
+from governance.drafts.draft import draft
+from governance.drafts.profiles import Kind, profiles
 from governance.errors import NotFoundError, SourceError
 from governance.mapping import parse_mapping, shipped_mappings
-from governance.mapping_draft import draft
 from governance.rehearsal import rehearse
 from tests.logbooks import NOW, logbook
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance import merkle
+from governance.proof import merkle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

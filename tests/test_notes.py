@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.errors import GovernanceError, NotFoundError
-from governance.notes import PublicKey, SignedCheckpoint, SigningKey, create_key, is_origin, well_signed
+from governance.proof.notes import PublicKey, SignedCheckpoint, SigningKey, create_key, is_origin, well_signed
 
 ROOT = bytes(range(32))
 
@@ -193,7 +193,7 @@ def test_folder_that_takes_no_key(tmp_path: Path) -> None:
 
 def test_reading_needs_no_cryptography() -> None:
     """A reader of the ledger starts at once: the heavy library is imported by whoever signs or verifies."""
-    code = "import sys, governance.ledger; print('cryptography' in sys.modules)"
+    code = "import sys, governance.proof.ledger; print('cryptography' in sys.modules)"
     repository = Path(__file__).resolve().parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -15,8 +15,8 @@ import pytest
 from governance.cli import main
 from governance.findings import parse_window
 from governance.ingestion import ingest
-from governance.price_comparison import compare
-from governance.prices import add
+from governance.prices.comparison import compare
+from governance.prices.tables import add
 from governance.workspace import Workspace, make_workspace
 from tests.test_prices import NOW, request, table
 

@@ -16,8 +16,8 @@ from governance.cli import main
 from governance.engines.duckdb import Engine
 from governance.errors import LedgerError, NotFoundError, SourceError
 from governance.ingestion import ingest
-from governance.prices import add, price_book, registered
-from governance.pricing import Tokens, Unpriced
+from governance.prices.pricing import Tokens, Unpriced
+from governance.prices.tables import add, price_book, registered
 from governance.simulator.faults import FaultPlan
 from governance.simulator.writing import write_gateway
 from governance.store import Store

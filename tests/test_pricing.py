@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.errors import SourceError
-from governance.price_book import PriceBook, read_table
-from governance.pricing import DIGITS, LIMIT_USD, Priced, PriceRow, Tokens, Unpriced, cost, costs, usd
-from governance.provider_usage import Flavour, flavour_of, reported_usage
+from governance.formats.provider_usage import Flavour, flavour_of, reported_usage
+from governance.prices.book import PriceBook, read_table
+from governance.prices.pricing import DIGITS, LIMIT_USD, Priced, PriceRow, Tokens, Unpriced, cost, costs, usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable

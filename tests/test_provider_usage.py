@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from governance.provider_usage import NO_USAGE, Flavour, Usage, flavour_of, reported_usage, usage
-from governance.rows import UnreadableError
+from governance.formats.provider_usage import NO_USAGE, Flavour, Usage, flavour_of, reported_usage, usage
+from governance.formats.rows import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

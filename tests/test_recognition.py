@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from governance.arrivals.recognition import recognised
 from governance.errors import SourceError
-from governance.recognition import recognised
 from governance.records import open_log
 from governance.rehearsal import rehearse
 from tests.logbooks import NOW, Logbook, logbook

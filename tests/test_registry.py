@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from governance.engines.duckdb import Engine
-from governance.entries import Entry
+from governance.proof.entries import Entry
 from governance.registration import approve, register
 from governance.registry import models_view
 from governance.store import Store

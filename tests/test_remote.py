@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from governance import ingestion, remote
+from governance import ingestion
+from governance.arrivals import remote
+from governance.arrivals.scratch import scratch_file
 from governance.errors import GovernanceError, MissingExtraError, NotFoundError, SourceError
-from governance.scratch import scratch_file
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 BUCKET = "request-logs"
@@ -127,7 +128,7 @@ class TestS3:
         def refused(*_: Any) -> None:
             raise AssertionError("fetched")
 
-        monkeypatch.setattr("governance.intake.fetch", refused)
+        monkeypatch.setattr("governance.arrivals.intake.fetch", refused)
         assert stored(book, address) == [(address, 0, 1)]
         put("a.jsonl", line("b"))
         with pytest.raises(AssertionError, match="fetched"):
@@ -190,7 +191,7 @@ class TestS3:
         [
             ("z.jsonl", '{"run": 1}\n'),
             ("z.csv", "a,b\n1,2\n"),
-            ("z.json.gz", gzip.compress(b'[{"level": "info"}]')),
+            ("z.json.gz", gzip.compress(b'[{"level": "info"}]', mtime=0)),
             ("z.log", '{"level": "info", "msg": "x"}\n' * 40_000),  # longer than what is looked at
         ],
     )
@@ -246,7 +247,7 @@ class TestS3:
         self, book: Logbook, put: Callable[..., None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put("a.jsonl", line("a"))
-        monkeypatch.setattr("governance.remote._fresh", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        monkeypatch.setattr("governance.arrivals.remote._fresh", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             ingest(book, f"s3://{BUCKET}/a.jsonl")
         assert list((book.workspace.store / "cache").glob(".tmp-scratch*")) == []

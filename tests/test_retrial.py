@@ -13,6 +13,7 @@ from governance.blocks import Table
 from governance.compaction import compact
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
+from governance.formats.rows import UnreadableError
 from governance.ingestion import ingest
 from governance.inventory import status
 from governance.lookups import find_one
@@ -20,7 +21,6 @@ from governance.quarantine import Selection, quarantined
 from governance.records import text_of
 from governance.rehearsal import rehearse
 from governance.retrial import FileRetrial, Retrial, retry
-from governance.rows import UnreadableError
 from governance.simulator.hostile_logs import write_hostile_log
 from governance.simulator.hostile_records import LAYOUTS, MAPPING
 from governance.sources import Source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,7 +36,10 @@ def test_decisions_are_shown_by_the_id_of_their_log(engine: Engine, size: int) -
 
 
 def test_rows_without_decisions_stay_as_they_are(engine: Engine) -> None:
-    rows = [{"samples": None, "listed": ["a"]}, {"samples": [{"ts": "2026-07-01 00:00:00+00", "id": "unknown"}]}]
+    rows: list[dict[str, Any]] = [
+        {"samples": None, "listed": ["a"]},
+        {"samples": [{"ts": "2026-07-01 00:00:00+00", "id": "unknown"}]},
+    ]
     assert named(engine, rows) == rows
     assert named(engine, []) == []
     assert ids(None) == ()

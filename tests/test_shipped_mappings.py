@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from governance.arrivals.intake import read_format
 from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError
 from governance.ingestion import Ingestion, ingest
-from governance.intake import read_format
 from governance.mapping import read_mapping, shipped_mappings
 from governance.moments import stamp
 from governance.store import Store

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.genai_names import OPERATIONS, OTHER_NAMES, PARAMETERS, TEXT_NAMES, TOKEN_NAMES
+from governance.formats.genai_names import OPERATIONS, OTHER_NAMES, PARAMETERS, TEXT_NAMES, TOKEN_NAMES
 from governance.records import Record
 from governance.sourced import source_batches
 from governance.sources import Many, Source
 from governance.sources.otlp import SOURCE, OtlpSource
-from governance.span_columns import FEWEST
+from governance.spans.columns import FEWEST
 from tests.sources.reading import exact_of
 from tests.sources.test_hostile_records import NUMBERS, SHAPES, TEXTS, paths, replaced, span
 from tests.sources.test_otlp import END, GENERATIONS, START, evaluation_of, export_of, recorded_spans, span_of

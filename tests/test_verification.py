@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance import durable
-from governance.entries import checkpoint_name, entry_name
+from governance.proof import durable
+from governance.proof.entries import checkpoint_name, entry_name
 from governance.verification import verify
 from tests.reference_store import AT, Reference, make_reference, named
 

@@ -14,9 +14,9 @@ from pydantic import Field, ValidationInfo, model_validator
 from governance.checks import Check, Measurement, Row
 from governance.checks._beside import policy_folder, read_beside, refused
 from governance.engines.duckdb import Engine, identifier, literal
-from governance.expectation_figures import inline
-from governance.expectation_runs import ExpectationOutcome, evaluate
-from governance.expectation_suites import Expectation, SuiteMistake, read_suite
+from governance.expectations.figures import inline
+from governance.expectations.runs import ExpectationOutcome, evaluate
+from governance.expectations.suites import Expectation, SuiteMistake, read_suite
 from governance.findings import Judgement, Observation, Verdict
 from governance.scopes import Scope, subject_text
 from governance.statistics import wilson

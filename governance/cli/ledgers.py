@@ -61,6 +61,6 @@ def verify(
 
 def _own_key(path: Path) -> bytes | None:
     """The public half of the workspace's signing key, where this reader has the key."""
-    from governance.notes import SigningKey
+    from governance.proof.notes import SigningKey
 
     return SigningKey.read(path).public.pem() if os.access(path, os.R_OK) else None  # an auditor may not read it

@@ -11,7 +11,7 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.mapping_draft import Draft
+    from governance.drafts.draft import Draft
 
 mapping = typer.Typer(help="Write a first mapping for a table of your own; show those shipped.", no_args_is_help=True)
 
@@ -28,8 +28,8 @@ def init_mapping(
     to: Path | None = typer.Option(None, "--to", metavar="FILE", help="The mapping; else NAME.mapping.yaml here."),
 ) -> None:
     """Guess what the columns of a log mean, and write it down as a mapping for you to correct."""
+    from governance.drafts.draft import draft
     from governance.errors import GovernanceError
-    from governance.mapping_draft import draft
 
     session: Session = context.obj
     made = draft(log)

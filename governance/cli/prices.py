@@ -12,9 +12,9 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.price_comparison import ModelComparison
-    from governance.prices import RegisteredPrices
-    from governance.pricing import PriceRow
+    from governance.prices.comparison import ModelComparison
+    from governance.prices.pricing import PriceRow
+    from governance.prices.tables import RegisteredPrices
 
 price = typer.Typer(help="Register price tables, and see which price was in force when.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def add(
     ),
 ) -> None:
     """Register a price table; logs that are read from then on get their costs from it."""
-    from governance.prices import add as register
+    from governance.prices.tables import add as register
 
     session: Session = context.obj
     made = register(session.workspace, table, now=session.now, valid_from=_day(valid_from))
@@ -50,7 +50,7 @@ def list_prices(
     at: str | None = typer.Option(None, "--at", metavar="TIME", help="Only what counts then; UTC unless it says so."),
 ) -> None:
     """List the price tables, or the prices of a model."""
-    from governance.prices import price_book, registered
+    from governance.prices.tables import price_book, registered
     from governance.store import Store
 
     session: Session = context.obj
@@ -84,7 +84,7 @@ def compare(
     gives.
     """
     from governance.findings import parse_window
-    from governance.price_comparison import compare as compared
+    from governance.prices.comparison import compare as compared
 
     session: Session = context.obj
     own = session.workspace
@@ -136,9 +136,9 @@ def _day(text: str | None) -> date | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    from governance.conversions import moment
     from governance.errors import GovernanceError
-    from governance.rows import UnreadableError
+    from governance.formats.conversions import moment
+    from governance.formats.rows import UnreadableError
 
     try:
         return None if text is None else moment(text, "--at").at

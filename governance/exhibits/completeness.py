@@ -10,14 +10,14 @@ from pathlib import PurePath
 from governance import charts
 from governance.blocks import AnyBlock, Cell, Chart, Column, Fact, Facts, Section, Table
 from governance.drawings import Span
-from governance.entries import Entry
 from governance.exhibits import families
 from governance.exhibits.found import Found
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, counted, group, nothing, plural
 from governance.exhibits.verdicts import judged
 from governance.findings import Window
-from governance.merkle import root
+from governance.proof.entries import Entry
+from governance.proof.merkle import root
 from governance.segments import COMPACTION
 
 GAPS = "completeness-gaps"

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from governance.rows import REASONS, Ignored, InputRow, Many, Part, Row, Rows, UnreadableError
+from governance.formats.rows import REASONS, Ignored, InputRow, Many, Part, Row, Rows, UnreadableError
 
 __all__ = ["REASONS", "Ignored", "InputRow", "Many", "Part", "Row", "Rows", "Source", "UnreadableError"]
 

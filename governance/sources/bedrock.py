@@ -11,12 +11,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import US_PER_MS, look_up
-from governance.fields import Aliases, Fields
-from governance.llm_requests import Bodies, body_text, error_status, http_status, parameter_names, sampling_parameters
-from governance.provider_usage import reported_usage
-from governance.request_rows import ALWAYS, end_after, fills, finished, identity, needed_time, object_of
-from governance.rows import Row
+from governance.formats.conversions import US_PER_MS, look_up
+from governance.formats.fields import Aliases, Fields
+from governance.formats.llm_requests import (
+    Bodies,
+    body_text,
+    error_status,
+    http_status,
+    parameter_names,
+    sampling_parameters,
+)
+from governance.formats.provider_usage import reported_usage
+from governance.formats.request_rows import ALWAYS, end_after, fills, finished, identity, needed_time, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

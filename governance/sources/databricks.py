@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from governance.conversions import US_PER_MS, as_text, canonical_json, look_up, number, sha256_of
-from governance.decision_rows import DECISION_COLUMNS, predicted
-from governance.fields import Aliases, Fields
-from governance.genai_names import PARAMETERS
-from governance.llm_requests import (
+from governance.formats.conversions import US_PER_MS, as_text, canonical_json, look_up, number, sha256_of
+from governance.formats.decision_rows import DECISION_COLUMNS, predicted
+from governance.formats.fields import Aliases, Fields
+from governance.formats.genai_names import PARAMETERS
+from governance.formats.llm_requests import (
     HTTP_ERROR,
     Bodies,
     body_text,
@@ -28,8 +28,8 @@ from governance.llm_requests import (
     parameter_names,
     sampling_parameters,
 )
-from governance.provider_usage import reported_usage
-from governance.request_rows import (
+from governance.formats.provider_usage import reported_usage
+from governance.formats.request_rows import (
     ALWAYS,
     at_milliseconds,
     end_after,
@@ -39,7 +39,7 @@ from governance.request_rows import (
     needed_time,
     object_of,
 )
-from governance.rows import Row
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

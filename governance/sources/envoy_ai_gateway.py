@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import US_PER_MS
-from governance.fields import Aliases, Fields
-from governance.llm_requests import HTTP_ERROR, error_status, http_status, provider_name
-from governance.request_rows import ALWAYS, end_after, fills, finished, identity, needed_time, object_of
-from governance.rows import Row
+from governance.formats.conversions import US_PER_MS
+from governance.formats.fields import Aliases, Fields
+from governance.formats.llm_requests import HTTP_ERROR, error_status, http_status, provider_name
+from governance.formats.request_rows import ALWAYS, end_after, fills, finished, identity, needed_time, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any, ClassVar
 
-from governance.conversions import as_text, clean, moment, number, whole
-from governance.request_rows import fills, object_of
-from governance.rows import Row
+from governance.formats.conversions import as_text, clean, moment, number, whole
+from governance.formats.request_rows import fills, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 COLUMNS = (

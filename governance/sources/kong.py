@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import US_PER_MS, look_up
-from governance.fields import Aliases, Fields
-from governance.llm_requests import HTTP_ERROR, Bodies, body_text, error_status, http_status, provider_name
-from governance.request_rows import ALWAYS, at_milliseconds, end_after, fills, finished, identity, object_of
-from governance.rows import Row
+from governance.formats.conversions import US_PER_MS, look_up
+from governance.formats.fields import Aliases, Fields
+from governance.formats.llm_requests import HTTP_ERROR, Bodies, body_text, error_status, http_status, provider_name
+from governance.formats.request_rows import ALWAYS, at_milliseconds, end_after, fills, finished, identity, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

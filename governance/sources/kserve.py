@@ -20,12 +20,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from governance.conversions import EPOCH, NS_PER_US, as_text, decode_json, look_up
-from governance.decision_rows import DECISION_COLUMNS, predicted
-from governance.fields import Aliases, Fields
-from governance.llm_requests import Bodies, body_text
-from governance.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
-from governance.rows import Row
+from governance.formats.conversions import EPOCH, NS_PER_US, as_text, decode_json, look_up
+from governance.formats.decision_rows import DECISION_COLUMNS, predicted
+from governance.formats.fields import Aliases, Fields
+from governance.formats.llm_requests import Bodies, body_text
+from governance.formats.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source
 
 NAMES: dict[str, tuple[str, ...]] = {

@@ -12,12 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import US_PER_S, as_text, number, whole
-from governance.fields import Aliases, Fields
-from governance.genai_names import PARAMETERS
-from governance.llm_requests import Bodies, body_text, parameter_names, sampling_parameters
-from governance.request_rows import ALWAYS, elapsed_us, fills, finished, identity, needed_time, object_of, time_of
-from governance.rows import Row
+from governance.formats.conversions import US_PER_S, as_text, number, whole
+from governance.formats.fields import Aliases, Fields
+from governance.formats.genai_names import PARAMETERS
+from governance.formats.llm_requests import Bodies, body_text, parameter_names, sampling_parameters
+from governance.formats.request_rows import (
+    ALWAYS,
+    elapsed_us,
+    fills,
+    finished,
+    identity,
+    needed_time,
+    object_of,
+    time_of,
+)
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from governance.litellm_names import GUARDRAIL_COLUMNS, REQUEST_COLUMNS
-from governance.litellm_rows import rows_of
-from governance.llm_requests import Bodies
+from governance.formats.litellm_names import GUARDRAIL_COLUMNS, REQUEST_COLUMNS
+from governance.formats.litellm_rows import rows_of
+from governance.formats.llm_requests import Bodies
 from governance.sources import Ignored, Rows, Source
 
 if TYPE_CHECKING:

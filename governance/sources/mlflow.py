@@ -16,13 +16,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import as_text, at_nanoseconds, canonical_json, decode_json, hex_id, look_up, nanoseconds
-from governance.fields import Aliases, Fields
-from governance.genai_names import PARAMETERS
-from governance.llm_requests import Bodies, body_text, parameter_names, provider_name, sampling_parameters
-from governance.mlflow_assessments import ASSESSMENT_COLUMNS, OUTCOME_COLUMNS, assessed, is_table, table_rows, trace_hex
-from governance.request_rows import ALWAYS, elapsed_us, fills, finished, identity, object_of
-from governance.rows import Row
+from governance.formats.conversions import (
+    as_text,
+    at_nanoseconds,
+    canonical_json,
+    decode_json,
+    hex_id,
+    look_up,
+    nanoseconds,
+)
+from governance.formats.fields import Aliases, Fields
+from governance.formats.genai_names import PARAMETERS
+from governance.formats.llm_requests import Bodies, body_text, parameter_names, provider_name, sampling_parameters
+from governance.formats.mlflow_assessments import (
+    ASSESSMENT_COLUMNS,
+    OUTCOME_COLUMNS,
+    assessed,
+    is_table,
+    table_rows,
+    trace_hex,
+)
+from governance.formats.request_rows import ALWAYS, elapsed_us, fills, finished, identity, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import as_text, clean, look_up
-from governance.fields import Aliases, Fields
-from governance.llm_requests import Bodies, body_text
-from governance.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
-from governance.rows import Row
+from governance.formats.conversions import as_text, clean, look_up
+from governance.formats.fields import Aliases, Fields
+from governance.formats.llm_requests import Bodies, body_text
+from governance.formats.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import look_up
-from governance.fields import Aliases, Fields
-from governance.llm_requests import Bodies, body_text, error_status, http_status
-from governance.provider_usage import reported_usage
-from governance.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
-from governance.rows import Row
+from governance.formats.conversions import look_up
+from governance.formats.fields import Aliases, Fields
+from governance.formats.llm_requests import Bodies, body_text, error_status, http_status
+from governance.formats.provider_usage import reported_usage
+from governance.formats.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

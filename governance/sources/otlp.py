@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from governance.conversions import (
+from governance.formats.conversions import (
     NS_PER_US,
     US_PER_MS,
     US_PER_S,
@@ -20,15 +20,15 @@ from governance.conversions import (
     nanoseconds,
     sha256_of,
 )
-from governance.fields import Aliases, Fields
-from governance.genai_names import (
+from governance.formats.fields import Aliases, Fields
+from governance.formats.genai_names import (
     OPERATIONS,
     PARAMETERS,
     SIGNS_OF_A_REQUEST,
     TEXT_NAMES,
     TOKEN_NAMES,
 )
-from governance.llm_requests import (
+from governance.formats.llm_requests import (
     HTTP_ERROR,
     Bodies,
     body_text,
@@ -38,11 +38,11 @@ from governance.llm_requests import (
     sampling_parameters,
     token_flags,
 )
-from governance.protojson import attributes, events, is_otlp, member, split, status_message, status_name
+from governance.formats.protojson import attributes, events, is_otlp, member, split, status_message, status_name
 from governance.sources import Ignored, Many, Row, Rows, Source, UnreadableError
-from governance.span_columns import read_spans
-from governance.span_kinds import SaidByBody, body_operation, kind_word, span_kind
-from governance.span_names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
+from governance.spans.columns import read_spans
+from governance.spans.kinds import SaidByBody, body_operation, kind_word, span_kind
+from governance.spans.names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
 
 EVALUATION = "gen_ai.evaluation.result"
 EVALUATION_ALIASES = Aliases(

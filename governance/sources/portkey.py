@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from governance.conversions import US_PER_MS, as_text, money
-from governance.fields import Aliases, Fields
-from governance.genai_names import PARAMETERS
-from governance.llm_requests import (
+from governance.formats.conversions import US_PER_MS, as_text, money
+from governance.formats.fields import Aliases, Fields
+from governance.formats.genai_names import PARAMETERS
+from governance.formats.llm_requests import (
     HTTP_ERROR,
     Bodies,
     body_text,
@@ -23,9 +23,9 @@ from governance.llm_requests import (
     provider_name,
     sampling_parameters,
 )
-from governance.provider_usage import reported_usage
-from governance.request_rows import ALWAYS, end_after, fills, finished, identity, needed_time, object_of
-from governance.rows import Row
+from governance.formats.provider_usage import reported_usage
+from governance.formats.request_rows import ALWAYS, end_after, fills, finished, identity, needed_time, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

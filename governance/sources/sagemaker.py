@@ -13,13 +13,13 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from governance.conversions import as_text, canonical_json, decode_json, look_up, number, sha256_of
-from governance.decision_rows import DECISION_COLUMNS, predicted
-from governance.fields import Aliases, Fields
-from governance.inference_bodies import csv_rows
-from governance.llm_requests import Bodies, body_text
-from governance.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
-from governance.rows import Row
+from governance.formats.conversions import as_text, canonical_json, decode_json, look_up, number, sha256_of
+from governance.formats.decision_rows import DECISION_COLUMNS, predicted
+from governance.formats.fields import Aliases, Fields
+from governance.formats.inference_bodies import csv_rows
+from governance.formats.llm_requests import Bodies, body_text
+from governance.formats.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
+from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 NAMES: dict[str, tuple[str, ...]] = {

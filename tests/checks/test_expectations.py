@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from governance.checks.expectations import Expectations
 from governance.engines.duckdb import Engine, identifier
-from governance.expectation_figures import sql_literal
+from governance.expectations.figures import sql_literal
 from governance.findings import Verdict, Window
 from governance.scopes import Scope
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from governance.conversions import canonical_json
+from governance.formats.conversions import canonical_json
 from governance.sources import REASONS, Rows, Source, UnreadableError
 from governance.sources.litellm import SOURCE as LITELLM
 from governance.sources.litellm_spend import SOURCE as LITELLM_SPEND

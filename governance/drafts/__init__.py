@@ -1,0 +1,1 @@
+"""Drafts: a first mapping file for a log that nobody has described."""

@@ -1,0 +1,1 @@
+"""Identities: the keys of ids, the index that finds a request, and what was delivered before."""

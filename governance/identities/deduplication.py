@@ -1,0 +1,176 @@
+"""What was delivered before: duplicates are dropped and counted, conflicts are kept and marked.
+
+Agents and collectors deliver at least once, so the same record twice is normal. The same identity with *other*
+content is not: it is stored as a conflict beside the first, which stays the one that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance.engines.duckdb import Engine, identifier
+from governance.identities.indexing import identity_keys
+from governance.identities.known_keys import KnownKeys, Met
+from governance.tables import (
+    ATTEMPTS,
+    CANONICAL,
+    DECISIONS,
+    FEATURES,
+    GUARDRAILS,
+    PAYLOADS,
+    PROVENANCE,
+    REQUESTS,
+    SIDE_TABLES,
+    STANDALONE,
+    SUBJECTS,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from governance.batches import Batch
+    from governance.store import Snapshot
+
+_BY_REQUEST = (REQUESTS, ATTEMPTS, PAYLOADS, GUARDRAILS)
+_BY_DECISION = (DECISIONS, SUBJECTS)
+
+# Not part of what a record says: where it was read, what we made of it, and bodies, which a workspace may leave out
+_LEFT_OUT = {*(column.name for column in PROVENANCE), "is_conflict", "quality_flags", "cost_computed", "body"}
+
+# Names that no column of a log has by chance: they stand beside the columns of strangers
+_UID, _ORIGIN, _NUMBER, _ROW = (identifier(f"\x1f{name}") for name in ("uid", "origin", "number", "row"))
+
+
+class Fate(StrEnum):
+    """What becomes of a record whose identity is known."""
+
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """The records of a batch whose identity was met before; those not named are new.
+
+    Attributes:
+        requests: Record number -> fate, for the request and the rows that belong to it.
+        side: Side table -> numbers of records that are stored already.
+        keys: The key of each request of the batch, None without requests.
+    """
+
+    requests: dict[int, Fate] = field(default_factory=dict)
+    side: dict[str, set[int]] = field(default_factory=dict)
+    keys: npt.NDArray[np.uint64] | None = None
+
+
+def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) -> Fates:
+    """What was met before, in the store or earlier in the batch.
+
+    Args:
+        engine: Any; the views of the side tables are attached to it. Others are not: to make one opens all its files.
+        snapshot: What is in the store.
+        batch: What was read.
+        known: What this run knows of the keys in the store.
+    """
+    requests = batch.tables.get(REQUESTS.name)
+    found = Fates(keys=None if requests is None else identity_keys(requests))
+    if found.keys is not None:
+        found.requests.update(_requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys)))
+    alone = () if requests is not None else (ATTEMPTS.name,)  # from a file of their own
+    side = [table for table in (*SIDE_TABLES, *STANDALONE, *alone) if table in batch.tables]
+    if side:
+        snapshot.attach(engine, side)
+    for table in side:
+        engine.register(f"new_{table}", batch.tables[table])
+        found.side[table] = _known(engine, table, found.requests)
+    return found
+
+
+def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
+    """Numbers of side records that the store or an earlier line of the batch holds: their identity is their content."""
+    identity = CANONICAL[table].identity
+    rows = engine.rows(
+        f"SELECT row_no FROM (SELECT row_no, {identity}, row_number() OVER (PARTITION BY {identity} ORDER BY row_no) "
+        f"AS nth FROM new_{table}) WHERE nth > 1 OR {identity} IN (SELECT {identity} FROM {table})"
+    )
+    return {row[0] for row in rows} | {number for number, fate in requests.items() if fate is Fate.DUPLICATE}
+
+
+def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dict[int, Fate]:
+    if not len(met.places):
+        return {}
+    uids = batch.tables[REQUESTS.name].column("request_uid").take(pa.array(met.places)).unique()
+    engine.register("met", pa.table({"request_uid": uids}))
+    prints = " UNION ALL ".join([*_new(engine, batch, uids), *_stored(snapshot, met.days)])
+    rows = engine.rows(
+        f"SELECT {_UID}, {_NUMBER}, md5(string_agg(line, chr(31) ORDER BY line)) FROM ({prints}) "
+        f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} ORDER BY {_UID}, {_NUMBER}"
+    )
+    found: dict[int, Fate] = {}
+    seen: dict[str, set[str]] = {}
+    for uid, number, fingerprint in rows:
+        known = seen.setdefault(uid, set())
+        if number and known:
+            found[number] = Fate.DUPLICATE if fingerprint in known else Fate.CONFLICT
+        known.add(fingerprint)
+    return found
+
+
+def _new(engine: Engine, batch: Batch, met: pa.Array) -> list[str]:
+    """Lines of the records of the batch that were met, numbered from 1."""
+    tables = [
+        (table.name, batch.tables[table.name], table in _BY_DECISION)
+        for table in (*_BY_REQUEST, *_BY_DECISION)
+        if table.name in batch.tables
+    ]
+    tables += [(f"features_{place}", inputs.rows, True) for place, inputs in enumerate(batch.features)]
+    for name, rows, of_decision in tables:
+        engine.register(f"new_{name}", _of(met, rows, of_decision=of_decision))
+    return [
+        _lines(f"new_{name}", rows.column_names, of_decision=of_decision, is_new=True)
+        for name, rows, of_decision in tables
+    ]
+
+
+def _of(met: pa.Array, rows: pa.Table, *, of_decision: bool) -> pa.Table:
+    """The rows of some requests: few of them, so that the engine need not turn all columns of the others over."""
+    if of_decision:
+        uids = pc.replace_substring_regex(rows.column("decision_id"), pattern=r"#\d+$", replacement="")
+    else:
+        uids = rows.column("request_uid")
+    return rows.take(pc.indices_nonzero(pc.is_in(uids, value_set=met)))
+
+
+def _stored(snapshot: Snapshot, days: Sequence[tuple[str, str]]) -> list[str]:
+    """Lines of the records of the store on some days, conflicts among them; their number is 0."""
+    tables = [(table, snapshot.every_row(table, days)) for table in (*_BY_REQUEST, *_BY_DECISION)]
+    tables += [(FEATURES, snapshot.every_row(FEATURES, days, model)) for model in snapshot.models()]
+    return [
+        _lines(f"({stored})", table.names, of_decision=table not in _BY_REQUEST, is_new=False)
+        for table, stored in tables
+        if stored
+    ]
+
+
+def _lines(relation: str, names: tuple[str, ...] | list[str], *, of_decision: bool, is_new: bool) -> str:
+    """SELECT of one line for each row of a request that was met: its content as JSON.
+
+    Nulls are left out, so that a column which only another file has does not tell two rows apart.
+    """
+    uid = "regexp_replace(decision_id, '#\\d+$', '')" if of_decision else "request_uid"
+    origin, number = ("''", "row_no") if is_new else ("file_sha256 || ':' || row_no", "CAST(0 AS BIGINT)")
+    left_out = ", ".join(name for name in names if name in _LEFT_OUT)
+    inner = (
+        f"SELECT {uid} AS {_UID}, {origin} AS {_ORIGIN}, {number} AS {_NUMBER}, * EXCLUDE ({left_out}) FROM {relation} "
+        f"WHERE {uid} IN (SELECT request_uid FROM met)"
+    )
+    own = f"* EXCLUDE ({_UID}, {_ORIGIN}, {_NUMBER})"
+    line = f"regexp_replace(to_json({_ROW})::VARCHAR, '\"[^\"]*\":null,?', '', 'g')"
+    return f"SELECT {_UID}, {_ORIGIN}, {_NUMBER}, {line} AS line FROM ({inner}) r, LATERAL (SELECT r.{own}) AS {_ROW}"

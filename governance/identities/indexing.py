@@ -1,0 +1,150 @@
+"""The request index: for each id of a request its key, the record it stands in, and the days of what belongs to it.
+
+The side index does the same for outcomes, reviews and assessments, which may come on any later day.
+
+Rows are sorted by key, so that a look-up reads one group of rows of each file. What a key finds is compared by the
+whole id in the requests themselves; the index proves nothing, it only says where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from governance.engines.duckdb import Engine
+from governance.identities.keys import keys_of, order_of
+from governance.tables import CANONICAL, PER_MODEL, REQUESTS, SIDE_TABLES
+
+_IDS = ("request_id", "client_request_id", "response_id", "trace_id")
+
+
+def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[np.uint64] | None = None) -> pa.Table:
+    """The index of the requests of a batch.
+
+    Args:
+        kept: Canonical table -> rows that are stored, requests among them.
+        engine: For days that only a join can tell.
+        known: What `identity_keys` gives for them, where that was computed before.
+
+    Returns:
+        Columns key (uint64), source, file_sha256 and row_no of the record, day and last_day (date32), sorted by key.
+    """
+    requests = kept[REQUESTS.name]
+    ids = [identities(requests)]
+    keys, places = [keys_of(ids[0]) if known is None else known], [np.arange(requests.num_rows)]
+    ids += [requests.column(name).combine_chunks() for name in _IDS]
+    for number, column in enumerate(ids[1:], 1):
+        wanted = column.is_valid()
+        for before in ids[:number]:  # the same id under two names is one
+            wanted = pc.and_not(wanted, pc.fill_null(pc.equal(column, before), fill_value=False))
+        keys.append(keys_of(column.filter(wanted)))
+        places.append(np.flatnonzero(wanted.to_numpy(zero_copy_only=False)))
+    key, place = np.concatenate(keys), np.concatenate(places)
+    order = order_of(key)
+    first, last = _days(kept, engine)
+    at = pa.array(place[order])
+    return pa.table(
+        {
+            "key": pa.array(key[order]),
+            "source": _taken(requests.column("source"), at),
+            "file_sha256": _taken(requests.column("file_sha256"), at),
+            "row_no": requests.column("row_no").take(at),
+            "day": (days := first.take(at)),
+            "last_day": days if last is first else last.take(at),
+        }
+    )
+
+
+def _taken(column: pa.ChunkedArray, at: pa.Array) -> pa.Array:
+    """Texts that are nearly all the same, in another order."""
+    texts = column.combine_chunks().dictionary_encode()
+    return pa.DictionaryArray.from_arrays(texts.indices.take(at), texts.dictionary)
+
+
+def side_index_rows(kept: Mapping[str, pa.Table]) -> pa.Table:
+    """Where the rows of side tables lie that belong to a request, or wait for one.
+
+    A row is found by its `request_uid`, and without one by its target, with and without the item at its end.
+
+    Args:
+        kept: Canonical table -> rows that are stored, as far as they are resolved.
+
+    Returns:
+        Columns key (uint64), table, file_sha256 and row_no of the record, and day (date32), sorted by key.
+    """
+    parts = []
+    for name in (name for name in SIDE_TABLES if name in kept):
+        rows = kept[name]
+        uid, target = (rows.column(column).combine_chunks() for column in ("request_uid", "target_id"))
+        whole = pc.coalesce(uid, target)
+        bare = pc.coalesce(uid, pc.replace_substring_regex(target, pattern="#[0-9]+$", replacement=""))
+        again = pc.not_equal(whole, bare)
+        parts += [_side_part(name, rows, whole), _side_part(name, rows.filter(again), bare.filter(again))]
+    found = pa.concat_tables(parts)
+    return found.take(pa.array(order_of(found.column("key").to_numpy())))
+
+
+def _side_part(name: str, rows: pa.Table, ids: pa.Array) -> pa.Table:
+    return pa.table(
+        {
+            "key": keys_of(ids),
+            "table": pa.repeat(name, len(ids)),
+            "file_sha256": rows.column("file_sha256"),
+            "row_no": rows.column("row_no"),
+            "day": _day(rows, CANONICAL[name].time),
+        }
+    )
+
+
+def identities(requests: pa.Table) -> pa.Array:
+    """What each request is found by: the `request_id` where the `request_uid` is made of it, else that itself."""
+    uids, ids = requests.column("request_uid"), requests.column("request_id")
+    made = pc.binary_join_element_wise(requests.column("source"), ids, ":")
+    return pc.if_else(pc.fill_null(pc.equal(uids, made), fill_value=False), ids, uids).combine_chunks()
+
+
+def identity_keys(requests: pa.Table) -> npt.NDArray[np.uint64]:
+    """The key under which the index holds each request, shape (rows,)."""
+    return keys_of(identities(requests))
+
+
+def _days(kept: Mapping[str, pa.Table], engine: Engine) -> tuple[pa.Array, pa.Array]:
+    """First and last day of what belongs to each request of the batch."""
+    requests = kept[REQUESTS.name]
+    first = last = _day(requests, REQUESTS.time)
+    scattered = []
+    for name, rows in kept.items():
+        table = CANONICAL[name]
+        if table is REQUESTS or table.column("request_uid") is None or name in (*SIDE_TABLES, *PER_MODEL):
+            continue
+        if rows.column("row_no").equals(requests.column("row_no")):  # one for each request, in the same order
+            day = _day(rows, table.time)
+            first, last = pc.min_element_wise(first, day), pc.max_element_wise(last, day)
+        else:
+            scattered.append(pa.table({"request_uid": rows.column("request_uid"), "day": _day(rows, table.time)}))
+    if scattered:
+        found = _joined(requests.column("request_uid"), pa.concat_tables(scattered), engine)
+        first = pc.min_element_wise(first, found.column("first").combine_chunks())
+        last = pc.max_element_wise(last, found.column("last").combine_chunks())
+    return first, last
+
+
+def _day(rows: pa.Table, time: str) -> pa.Array:
+    return rows.column(time).combine_chunks().cast(pa.date32(), safe=False)
+
+
+def _joined(uids: pa.ChunkedArray, days: pa.Table, engine: Engine) -> pa.Table:
+    """First and last day that other tables have for each request, null where they have none."""
+    engine.register("index_requests", pa.table({"request_uid": uids, "place": np.arange(len(uids))}))
+    engine.register("index_days", days)
+    found = engine.arrow(
+        "SELECT first, last FROM index_requests LEFT JOIN (SELECT request_uid, min(day) AS first, max(day) AS last "
+        "FROM index_days GROUP BY request_uid) USING (request_uid) ORDER BY place"
+    )
+    for name in ("index_requests", "index_days"):
+        engine.unregister(name)
+    return found
