@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from governance.arrivals.arrived import Arrived, identity
 from governance.arrivals.growth import Stretch, outgrown, stretch
 from governance.arrivals.intake import Distant, Format, Intake, Known, Memory, opened, read_format
 from governance.arrivals.manifest import Manifest
+from governance.balances import COUNTS, FileReport, Outcome
 from governance.batches import Batch
 from governance.engines.duckdb import Engine
 from governance.halves import Halves, halves_across
@@ -34,64 +35,8 @@ from governance.workspace import Workspace
 
 __all__ = ["COUNTS", "FileReport", "Ingestion", "ingest", "model_folder"]
 
-COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
-
-
-@dataclass(slots=True)
-class FileReport:
-    """What became of the records of one file; records = stored + duplicates + quarantined + ignored.
-
-    Of a file that grew, these are the records from `from_byte` on.
-    """
-
-    path: str
-    source: str
-    from_byte: int = 0
-    records: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    quarantined: int = 0
-    ignored: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    segments: int = 0
-    first: str | None = None
-    last: str | None = None
-
-    def counts(self) -> dict[str, int]:
-        """The six counts."""
-        return {name: getattr(self, name) for name in COUNTS}
-
-    def add(self, counts: dict[str, int], reasons: dict[str, int]) -> None:
-        """Adds what became of one batch."""
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + counts[name])
-        self.reasons.update(reasons)
-
-    def add_again(self, entry: Entry) -> None:
-        """Adds what was committed before: what was stored then is a duplicate now."""
-        counts: dict[str, int] = entry.facts["counts"]
-        duplicates = counts["stored"] + counts["duplicates"]
-        self.add(counts | {"stored": 0, "conflicts": 0, "duplicates": duplicates}, entry.facts["reasons"])
-        self.widen(entry.facts.get("first"), entry.facts.get("last"))
-
-    def widen(self, first: str | None, last: str | None) -> None:
-        """Widens the stretch of time between the first and the last row."""
-        if first is not None and last is not None:
-            self.first, self.last = min(self.first or first, first), max(self.last or last, last)
-
-
-@dataclass(frozen=True, slots=True)
-class Ingestion:
-    """What became of all files, and the ledger afterwards."""
-
-    files: tuple[FileReport, ...]
-    ledger_size: int
-    ledger_root: str
-
-    def total(self, count: str) -> int:
-        """The sum of one count over the files."""
-        return sum(getattr(report, count) for report in self.files)
+Ingestion: TypeAlias = Outcome[FileReport]
+"""What became of all files, and the ledger afterwards."""
 
 
 def ingest(
@@ -140,7 +85,7 @@ def ingest(
         run = _Run(store, writer, workspace, form, now, engine, snapshot, prices, tally, arrived, halves)
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
-    return Ingestion(reports, checkpoint.size, checkpoint.root)
+    return Outcome(reports, checkpoint.size, checkpoint.root)
 
 
 @dataclass(slots=True)

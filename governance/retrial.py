@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 
 from governance.arrivals.intake import Format, read_format
+from governance.balances import Outcome
 from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
@@ -61,17 +62,8 @@ class FileRetrial:
     reasons: Counter[str] = field(default_factory=Counter)  # of what stays in quarantine, as of today
 
 
-@dataclass(frozen=True, slots=True)
-class Retrial:
-    """What became of all selected records, and the ledger afterwards."""
-
-    files: tuple[FileRetrial, ...]
-    ledger_size: int
-    ledger_root: str
-
-    def total(self, count: str) -> int:
-        """The sum of one count over the files."""
-        return sum(getattr(report, count) for report in self.files)
+Retrial: TypeAlias = Outcome[FileRetrial]
+"""What became of all selected records, and the ledger afterwards."""
 
 
 def retry(
@@ -108,7 +100,7 @@ def retry(
         for own, reading in zip(groups, readings, strict=True):
             run.retry(own, reading, reports)
     checkpoint = store.ledger.checkpoint()
-    return Retrial(tuple(reports.values()), checkpoint.size, checkpoint.root)
+    return Outcome(tuple(reports.values()), checkpoint.size, checkpoint.root)
 
 
 class _Reading(NamedTuple):
