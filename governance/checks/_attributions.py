@@ -96,9 +96,10 @@ def decisions_with_reasons(
     ]
     nothing = "SELECT NULL AS decision_id, NULL AS fits, NULL AS figure, NULL AS place WHERE false"
     return (
-        f"SELECT {columns(check, scope)}d.favourable, d.deciding_stage AS stage, a.fits, a.figure, "
+        f"SELECT {columns(check, scope)}d.favourable, d.deciding_stage AS stage, a.found.fits, a.found.figure, "
         f"d.decision_ts AS ts, d.decision_id AS id FROM {decided(check, scope)} LEFT JOIN "
-        "(SELECT decision_id, arg_min(fits, place) AS fits, arg_min(figure, place) AS figure "
+        # one value of both: arg_min passes over nulls, and would take the figure of another method then
+        "(SELECT decision_id, arg_min({'fits': fits, 'figure': figure}, place) AS found "
         f"FROM ({' UNION ALL '.join(stored) or nothing}) GROUP BY decision_id) a ON a.decision_id = d.decision_id"
     )
 
