@@ -155,7 +155,6 @@ class Snapshot:
         wanted = list(views if names is None else names)
         if names is not None and any(name in (*SIDE_TABLES, SUBJECTS.name) for name in wanted):
             wanted.insert(0, "identities")
-        engine.keep_footers()  # which cannot change: a file is named by its digest
         for name in wanted:
             if name in views:
                 engine.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {views[name]}")

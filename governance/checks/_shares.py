@@ -67,14 +67,15 @@ def shares(
         return (
             f"SELECT * FROM (WITH figures AS MATERIALIZED ({each(source, lambda one: _figures(one, _MOMENTS))}) "
             "SELECT f.* REPLACE (s.samples AS samples) FROM figures f LEFT JOIN "
-            f"({each(few, lambda one: f'{_IDS} FILTER ({_both(one)}) AS samples')}) s "
+            f"({each(few, lambda one: f'{_SAMPLES} FILTER ({_both(one)}) AS samples')}) s "
             "ON s.axis = f.axis AND s.subject = f.subject AND s.measure = f.measure)"
         )
-    shown = _IDS.replace("arg_min(id,", "arg_min({'ts': ts, 'id': id},") if ids == "of_decisions" else _IDS
+    shown = _OF_DECISIONS if ids == "of_decisions" else _SAMPLES
     return each(source, lambda one: _figures(one, shown))
 
 
-_IDS = f"arg_min(id, (ts, id), {LISTED})"
+_SAMPLES = f"arg_min(id, (ts, id), {LISTED})"
+_OF_DECISIONS = f"arg_min({{'ts': ts, 'id': id}}, (ts, id), {LISTED})"
 _MOMENTS = f"min(ts, {LISTED})"
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from governance.balances import COUNTS
 from governance.display import visible
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from governance.ingestion import FileReport, Ingestion
 
-COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
 MOST = 20  # chosen here: files that fit on a screen with their reasons
 
 

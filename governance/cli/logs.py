@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from governance.ingestion import Ingestion
     from governance.rehearsal import Rehearsal
 
-COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")
-
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -80,6 +78,8 @@ def _show(session: Session, done: Ingestion) -> None:
 
 
 def _document(done: Ingestion) -> dict[str, Any]:
+    from governance.balances import COUNTS
+
     files = [asdict(report) | {"reasons": dict(report.reasons)} for report in done.files]
     totals = {name: done.total(name) for name in COUNTS}
     return {"files": files, **totals, "ledger": {"size": done.ledger_size, "root": done.ledger_root}}

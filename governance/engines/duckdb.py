@@ -75,6 +75,7 @@ class Engine:
         # In a Jupyter kernel without ipywidgets it draws none, and refuses to be told so
         with suppress(duckdb.InvalidInputException):
             self.connection.execute("SET enable_progress_bar = false")
+        # Footers are read once and not with every statement: a file of a store is named by its digest, and stays
         self.connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
 
     def __enter__(self) -> Self:
@@ -157,10 +158,6 @@ class Engine:
         """Forgets every registered table, whose memory it holds."""
         for name in tuple(self._registered):
             self.unregister(name)
-
-    def keep_footers(self) -> None:
-        """Reads the footer of each Parquet file once, and not with every statement."""
-        self.execute("SET parquet_metadata_cache = true")
 
     def columns(self, relation: str) -> dict[str, str]:
         """Column names and types of a relation, in order."""

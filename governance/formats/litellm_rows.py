@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from governance.formats.conversions import (
@@ -14,7 +14,6 @@ from governance.formats.conversions import (
     brief,
     canonical_json,
     decode_json,
-    moment,
     sha256_of,
 )
 from governance.formats.fields import Aliases, Fields
@@ -41,6 +40,7 @@ from governance.formats.llm_requests import (
     sampling_parameters,
     token_flags,
 )
+from governance.formats.request_rows import time_of
 from governance.formats.rows import Row, Rows, UnreadableError
 
 _ALIASES = Aliases(TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES | parameter_names(PARAMETERS, ("model_parameters",)))
@@ -101,19 +101,8 @@ def _identity(record: Mapping[str, Any], fields: Fields, source: str) -> Row:
     }
 
 
-def _moment(column: str, fields: Fields) -> datetime | None:
-    """The time; one without a zone is UTC, which is what LiteLLM writes, and flagged."""
-    value = fields.raw(column)
-    if value is None:
-        return None
-    read = moment(value, column)
-    if read.is_assumed_utc:
-        fields.flags.add("tz_assumed")
-    return read.at
-
-
 def _times(record: Mapping[str, Any], fields: Fields) -> Row:
-    start, end, first_token = (_moment(column, fields) for column in ("start_ts", "end_ts", "first_token_ts"))
+    start, end, first_token = (time_of(fields, column) for column in ("start_ts", "end_ts", "first_token_ts"))
     if start is None:
         raise UnreadableError("missing_value", "startTime is not set")
     latency_us = fields.microseconds("response_time", US_PER_S)
