@@ -19,7 +19,7 @@ from quarter import raw
 from governance.engines.duckdb import Engine, literal
 from governance.extensions import checks
 from governance.findings import Window
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 ROWS = 1_000_000
 RUNS = 3

@@ -22,7 +22,7 @@ from governance.engines.duckdb import Engine
 from governance.ingestion import FileReport, ingest
 from governance.simulator.hostile_logs import Truth, write_hostile_log
 from governance.simulator.hostile_records import LAYOUTS, MAPPING, Layout
-from governance.store import Store
+from governance.storage.store import Store
 from governance.verification import verify
 from governance.workspace import Workspace, make_workspace
 

@@ -79,7 +79,7 @@ PARTS = (
     ("values, and what does not fit", "governance.mapped", "Cells"),
     ("what was met before", "governance.ingestion", "fates"),
     ("index", "governance.staging", "index_rows"),
-    ("Parquet, its digests and fsync", "governance.store", "Store.stage_table"),
+    ("Parquet, its digests and fsync", "governance.storage.store", "Store.stage_table"),
     ("ledger", "governance.proof.commits", "Writer.commit"),
 )
 

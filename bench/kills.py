@@ -30,7 +30,7 @@ from governance.ingestion import ingest
 from governance.progress import Progress, Stage
 from governance.simulator.hostile_logs import Truth, write_hostile_log
 from governance.simulator.hostile_records import LAYOUTS, MAPPING
-from governance.store import Store
+from governance.storage.store import Store
 from governance.verification import verify
 from governance.workspace import Workspace, make_workspace
 

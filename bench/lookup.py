@@ -34,12 +34,12 @@ from governance.casefile import open_casefile
 from governance.compaction import compact
 from governance.engines.duckdb import Engine
 from governance.identities.indexing import index_rows, side_index_rows
+from governance.identities.lookups import find_one
 from governance.ingestion import model_folder
-from governance.lookups import find_one
 from governance.moments import stamp
 from governance.proof.ledger import StagedFile
-from governance.segments import INDEX, SIDE_INDEX
-from governance.store import Store
+from governance.storage.segments import INDEX, SIDE_INDEX
+from governance.storage.store import Store
 from governance.tables import ATTRIBUTIONS, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table
 from governance.workspace import Workspace, make_workspace
 

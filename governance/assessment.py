@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import NotFoundError
 from governance.examination import Examination, Ground
-from governance.false_alarms import FalseAlarms, Judged, false_alarms
 from governance.finding_rows import finding_document, finding_row
 from governance.findings import Finding, Verdict, Window
+from governance.measurement.false_alarms import FalseAlarms, Judged, false_alarms
 from governance.moments import stamp
-from governance.policy import Policy
+from governance.policies.policy import Policy
 from governance.proof.ledger import StagedFile
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import FINDINGS
 from governance.workspace import Workspace
 

@@ -16,10 +16,10 @@ from governance.errors import GovernanceError, SourceError, nearest
 from governance.explainers import Attributions, explainer, reproduction
 from governance.findings import Window
 from governance.ingestion import model_folder
+from governance.models.registered import RegisteredModel, find_model
 from governance.moments import stamp
 from governance.proof.ledger import StagedFile
-from governance.registered import RegisteredModel, find_model
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import ATTRIBUTIONS
 from governance.workspace import Workspace
 

@@ -9,12 +9,12 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from governance.checked_files import Row, check_digests, index_rows, records
 from governance.engines.duckdb import Engine, literal
 from governance.errors import LedgerError
-from governance.lookups import IDS, Lookup, find_one, keys_sql, own_ids
-from governance.segments import SIDE_INDEX, Segment
-from governance.store import Snapshot
+from governance.identities.lookups import IDS, Lookup, find_one, keys_sql, own_ids
+from governance.storage.checked_files import Row, check_digests, index_rows, records
+from governance.storage.segments import SIDE_INDEX, Segment
+from governance.storage.store import Snapshot
 from governance.tables import CANONICAL, REQUESTS, SIDE_TABLES
 
 _BY_REQUEST = ("decisions", "attempts", "payloads", "guardrails")

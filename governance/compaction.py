@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from governance import merges
-from governance.checked_files import check_digests
 from governance.engines.duckdb import Engine, EngineError
 from governance.errors import GovernanceError
 from governance.moments import stamp
 from governance.progress import Observer, Stage, Tally, ignore
 from governance.proof import durable
 from governance.proof.ledger import JSON, NamedFile, StagedFile, Writer
-from governance.segments import COMPACTION, INDEX, SIDE_INDEX, Segment
-from governance.store import Snapshot, Store
+from governance.storage import merges
+from governance.storage.checked_files import check_digests
+from governance.storage.segments import COMPACTION, INDEX, SIDE_INDEX, Segment
+from governance.storage.store import Snapshot, Store
 from governance.workspace import Workspace
 
 # Measured (bench/compaction.py): opening a file costs a reader about as much as hashing 1 MiB of it, and `explain`

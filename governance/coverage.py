@@ -11,7 +11,7 @@ from governance.checks import Check
 from governance.engines.duckdb import Engine
 from governance.extensions import checks, sources
 from governance.sources import Source
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import (
     ATTEMPTS,
     ATTRIBUTIONS,

@@ -15,10 +15,10 @@ from governance.attribution import attribute
 from governance.errors import GovernanceError
 from governance.findings import Verdict, parse_window
 from governance.ingestion import ingest
+from governance.models.registration import register
 from governance.moments import stamp
-from governance.policy import read_policies
+from governance.policies.policy import read_policies
 from governance.prices.tables import add as add_prices
-from governance.registration import register
 from governance.reporting import Report, report
 from governance.simulator import Simulation, simulate
 from governance.verification import verify

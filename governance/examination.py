@@ -15,8 +15,8 @@ from governance.engines.duckdb import Engine, EngineError
 from governance.engines.gate import refusal
 from governance.errors import MissingExtraError, Mistake, PolicyError
 from governance.findings import Evidence, Finding, Judgement, Observation, Subject, Verdict, Window
-from governance.policy import Policy, due_date
-from governance.scopes import Scope, UnknownDimensionError
+from governance.measurement.scopes import Scope, UnknownDimensionError
+from governance.policies.policy import Policy, due_date
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from governance.casefile import Casefile, latest_findings, open_casefile
-from governance.checked_files import Row
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
 from governance.proof.merkle import leaf_hash, prove_inclusion
 from governance.replay import attribution_now
-from governance.store import Snapshot, Store
+from governance.storage.checked_files import Row
+from governance.storage.store import Snapshot, Store
 
 MAX_REASONS = 4  # more than four are not likely to help: Regulation B, comment 9(b)(2)-1
 _WIDE = {"decision_id", "decision_ts", "is_conflict", "file_sha256", "row_no"}

@@ -30,7 +30,7 @@ from governance.records import layout_of, records
 from governance.sourced import source_batches
 from governance.sources import Source
 from governance.staging import Origin, Staging, model_folder
-from governance.store import BLOBS, Snapshot, Store
+from governance.storage.store import BLOBS, Snapshot, Store
 from governance.workspace import Workspace
 
 __all__ = ["COUNTS", "FileReport", "Ingestion", "ingest", "model_folder"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from governance.compaction import plan
 from governance.engines.duckdb import Engine, identifier
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import CANONICAL, PER_MODEL, QUARANTINE
 
 

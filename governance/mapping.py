@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from governance import yamltext
+from governance.documents import yamltext
+from governance.documents.validation import validation_mistakes
 from governance.errors import Mistake, NotFoundError, PolicyError, nearest
 from governance.findings import is_timezone
 from governance.tables import (
@@ -25,7 +26,6 @@ from governance.tables import (
     TAGS,
     TIME,
 )
-from governance.validation import validation_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,15 +25,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from governance import yamltext
+from governance.documents import yamltext
+from governance.documents.validation import validation_mistakes
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, Mistake, PolicyError, nearest
 from governance.examination import Examination, Ground
 from governance.findings import Finding, Verdict, Window, parse_window
-from governance.policy import CASES_SUFFIX, Policy
-from governance.policy_cases import lay_out
-from governance.scopes import subject_text
-from governance.validation import validation_mistakes
+from governance.measurement.scopes import subject_text
+from governance.policies.cases import lay_out
+from governance.policies.policy import CASES_SUFFIX, Policy
 
 _ALARMS = (Verdict.FAILED, Verdict.WARNED, Verdict.ERRORED)
 

@@ -22,7 +22,7 @@ from governance.engines.duckdb import Engine
 from governance.ingestion import Ingestion, ingest
 from governance.progress import Observer, Stage, ignore
 from governance.proof.ledger import JSON, Entry, StagedFile, Writer
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import PROVENANCE, QUARANTINE
 from governance.workspace import Workspace
 

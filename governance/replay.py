@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.errors import NotFoundError, SourceError
-from governance.registered import RegisteredModel, find_model
-from governance.store import Snapshot
+from governance.models.registered import RegisteredModel, find_model
+from governance.storage.store import Snapshot
 
 
 def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, Any]:

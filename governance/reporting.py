@@ -26,7 +26,7 @@ from governance.findings import Window
 from governance.kernel import private_folder, this_interpreter
 from governance.moments import stamp
 from governance.notebook import Parameters, chosen, declared, failures, find_template, stripped
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.workspace import Workspace
 
 try:

@@ -18,8 +18,8 @@ from governance.engines.duckdb import Engine
 from governance.identities.deduplication import Fate, Fates
 from governance.identities.indexing import index_rows, side_index_rows
 from governance.proof.ledger import StagedFile
-from governance.segments import INDEX, SIDE_INDEX, resolved
-from governance.store import Snapshot, Store
+from governance.storage.segments import INDEX, SIDE_INDEX, resolved
+from governance.storage.store import Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
 

@@ -79,7 +79,7 @@ def verify(
     if newer is not None:
         inspection.compare(str(newer), _read_newer(newer))
     if compare_rows and any(REPLACES in file.facts for file in inspection.named.values()):
-        from governance.merged_files import compare_merged_files  # noqa: PLC0415 - brings an engine; most need none
+        from governance.storage.merged_files import compare_merged_files  # noqa: PLC0415 - brings an engine; most need none
 
         compare_merged_files(inspection)
     return Verification(

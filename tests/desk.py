@@ -10,7 +10,7 @@ from pathlib import Path
 from governance.assessment import Assessment, assess
 from governance.findings import parse_window
 from governance.ingestion import ingest
-from governance.policy import read_policies
+from governance.policies.policy import read_policies
 from governance.workspace import Workspace, make_workspace
 
 NOW = datetime(2026, 10, 2, 9, tzinfo=UTC)

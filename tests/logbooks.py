@@ -10,7 +10,7 @@ from typing import Any
 
 from governance.engines.duckdb import Engine
 from governance.ingestion import FileReport, ingest
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.verification import verify
 from governance.workspace import Workspace, make_workspace
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from governance.assessment import assess
 from governance.findings import Window, parse_window
 from governance.ingestion import ingest
-from governance.policy import read_policies
+from governance.policies.policy import read_policies
 from governance.workspace import Workspace, make_workspace
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ def book(tmp_path: Path) -> Logbook:
 
 
 def open_(book: Logbook, wanted: str, as_of: int | None = None) -> Casefile:
-    from governance.store import Store
+    from governance.storage.store import Store
 
     with Engine() as engine:
         return open_casefile(Store(book.workspace.store).snapshot(as_of), engine, wanted)

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from governance.catalogue import State, control_ids, framework_ids, read_framework, state_of
+from governance.controls.catalogue import State, control_ids, framework_ids, read_framework, state_of
 from governance.errors import NotFoundError
 
 EVIDENCE = set(

@@ -13,14 +13,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from governance import compaction, merges
+from governance import compaction
 from governance.casefile import open_casefile
 from governance.compaction import Compaction, compact, plan
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import BusyError, LedgerError
 from governance.proof.ledger import NamedFile, StagedFile
-from governance.segments import COMPACTION
-from governance.store import Snapshot, Store
+from governance.storage import merges
+from governance.storage.segments import COMPACTION
+from governance.storage.store import Snapshot, Store
 from governance.verification import verify
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 from tests.reference_store import AT, in_child, named

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from governance import control_coverage
-from governance.catalogue import State, read_framework
-from governance.control_coverage import coverage
+from governance.controls import coverage as control_coverage
+from governance.controls.catalogue import State, read_framework
+from governance.controls.coverage import coverage
 from governance.findings import Window, parse_window
-from governance.history import History, read_history
+from governance.history.issues import History, read_history
 from tests.small_quarter import NOW, Quarter, make_quarter
 
 OWN = "eu-ai-act:26.5"

@@ -18,7 +18,7 @@ from governance.assessment import assess
 from governance.demo import QUARTERS, Play, play
 from governance.errors import GovernanceError
 from governance.findings import Verdict
-from governance.policy import read_policies
+from governance.policies.policy import read_policies
 from governance.simulator import (
     DriftedInput,
     FallbackStorm,
@@ -31,7 +31,7 @@ from governance.simulator import (
     WorseAnswers,
     simulate,
 )
-from governance.store import Store
+from governance.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

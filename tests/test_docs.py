@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from governance import yamltext
 from governance.cli.application import application
+from governance.documents import yamltext
 from governance.extensions import checks
 from governance.mapping import read_mapping
-from governance.policy import read_policies
+from governance.policies.policy import read_policies
 from governance.tables import CANONICAL
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from governance.cli.explore import explore
 from governance.cli.session import Session
 from governance.errors import GovernanceError, MissingExtraError, NotFoundError
 from governance.exploration import View
-from governance.store import Store
+from governance.storage.store import Store
 from tests.small_quarter import HOSTILE, NOW, Quarter, make_quarter
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from governance.assessment import Assessment, document
-from governance.false_alarms import FalseAlarms
 from governance.findings import Evidence, Finding, Judgement, Observation, Verdict, Window
+from governance.measurement.false_alarms import FalseAlarms
 
 WINDOW = Window(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC), "2026-07")
 EVIDENCE = Evidence("", {}, "", "m", (), 1, "")

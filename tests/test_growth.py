@@ -15,7 +15,7 @@ from governance import ingestion
 from governance.arrivals.intake import Intake
 from governance.arrivals.manifest import Manifest
 from governance.records import open_log, records
-from governance.store import Store
+from governance.storage.store import Store
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 HEADER = "id,at,score,decision\n"

@@ -11,9 +11,9 @@ import pytest
 from governance.checks import latency_slo
 from governance.cli import main
 from governance.errors import GovernanceError, NotFoundError
-from governance.history import Issue, Status, read_history, respond
-from governance.periods import period, without_part
-from governance.store import Store
+from governance.history.issues import Issue, Status, read_history, respond
+from governance.history.periods import period, without_part
+from governance.storage.store import Store
 from governance.verification import verify
 from tests.desk import HOSTILE, NOW, checked, make_desk
 

@@ -18,7 +18,7 @@ import pytest
 
 from governance import ingestion
 from governance.errors import BusyError, GovernanceError, NotFoundError, PolicyError, SourceError
-from governance.store import Store
+from governance.storage.store import Store
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 CSV = "id,at,score,decision\nr1,2026-07-01T10:00:00Z,0.5,yes\nr2,2026-07-02T10:00:00Z,0.7,no\n"

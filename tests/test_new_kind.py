@@ -15,8 +15,8 @@ from governance import extensions
 from governance.assessment import assess
 from governance.cli import main
 from governance.findings import Verdict, parse_window
-from governance.policy import read_policies
-from governance.policy_language import language
+from governance.policies.language import language
+from governance.policies.policy import read_policies
 from tests.small_quarter import make_quarter
 
 if TYPE_CHECKING:

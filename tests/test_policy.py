@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from governance.errors import GovernanceError, NotFoundError, PolicyError
-from governance.policy import Policy, find_policies, language, read_policies
+from governance.policies.policy import Policy, find_policies, language, read_policies
 
 GOOD = """\
 policy: credit

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from governance.cli import main
-from governance.policy import read_policies
-from governance.policy_lint import Warned, warnings
+from governance.policies.lint import Warned, warnings
+from governance.policies.policy import read_policies
 
 TODAY = date(2026, 11, 20)
 HEAD = {

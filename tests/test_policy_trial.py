@@ -8,7 +8,7 @@ import pytest
 
 from governance.cli import main
 from governance.errors import GovernanceError, PolicyError
-from governance.policy import read_policies
+from governance.policies.policy import read_policies
 from governance.policy_trial import Trial, try_policy
 
 REPOSITORY = Path(__file__).parents[1]

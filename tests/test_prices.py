@@ -20,7 +20,7 @@ from governance.prices.pricing import Tokens, Unpriced
 from governance.prices.tables import add, price_book, registered
 from governance.simulator.faults import FaultPlan
 from governance.simulator.writing import write_gateway
-from governance.store import Store
+from governance.storage.store import Store
 from governance.verification import verify
 from governance.workspace import Workspace, make_workspace
 

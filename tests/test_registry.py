@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from governance.engines.duckdb import Engine
+from governance.models.registration import approve, register
 from governance.proof.entries import Entry
-from governance.registration import approve, register
 from governance.registry import models_view
-from governance.store import Store
+from governance.storage.store import Store
 from governance.workspace import make_workspace
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from governance.ingestion import Ingestion, ingest
 from governance.rehearsal import Rehearsal, rehearse
 from governance.simulator.hostile_logs import write_hostile_log
 from governance.simulator.hostile_records import LAYOUTS, MAPPING
-from governance.store import Store
+from governance.storage.store import Store
 from tests.logbooks import MAPPING as LOANS
 from tests.logbooks import NOW, Logbook, logbook
 

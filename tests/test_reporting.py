@@ -18,7 +18,7 @@ from governance.findings import parse_window
 from governance.kernel import private_folder, this_interpreter
 from governance.notebook import chosen, declared
 from governance.reporting import Report, decision_notebook, report
-from governance.store import Store
+from governance.storage.store import Store
 from governance.verification import verify
 from tests.small_quarter import HOSTILE, NOW, Quarter, make_quarter
 

@@ -14,20 +14,20 @@ from governance.compaction import compact
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
 from governance.formats.rows import UnreadableError
+from governance.identities.lookups import find_one
 from governance.ingestion import ingest
 from governance.inventory import status
-from governance.lookups import find_one
-from governance.quarantine import Selection, quarantined
+from governance.quarantine.held import Selection, quarantined
+from governance.quarantine.retrial import FileRetrial, Retrial, retry
 from governance.records import text_of
 from governance.rehearsal import rehearse
-from governance.retrial import FileRetrial, Retrial, retry
 from governance.simulator.hostile_logs import write_hostile_log
 from governance.simulator.hostile_records import LAYOUTS, MAPPING
 from governance.sources import Source
 from governance.sources.kserve import SOURCE as KSERVE
 from governance.sources.opa import SOURCE as OPA
 from governance.sources.otlp import SOURCE as OTLP
-from governance.store import Store
+from governance.storage.store import Store
 from tests.logbooks import NOW, Logbook, logbook
 from tests.sources.test_kserve import ANSWERED, ASKED
 from tests.sources.test_otlp import export_of, span_of
@@ -209,7 +209,7 @@ def test_a_killed_retry_is_taken_up(book: Logbook, monkeypatch: pytest.MonkeyPat
                 raise KeyboardInterrupt
             return commit(*arguments)
 
-        patch.setattr("governance.store.Snapshot.grown", stopped)
+        patch.setattr("governance.storage.store.Snapshot.grown", stopped)
         with pytest.raises(KeyboardInterrupt):
             retry(book.workspace, Selection(), now=NOW, mapping=form)
     assert book.verifies()

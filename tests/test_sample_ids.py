@@ -9,7 +9,7 @@ import pytest
 from governance.checks._shares import Measure, shares
 from governance.checks.service_errors import ServiceErrors
 from governance.engines.duckdb import Engine
-from governance.sample_ids import ids, named
+from governance.measurement.sample_ids import ids, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,11 @@ from governance.coverage import filled_columns
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError, SourceError
 from governance.ingestion import ingest
+from governance.models.prompts import prompts, register_prompt, uses
+from governance.models.registration import approve, register
+from governance.models.servings import Serving, live, moment_of, prompts_seen
 from governance.moments import stamp
-from governance.prompts import prompts, register_prompt, uses
-from governance.registration import approve, register
-from governance.servings import Serving, live, moment_of, prompts_seen
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.workspace import Workspace, make_workspace
 
 if TYPE_CHECKING:

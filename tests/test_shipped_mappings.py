@@ -15,7 +15,7 @@ from governance.errors import NotFoundError
 from governance.ingestion import Ingestion, ingest
 from governance.mapping import read_mapping, shipped_mappings
 from governance.moments import stamp
-from governance.store import Store
+from governance.storage.store import Store
 from governance.workspace import Workspace, make_workspace
 
 if TYPE_CHECKING:

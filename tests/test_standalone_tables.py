@@ -13,7 +13,7 @@ from governance.errors import PolicyError
 from governance.ingestion import Ingestion, ingest
 from governance.mapping import allowed_columns, read_mapping
 from governance.moments import stamp
-from governance.store import Store
+from governance.storage.store import Store
 from governance.tables import STANDALONE
 from governance.verification import verify
 from governance.workspace import Workspace, make_workspace

@@ -8,8 +8,8 @@ import pytest
 
 from governance.assessment import assess
 from governance.findings import Verdict, parse_window
-from governance.policy import read_policies
-from governance.policy_lint import warnings
+from governance.policies.lint import warnings
+from governance.policies.policy import read_policies
 from governance.workspace import Workspace
 from tests.desk import NOW, make_desk
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.statistics import (
+from governance.measurement.statistics import (
     fisher_exact,
     forecast,
     mean_interval,

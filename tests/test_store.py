@@ -12,7 +12,7 @@ import pytest
 from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError
 from governance.inventory import status
-from governance.store import Store
+from governance.storage.store import Store
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 FEATURES = MAPPING + "features: [income]\nsubjects: {sex: sex}\n"
@@ -110,7 +110,7 @@ def test_an_engine_reads_nothing_that_it_was_not_given(book: Logbook) -> None:
 
 
 def test_many_readings_are_sealed_in_several_entries(book: Logbook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("governance.store.READINGS", 3)
+    monkeypatch.setattr("governance.storage.store.READINGS", 3)
     spool = book.workspace.store / "spool"
     spool.mkdir(exist_ok=True)
     for place in range(7):

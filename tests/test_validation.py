@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from governance import yamltext
-from governance.validation import validation_mistakes
+from governance.documents import yamltext
+from governance.documents.validation import validation_mistakes
 
 
 class Leaf(BaseModel):

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.documents.yamltext import MAX_BYTES, MAX_DEPTH, Value, parse, type_plain
 from governance.errors import Mistake, PolicyError
-from governance.yamltext import MAX_BYTES, MAX_DEPTH, Value, parse, type_plain
 
 POLICY = """\
 # a comment

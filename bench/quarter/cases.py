@@ -15,8 +15,8 @@ from governance.checks import Check
 from governance.engines.duckdb import Engine, identifier
 from governance.examination import Examination, Ground
 from governance.findings import Window, parse_window
-from governance.policy import Policy, read_policies
-from governance.store import Store
+from governance.policies.policy import Policy, read_policies
+from governance.storage.store import Store
 from governance.workspace import Workspace, shipped
 from quarter import raw
 from quarter.store import NOW, WINDOW

@@ -17,11 +17,11 @@ import pyarrow as pa
 from governance import tables
 from governance.batches import schema
 from governance.engines.duckdb import Engine, identifier
+from governance.models.registration import register
 from governance.moments import stamp
 from governance.proof.entries import JSON
 from governance.proof.ledger import NamedFile, StagedFile
-from governance.registration import register
-from governance.store import Store
+from governance.storage.store import Store
 from governance.workspace import Workspace, make_workspace
 from quarter import rows
 

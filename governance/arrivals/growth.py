@@ -25,9 +25,9 @@ from governance.engines.duckdb import Engine
 from governance.mapping import Mapping
 from governance.proof.ledger import StagedFile
 from governance.records import LogFile, Prefix
-from governance.segments import RELEASED
 from governance.sources import Source
-from governance.store import Snapshot, Store
+from governance.storage.segments import RELEASED
+from governance.storage.store import Snapshot, Store
 
 _FORMS = ("jsonl", "csv")
 _OPEN_QUOTE = "unexpected end of data"  # what Python's csv says where a file ends within quotes

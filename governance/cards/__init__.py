@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from governance import yamltext
 from governance.cards import cyclonedx, google, huggingface, mlflow_run, mlmodel, sagemaker
 from governance.cards.card import Approval, Card, Metric
+from governance.documents import yamltext
 from governance.errors import Mistake, NotFoundError, PolicyError
 
 if TYPE_CHECKING:

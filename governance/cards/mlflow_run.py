@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from governance import yamltext
 from governance.cards.parts import Said, inside, number
+from governance.documents import yamltext
 from governance.errors import Mistake, PolicyError
 
 KEY = "mlflow_run"

@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from governance.engines.duckdb import Engine
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import named
-from governance.scopes import Scope
+from governance.measurement.sample_ids import named
+from governance.measurement.scopes import Scope
 
 Row = dict[str, Any]
 Severity = Literal["low", "medium", "high", "critical"]

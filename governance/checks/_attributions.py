@@ -17,7 +17,7 @@ from pydantic import AfterValidator
 from governance.checks import Check, Row
 from governance.checks._groups import columns, decided
 from governance.engines.duckdb import identifier, literal
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.tables import ATTRIBUTIONS
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from governance import yamltext
+from governance.documents import yamltext
 from governance.errors import PolicyError
 
 Place = tuple[str | int, ...]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from governance.checks._intervals import Interval
-from governance.statistics import Z95
+from governance.measurement.statistics import Z95
 
 _MEAN = math.sqrt(2 / math.pi)  # of the absolute value of a standard normal variable
 _SPREAD = math.sqrt(1 - 2 / math.pi)

@@ -13,7 +13,7 @@ from governance.checks import Check, Row
 from governance.checks._groups import keys, names
 from governance.checks._shares import LISTED, distinct
 from governance.engines.duckdb import literal
-from governance.scopes import subject_sql
+from governance.measurement.scopes import subject_sql
 
 
 class Cell(NamedTuple):

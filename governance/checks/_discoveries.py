@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from governance.statistics import fisher_exact, two_proportion_z
+from governance.measurement.statistics import fisher_exact, two_proportion_z
 
 FISHER_N, FISHER_EXPECTED = 30, 5  # an exact test below these: enforcement manual to 29 CFR 1607.4(D)
 

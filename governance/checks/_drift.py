@@ -16,7 +16,7 @@ from governance.checks._groups import unattributed
 from governance.engines.duckdb import Engine, literal
 from governance.errors import GovernanceError
 from governance.findings import Judgement, Observation, Subject, Verdict, Window, parse_window
-from governance.scopes import PREVIOUS, Scope, subject_of, subject_text
+from governance.measurement.scopes import PREVIOUS, Scope, subject_of, subject_text
 
 _NAMES = {"psi": "PSI", "js": "Jensen-Shannon distance", "ks": "KS distance", "wasserstein": "Wasserstein distance"}
 _UNITS = {"psi": "index", "js": "distance", "ks": "distance", "wasserstein": "reference sd"}

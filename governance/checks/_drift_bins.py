@@ -17,7 +17,7 @@ from typing import Any
 
 from governance.checks._drift_records import Samples
 from governance.engines.duckdb import literal
-from governance.scopes import subject_sql
+from governance.measurement.scopes import subject_sql
 
 BINS = 10  # deciles, the usual number: Siddiqi (2017), Intelligent Credit Scoring, 2nd edition, chapter 10
 CATEGORIES = 50  # chosen here: more make the noise of the comparison larger than what it could show

@@ -28,8 +28,8 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
-from governance.false_alarms import CHANCE
-from governance.statistics import Z95
+from governance.measurement.false_alarms import CHANCE
+from governance.measurement.statistics import Z95
 
 _J = math.sqrt(2 / math.pi)
 

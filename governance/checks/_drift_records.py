@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.findings import Subject
-from governance.scopes import subject_text
+from governance.measurement.scopes import subject_text
 
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _TIMES = ("TIMESTAMP", "DATE")

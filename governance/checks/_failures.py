@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_args
 from pydantic import Field
 
 from governance.checks import Severity
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 Checks = Annotated[tuple[str, ...], Field(min_length=1)]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from governance.checks import Check
 from governance.engines.duckdb import identifier, literal
 from governance.findings import Subject
-from governance.scopes import Scope, subject_sql
+from governance.measurement.scopes import Scope, subject_sql
 
 REQUEST_ID = "coalesce(r.request_id, r.request_uid)"
 DECISION_ID = "coalesce(d.request_id, d.decision_id)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from governance.checks import Check
 from governance.checks._groups import DECISION_ID, decided
 from governance.engines.duckdb import identifier, literal
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 # A decision's id is that of its request, after the source, and its place: SOURCE:REQUEST#0
 _NATIVE_ID = "regexp_extract(d.decision_id, '^[^:]*:(.*)#[0-9]+$', 1)"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from governance.statistics import Z95, mean_interval, ratio_interval, wilson
+from governance.measurement.statistics import Z95, mean_interval, ratio_interval, wilson
 
 Interval = tuple[float, float]
 

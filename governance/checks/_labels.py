@@ -18,7 +18,7 @@ from pydantic import AfterValidator
 
 from governance.checks import Check, Row
 from governance.checks._groups import columns, decided
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 PositiveWhen = Literal["favourable", "adverse", "threshold"]
 Direction = Literal["up", "down"]

@@ -31,8 +31,8 @@ from governance.checks._labels import (
     prediction,
 )
 from governance.checks._references import own_columns, samples_of
-from governance.sample_ids import ids
-from governance.statistics import mean_interval, wilson
+from governance.measurement.sample_ids import ids
+from governance.measurement.statistics import mean_interval, wilson
 
 Metric = Literal["accuracy", "precision", "recall", "f1", "auc", "brier", "calibration"]
 

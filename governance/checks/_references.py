@@ -9,7 +9,7 @@ from typing import Any
 from governance.checks import Check, Row
 from governance.checks._groups import keys, subject_column
 from governance.engines.duckdb import identifier
-from governance.scopes import subject_sql, subject_text
+from governance.measurement.scopes import subject_sql, subject_text
 
 Reference = str | dict[str, str]
 HIGHEST = "highest"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from governance.checks import Check
 from governance.checks._groups import DECISION_ID, columns, decided
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 OF_REVIEWS = ("reviewer", "trigger")  # dimensions that the review carries, not the decision
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 from governance.checks import Check, Row
 from governance.checks._groups import grouped
 from governance.findings import Observation
-from governance.scopes import subject_of
-from governance.statistics import wilson
+from governance.measurement.scopes import subject_of
+from governance.measurement.statistics import wilson
 
 Ids = Literal["here", "again", "of_decisions"]
 LISTED = 10  # values or ids that a finding shows

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from governance.checks._intervals import share_ratio_interval
-from governance.statistics import Z95
+from governance.measurement.statistics import Z95
 
 
 class Level(NamedTuple):

@@ -11,8 +11,8 @@ from governance.checks import Check, Row, above
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.checks._shares import LISTED
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import newcombe, welch
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import newcombe, welch
 
 
 class Yardstick(NamedTuple):

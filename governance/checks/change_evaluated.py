@@ -11,8 +11,8 @@ from governance.checks import Check, Row, above, below
 from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.checks._shares import LISTED, Measure, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
-from governance.statistics import Z95
+from governance.measurement.scopes import Scope, subject_of, subject_sql
+from governance.measurement.statistics import Z95
 
 _OF = {
     "model": ("coalesce(r.model_served, r.model_requested)", "r.model_version", "model", "model_version"),

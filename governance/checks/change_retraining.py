@@ -14,7 +14,7 @@ from governance.checks._labels import Duration, microseconds
 from governance.checks._shares import LISTED
 from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 
 TRIGGER, AGE, VOLUME = "trigger", "age", "volume"
 _UNITS = {TRIGGER: "days", AGE: "days", VOLUME: "requests"}

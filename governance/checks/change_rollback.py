@@ -13,7 +13,7 @@ from governance.checks._groups import REQUEST_ID
 from governance.checks._labels import Duration, microseconds
 from governance.checks._shares import LISTED
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 
 
 class Rollback(Check):

@@ -14,8 +14,8 @@ from governance.checks._shares import falls_short, told
 from governance.engines.duckdb import literal
 from governance.errors import nearest
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import wilson
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import wilson
 from governance.tables import CANONICAL, TAGS, TEXTS
 from governance.wording import percent
 

@@ -14,7 +14,7 @@ from governance.checks import Check, Measurement, Row, above
 from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 1440

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from governance.checks import Check, Row
 from governance.checks._shares import LISTED, exceeds
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 
 _KEYS = ("counted_by", "source", "service_name")
 

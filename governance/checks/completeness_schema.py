@@ -14,8 +14,8 @@ from governance.checks._groups import columns, grouped, unattributed
 from governance.checks.output_quality import ReferenceWindow
 from governance.engines.duckdb import identifier, literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
-from governance.statistics import newcombe
+from governance.measurement.scopes import Scope, subject_of, subject_sql
+from governance.measurement.statistics import newcombe
 from governance.tables import CONFLICT, DECISIONS, FEATURES, PROVENANCE, REQUESTS, TEXT
 
 _VIEWS = "features:"

@@ -14,7 +14,7 @@ from governance.checks._shares import LISTED, exceeds
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.errors import nearest
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
+from governance.measurement.scopes import Scope, subject_of
 from governance.tables import REQUESTS, TEXT
 
 _TAG = "tags."

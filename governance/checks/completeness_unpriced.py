@@ -11,7 +11,7 @@ from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.checks._shares import Measure, counted, distinct, exceeds, observed, shares, told
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 
 class CompletenessUnpriced(Check):

@@ -15,7 +15,7 @@ from governance.checks._shares import counted, exceeds, observed, told
 from governance.engines.duckdb import identifier
 from governance.errors import nearest
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.tables import CANONICAL, FEATURES
 
 _BREACHES = ("missing", "wrong_type", "out_of_range", "unseen")

@@ -11,8 +11,8 @@ from governance.checks import Check, Row
 from governance.checks._shares import LISTED
 from governance.engines.duckdb import identifier, literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import ids
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.sample_ids import ids
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 from governance.tables import FEATURES
 
 _VIEWS = "features:"

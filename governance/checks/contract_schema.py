@@ -15,10 +15,10 @@ from governance.checks._groups import DECISION_ID, REQUEST_ID, columns, decided,
 from governance.checks._inputs import Inputs
 from governance.checks._schema_sql import SchemaSql, digest
 from governance.checks._shares import Measure, exceeds, observed, shares, told
+from governance.documents.json_schemas import Documents, schema_mistakes
 from governance.engines.duckdb import Engine, EngineError, identifier, literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.json_schemas import Documents, schema_mistakes
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.tables import FEATURES
 
 NOT_JSON, NOTHING_THERE = "not JSON", "nothing there"

@@ -13,7 +13,7 @@ from governance.checks._costs import usd
 from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.checks._shares import LISTED, Measure, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 
 class CostAgreement(Check):

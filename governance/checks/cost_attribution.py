@@ -15,7 +15,7 @@ from governance.checks._groups import REQUEST_ID, columns, subject_column
 from governance.checks._shares import LISTED
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 
 
 class CostAttribution(Check):

@@ -14,8 +14,8 @@ from pydantic import Field
 from governance.checks import Check, Per, Row
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import forecast
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import forecast
 
 DAY = timedelta(days=1)
 FORECAST_DAYS = 3  # chosen here: fewer days say nothing about a month

@@ -13,8 +13,8 @@ from governance.checks import Check, Row
 from governance.checks._costs import COST, usd
 from governance.checks._groups import REQUEST_ID, columns, grouped, keys, unattributed
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import t_quantile
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import t_quantile
 
 _IDS = {"conversation": "session_id", "end-user": "end_user_id", "user": "user_id"}
 

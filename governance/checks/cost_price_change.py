@@ -15,8 +15,8 @@ from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.checks._shares import LISTED
 from governance.checks.output_quality import ReferenceWindow
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import t_quantile
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import t_quantile
 
 # Parts of a request that are charged at rates of their own: input beyond the cache, input from it, output
 _PARTS = ("fresh", "written", "cached")

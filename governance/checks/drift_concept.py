@@ -27,7 +27,7 @@ from governance.checks._performance import (
 )
 from governance.checks.output_quality import ReferenceWindow
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
+from governance.measurement.scopes import Scope, subject_of
 
 
 class Concept(Check):

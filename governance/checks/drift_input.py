@@ -10,7 +10,7 @@ from governance.checks._drift import Drift, Nothing
 from governance.checks._drift_records import Dimension, Samples, Variable, are_whole, numbers
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import nearest
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.tables import FEATURES
 
 _VIEWS, _BACKGROUNDS = "features:", "background:"

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from governance.checks._drift import Drift, Nothing
 from governance.checks._drift_records import Dimension, Samples, Variable
 from governance.engines.duckdb import Engine
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 Output = Literal["score", "decision", "favourable", "output_tokens", "finish_reason", "status"]
 

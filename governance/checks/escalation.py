@@ -13,9 +13,9 @@ from governance.checks import Check, Row
 from governance.checks._groups import columns, decided, grouped, unattributed
 from governance.checks._references import own_columns
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import ids
-from governance.scopes import Scope, subject_of
-from governance.statistics import wilson
+from governance.measurement.sample_ids import ids
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import wilson
 from governance.wording import percent
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -18,8 +18,8 @@ from governance.expectations.figures import inline
 from governance.expectations.runs import ExpectationOutcome, evaluate
 from governance.expectations.suites import Expectation, SuiteMistake, read_suite
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_text
-from governance.statistics import wilson
+from governance.measurement.scopes import Scope, subject_text
+from governance.measurement.statistics import wilson
 
 _NAMES = frozenset({"column", "column_A", "column_B", "column_list"})  # arguments that say where, not how much
 _IDS = {

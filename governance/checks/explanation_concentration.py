@@ -23,9 +23,9 @@ from governance.checks._attributions import (
 from governance.checks._groups import grouped, unattributed
 from governance.checks._shares import exceeds
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import ids
-from governance.scopes import Scope, subject_of
-from governance.statistics import wilson
+from governance.measurement.sample_ids import ids
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import wilson
 from governance.wording import percent
 
 LISTED = 10  # reasons that a finding shows

@@ -12,9 +12,9 @@ from governance.checks import Check, Row
 from governance.checks._groups import columns, decided, grouped, unattributed
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import ids
-from governance.scopes import Scope, subject_of
-from governance.statistics import wilson
+from governance.measurement.sample_ids import ids
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import wilson
 
 _VIEWS = "attributions:"
 

@@ -25,7 +25,7 @@ from governance.checks._groups import unattributed
 from governance.checks._shares import Measure, exceeds, observed, shares
 from governance.errors import nearest
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 MOST_NAMES = 60  # one bit of a whole number for each
 

@@ -13,7 +13,7 @@ from governance.checks._groups import columns, decided, unattributed
 from governance.checks._shares import Measure, exceeds, observed, shares
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.wording import percent
 
 

@@ -13,7 +13,7 @@ from governance.checks._groups import DECISION_ID, columns, decided, grouped, un
 from governance.checks._intervals import bounded_mean_interval
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
+from governance.measurement.scopes import Scope, subject_of
 
 TOP, SIGN, RANK = "top", "sign", "rank"
 _SAID = {

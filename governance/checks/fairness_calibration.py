@@ -17,8 +17,8 @@ from governance.checks._labels import COUNTS, Duration, Truth
 from governance.checks._references import Reference, bound_reference, own_columns, parts, samples_of
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
-from governance.statistics import newcombe, wilson
+from governance.measurement.scopes import Scope, subject_of, subject_sql
+from governance.measurement.statistics import newcombe, wilson
 
 OTHERS, KEY = "others", "score_band"
 _USED = "is_mature AND positive IS NOT NULL"

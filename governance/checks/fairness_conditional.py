@@ -18,7 +18,7 @@ from governance.checks._references import Reference, bound_reference, groups, ow
 from governance.checks._strata import Level, common_ratio_interval
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, UnknownDimensionError, subject_of, subject_sql
+from governance.measurement.scopes import Scope, UnknownDimensionError, subject_of, subject_sql
 
 COMMON, LEVEL = "common", "level"
 _INPUTS = "features:"

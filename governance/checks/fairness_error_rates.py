@@ -33,8 +33,8 @@ from governance.checks._references import (
     subject_of_measure,
 )
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import newcombe, wilson
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import newcombe, wilson
 
 Rate = Literal["tpr", "fpr"]
 DIFFERENCE, RATIO = "difference", "ratio"

@@ -16,8 +16,8 @@ from governance.checks._intervals import share_ratio_interval
 from governance.checks._ratios import Group, flipping_outcomes, ratio_bounds
 from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql, subject_text
-from governance.statistics import fisher_exact, two_proportion_z, wilson
+from governance.measurement.scopes import Scope, subject_of, subject_sql, subject_text
+from governance.measurement.statistics import fisher_exact, two_proportion_z, wilson
 
 FISHER_N, FISHER_EXPECTED = 30, 5  # an exact test below these: enforcement manual to 29 CFR 1607.4(D)
 _HIGHEST = ("highest", "highest-included")

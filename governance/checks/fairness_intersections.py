@@ -16,7 +16,7 @@ from governance.checks._ratios import Group
 from governance.checks._references import parts
 from governance.checks.fairness_impact_ratio import ImpactRatio
 from governance.findings import Judgement, Observation, Subject, Verdict
-from governance.scopes import Scope, subject_of
+from governance.measurement.scopes import Scope, subject_of
 
 
 class Intersections(Check):

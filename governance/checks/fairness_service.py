@@ -13,9 +13,9 @@ from governance.checks._groups import columns, decided, grouped, unattributed
 from governance.checks._references import own_columns
 from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import ids
-from governance.scopes import Scope, subject_of
-from governance.statistics import newcombe, welch
+from governance.measurement.sample_ids import ids
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import newcombe, welch
 
 Route = Literal["fallback", "cache"]
 KEY = "served_by"

@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from governance.checks import Check, Row, above
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import newcombe, welch, wilson
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import newcombe, welch, wilson
 from governance.wording import percent
 
 SHARE, QUALITY = "share", "quality"

@@ -11,7 +11,7 @@ from governance.checks import Check, Measurement, Row
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.verification import verify
 
 LEDGER, FILES = "ledger", "files"

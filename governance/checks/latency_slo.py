@@ -13,8 +13,8 @@ from governance.checks import Check, Row, above
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.checks._quantiles import QUANTILE, ranked, tail_of
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import Z95, wilson
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import Z95, wilson
 from governance.wording import percent
 
 _COUNTS = (

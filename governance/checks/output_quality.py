@@ -14,8 +14,8 @@ from governance.checks import Check, Row, above, below
 from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.errors import GovernanceError
 from governance.findings import Judgement, Observation, Verdict, parse_window
-from governance.scopes import PREVIOUS, Scope, subject_of
-from governance.statistics import mean_interval, welch
+from governance.measurement.scopes import PREVIOUS, Scope, subject_of
+from governance.measurement.statistics import mean_interval, welch
 
 LEVEL, DROP = "level", "drop"
 _FIGURES = (

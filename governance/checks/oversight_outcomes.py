@@ -12,8 +12,8 @@ from governance.checks._groups import unattributed
 from governance.checks._reviews import reviewed
 from governance.checks._shares import Measure, breach, observed, shares
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
-from governance.statistics import wilson
+from governance.measurement.scopes import Scope
+from governance.measurement.statistics import wilson
 from governance.wording import percent
 
 

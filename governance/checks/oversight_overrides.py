@@ -12,7 +12,7 @@ from governance.checks._groups import unattributed
 from governance.checks._reviews import reviewed
 from governance.checks._shares import Measure, breach, observed, shares
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.wording import percent
 
 _OF = {"any": "true", "to-favourable": "NOT favourable", "to-adverse": "favourable"}

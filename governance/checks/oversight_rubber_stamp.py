@@ -13,7 +13,7 @@ from governance.checks._groups import unattributed
 from governance.checks._reviews import reviewed
 from governance.checks._shares import Measure, breach, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.wording import percent
 
 QUICK, CONFIRMED = "quick", "confirmed"

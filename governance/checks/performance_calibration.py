@@ -13,9 +13,9 @@ from governance.checks._calibration import Band, ece_floor, ece_interval
 from governance.checks._groups import grouped, keys, names, subject_column, unattributed
 from governance.checks._labels import COUNTED, COUNTS, Direction, Duration, Truth
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import ids
-from governance.scopes import Scope, subject_of, subject_sql
-from governance.statistics import wilson
+from governance.measurement.sample_ids import ids
+from governance.measurement.scopes import Scope, subject_of, subject_sql
+from governance.measurement.statistics import wilson
 
 ECE, GAP, KEY = "ece", "gap", "score_band"
 _USED = "is_mature AND positive IS NOT NULL AND score IS NOT NULL"

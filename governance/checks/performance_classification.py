@@ -21,7 +21,7 @@ from governance.checks._performance import (
     selected,
 )
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
+from governance.measurement.scopes import Scope, subject_of
 
 
 class PerformanceClassification(Check):

@@ -13,9 +13,9 @@ from governance.checks._groups import grouped, unattributed
 from governance.checks._intervals import Interval
 from governance.checks._labels import COUNTS, Duration, Truth
 from governance.findings import Judgement, Observation, Verdict
-from governance.sample_ids import ids
-from governance.scopes import Scope, subject_of
-from governance.statistics import mean_interval
+from governance.measurement.sample_ids import ids
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import mean_interval
 
 _USED = "is_mature AND positive IS NOT NULL AND score IS NOT NULL"
 _ERRORS = {

@@ -12,7 +12,7 @@ from governance.checks._groups import unattributed
 from governance.checks._shares import LISTED
 from governance.engines.duckdb import identifier, literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 
 OPENINGS, MINUTES, CALLS = "openings", "open_minutes", "calls_while_open"
 _LIMITS = {OPENINGS: "max_openings", MINUTES: "max_open_minutes", CALLS: "max_calls_while_open"}

@@ -12,8 +12,8 @@ from governance.checks._groups import REQUEST_ID, columns, keys, unattributed
 from governance.checks._shares import LISTED, falls_short
 from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
-from governance.statistics import wilson
+from governance.measurement.scopes import Scope, subject_of, subject_sql
+from governance.measurement.statistics import wilson
 from governance.wording import percent
 
 HELD, ANSWERED = "held", "answered"

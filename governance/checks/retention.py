@@ -13,7 +13,7 @@ from governance.checks import Check, Row
 from governance.checks._shares import LISTED
 from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict, Window
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 from governance.tables import CANONICAL
 
 Class = Literal[

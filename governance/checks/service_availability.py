@@ -12,7 +12,7 @@ from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, grouped, keys, unattributed
 from governance.checks._shares import LISTED, falls_short, observed
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 _UNITS = {"minute": ("minute", 1), "5-minutes": ("minute", 5), "hour": ("hour", 1), "day": ("day", 1)}
 

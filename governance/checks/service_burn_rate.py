@@ -12,7 +12,7 @@ from governance.checks import Check, Row, above
 from governance.checks._groups import REQUEST_ID, columns, grouped, keys, unattributed
 from governance.checks._shares import LISTED
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
+from governance.measurement.scopes import Scope, subject_of
 
 _MINUTES = {"m": 1, "h": 60, "d": 1440}
 _DURATION = re.compile(r"([1-9]\d{0,4})([mhd])")

@@ -14,8 +14,8 @@ from governance.checks._groups import REQUEST_ID, columns, grouped, unattributed
 from governance.checks._quantiles import QUANTILE, ranked, tail_of
 from governance.checks._shares import LISTED, breach
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
-from governance.statistics import Z95, wilson
+from governance.measurement.scopes import Scope, subject_of
+from governance.measurement.statistics import Z95, wilson
 
 WAIT, REJECTED = "wait", "rejected"
 # 429 Too Many Requests (RFC 6585, section 4), 503 Service Unavailable (RFC 9110, section 15.6.4: overload), 529 as some

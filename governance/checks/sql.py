@@ -13,7 +13,7 @@ from governance.checks._groups import unattributed
 from governance.engines.duckdb import Engine, EngineError, identifier
 from governance.engines.statements import Selection, selection
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
+from governance.measurement.scopes import Scope, subject_of, subject_sql
 from governance.tables import CANONICAL, PER_MODEL
 
 _SCOPED = ("requests", "decisions")

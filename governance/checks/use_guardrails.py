@@ -11,7 +11,7 @@ from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, unattributed
 from governance.checks._shares import Measure, breach, exceeds, observed, shares
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.wording import percent
 
 NOT_RUN = "not_run"

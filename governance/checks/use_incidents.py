@@ -12,8 +12,8 @@ from governance.checks import Check, Row
 from governance.checks._shares import LISTED, bound_globs, exceeds, globs
 from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of, subject_sql
-from governance.statistics import wilson
+from governance.measurement.scopes import Scope, subject_of, subject_sql
+from governance.measurement.statistics import wilson
 
 Moment = Literal["opened", "aware", "classified", "reported", "closed"]
 _DURATION = re.compile(r"([1-9]\d{0,4})([hd])")

@@ -23,7 +23,7 @@ from governance.checks._shares import (
 )
 from governance.engines.duckdb import identifier, literal
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope, subject_of
+from governance.measurement.scopes import Scope, subject_of
 
 VOLUME = "per_day"
 _TAG = "tags."

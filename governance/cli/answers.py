@@ -77,7 +77,7 @@ def answer(session: Session, question: Question) -> None:
 
 def _record_reading(session: Session, documents: Sequence[Mapping[str, Any]], reader: str) -> None:
     """Reading an explanation is an event: it waits in the spool until the next writer seals it."""
-    from governance.spool import note_reading
+    from governance.storage.spool import note_reading
 
     note_reading(session.workspace.store, [str(item["request_uid"]) for item in documents], reader, session.now)
 

@@ -47,7 +47,7 @@ def compact(
 def advise(session: Session) -> None:
     """Says that a compaction is worth while where it is: a thousand files cost every check about a second."""
     from governance.compaction import plan
-    from governance.store import Store
+    from governance.storage.store import Store
 
     merges = plan(Store(session.workspace.store).snapshot())
     many = sum(len(merge.segments) for merge in merges)

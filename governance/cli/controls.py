@@ -10,8 +10,8 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.catalogue import Control, Framework
-    from governance.control_coverage import Covered
+    from governance.controls.catalogue import Control, Framework
+    from governance.controls.coverage import Covered
 
     Entry: TypeAlias = tuple[Control, Covered | None]
 
@@ -29,7 +29,7 @@ def controls(
     ),
 ) -> None:
     """List regulations and frameworks, or the controls of one with their coverage."""
-    from governance.catalogue import framework_ids, read_framework
+    from governance.controls.catalogue import framework_ids, read_framework
 
     session: Session = context.obj
     if framework is None and window is None:
@@ -47,16 +47,16 @@ def controls(
 
 def _unasked(name: str) -> tuple[Framework, list[Entry]]:
     """A framework whose controls nobody asked the findings about."""
-    from governance.catalogue import read_framework
+    from governance.controls.catalogue import read_framework
 
     framework, entries = read_framework(name)
     return framework, [(entry, None) for entry in entries]
 
 
 def _answered(session: Session, names: tuple[str, ...], window: str) -> list[tuple[Framework, list[Entry]]]:
-    from governance.control_coverage import coverage
+    from governance.controls.coverage import coverage
     from governance.findings import parse_window
-    from governance.history import read_history
+    from governance.history.issues import read_history
 
     space = session.workspace
     span = parse_window(

@@ -9,7 +9,7 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.history import Issue
+    from governance.history.issues import Issue
 
 finding = typer.Typer(help="What became of findings.", no_args_is_help=True)
 SHORT = 10  # characters of an id in a list; `show` and the others take any unique beginning
@@ -26,7 +26,7 @@ def list_(
     is_open: bool = typer.Option(False, "--open", help="Only what is neither resolved nor cleared."),
 ) -> None:
     """List what failed, warned or errored, each with where it stands, owner, due day and age."""
-    from governance.history import read_history
+    from governance.history.issues import read_history
 
     session: Session = context.obj
     issues = read_history(session.workspace).issues()
@@ -59,7 +59,7 @@ def show(
     finding_id: str = typer.Argument(metavar="ID", help="A finding, or the beginning of its id."),
 ) -> None:
     """Show one finding: the figure, where it stands, what was said, earlier windows, and changes of method."""
-    from governance.history import read_history
+    from governance.history.issues import read_history
 
     session: Session = context.obj
     _show(session, read_history(session.workspace).issue(finding_id))
@@ -88,14 +88,14 @@ def resolve(
 
 
 def _respond(session: Session, finding_id: str, by: str, text: str, *, resolves: bool) -> None:
-    from governance.history import respond as enter
+    from governance.history.issues import respond as enter
 
     _show(session, enter(session.workspace, finding_id, by=by, text=text, resolves=resolves, now=session.now))
 
 
 def _document(session: Session, issue: Issue) -> dict[str, Any]:
     """The issue in JSON: of the finding what `check` says of it, without the evidence, and what became of it."""
-    from governance.history import subject
+    from governance.history.issues import subject
 
     row, today = issue.row, session.now.date()
     names = "policy version kind metric value unit n verdict reason severity owner controls".split()
@@ -162,7 +162,7 @@ def _show(session: Session, issue: Issue) -> None:
 
 
 def _about(issue: Issue) -> str:
-    from governance.history import subject
+    from governance.history.issues import subject
 
     named = subject(issue.row).items()
     return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in named) or "all"
@@ -170,8 +170,8 @@ def _about(issue: Issue) -> str:
 
 def _period(row: Any) -> str:
     """The part of the calendar that a finding is about, else its window."""
-    from governance.history import subject
-    from governance.periods import calendar_part
+    from governance.history.issues import subject
+    from governance.history.periods import calendar_part
 
     part = calendar_part(subject(row))
     return _window(row) if part is None else part[1]

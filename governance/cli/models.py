@@ -12,8 +12,8 @@ from governance.cli.session import Session
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from governance.registered import RegisteredModel
-    from governance.servings import Serving
+    from governance.models.registered import RegisteredModel
+    from governance.models.servings import Serving
 
 model = typer.Typer(help="Register models with their cards, and see which were live when.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def register(
     ),
 ) -> None:
     """Register one version of a model."""
-    from governance.registration import register as make
+    from governance.models.registration import register as make
 
     session: Session = context.obj
     made = make(
@@ -52,8 +52,8 @@ def register(
 def list_models(context: typer.Context) -> None:
     """List the registered versions."""
     from governance.display import visible
-    from governance.registered import models
-    from governance.store import Store
+    from governance.models.registered import models
+    from governance.storage.store import Store
 
     session: Session = context.obj
     found = models(Store(session.workspace.store).snapshot())
@@ -75,8 +75,8 @@ def show(
     version: str | None = typer.Argument(None, metavar="[VERSION]"),
 ) -> None:
     """Show what is registered for a model."""
-    from governance.registered import require_model
-    from governance.store import Store
+    from governance.models.registered import require_model
+    from governance.storage.store import Store
 
     session: Session = context.obj
     found = require_model(Store(session.workspace.store).snapshot(), name, version)
@@ -95,7 +95,7 @@ def approve(
     by: str = typer.Option(..., "--by", metavar="NAME", help="Who approves."),
 ) -> None:
     """Record in the ledger that a person approved a version."""
-    from governance.registration import approve as make
+    from governance.models.registration import approve as make
 
     session: Session = context.obj
     _show(session, make(session.workspace, name, version, by=by, now=session.now))
@@ -111,10 +111,10 @@ def live(
     from dataclasses import asdict
 
     from governance.engines.duckdb import Engine
+    from governance.models.servings import live as served
+    from governance.models.servings import moment_of
     from governance.moments import stamp
-    from governance.servings import live as served
-    from governance.servings import moment_of
-    from governance.store import Store
+    from governance.storage.store import Store
 
     session: Session = context.obj
     moment = None if at is None else moment_of(at, session.workspace.timezone)

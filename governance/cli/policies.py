@@ -41,7 +41,7 @@ def check(
     """Measure and judge every check in a window, and store the findings."""
     from governance.assessment import assess, document
     from governance.findings import parse_window
-    from governance.policy import find_policies
+    from governance.policies.policy import find_policies
 
     session: Session = context.obj
     space = session.workspace

@@ -10,7 +10,7 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.policy import Policy
+    from governance.policies.policy import Policy
     from governance.policy_trial import Trial
 
 policy = typer.Typer(help="Tools for those who write policies.", no_args_is_help=True)
@@ -58,7 +58,7 @@ def _list_kinds(session: Session, questions: dict[str, str]) -> None:
 @policy.command()
 def schema(context: typer.Context) -> None:
     """Print the JSON Schema of the policy language, for editors."""
-    from governance.policy import language
+    from governance.policies.policy import language
 
     session: Session = context.obj
     session.result(language())
@@ -73,7 +73,7 @@ def lint(
     strict: bool = typer.Option(False, "--strict", help="Exit 1 if there is a warning."),
 ) -> int:
     """Report every mistake in policies at once, and what is valid but without effect."""
-    from governance.policy_lint import warnings
+    from governance.policies.lint import warnings
 
     session: Session = context.obj
     found = [(item, warnings(item, session.now.date())) for item in _policies(session, named)]
@@ -126,7 +126,7 @@ def try_cases(
 
 def _policies(session: Session, named: list[str] | None) -> list[Policy]:
     """Those that were named; a workspace is only needed for names, or where nothing is named."""
-    from governance.policy import find_policies
+    from governance.policies.policy import find_policies
 
     folder = session.workspace.policies if not named or not all(Path(name).exists() for name in named) else Path()
     return find_policies(folder, named or [])

@@ -51,7 +51,7 @@ def list_prices(
 ) -> None:
     """List the price tables, or the prices of a model."""
     from governance.prices.tables import price_book, registered
-    from governance.store import Store
+    from governance.storage.store import Store
 
     session: Session = context.obj
     moment = _moment(at)

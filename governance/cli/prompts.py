@@ -11,7 +11,7 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.prompts import PromptUse
+    from governance.models.prompts import PromptUse
 
 prompt = typer.Typer(help="Register versions of prompts, and see which were used.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def register(
 ) -> None:
     """Register one version of a prompt."""
     from governance.display import visible
-    from governance.prompts import register_prompt
+    from governance.models.prompts import register_prompt
 
     session: Session = context.obj
     made = register_prompt(
@@ -55,9 +55,9 @@ def register(
 def list_prompts(context: typer.Context) -> None:
     """List the versions that are registered or in the log."""
     from governance.engines.duckdb import Engine
-    from governance.prompts import prompts, uses
-    from governance.servings import prompts_seen
-    from governance.store import Store
+    from governance.models.prompts import prompts, uses
+    from governance.models.servings import prompts_seen
+    from governance.storage.store import Store
 
     session: Session = context.obj
     store = Store(session.workspace.store)

@@ -13,8 +13,8 @@ from governance.cli.session import Session
 from governance.errors import GovernanceError
 
 if TYPE_CHECKING:
-    from governance.quarantine import Selection
-    from governance.retrial import FileRetrial, Retrial
+    from governance.quarantine.held import Selection
+    from governance.quarantine.retrial import FileRetrial, Retrial
 
 COUNTS = ("retried", "stored", "duplicates", "conflicts", "ignored", "quarantined")
 
@@ -31,8 +31,8 @@ def add_to(app: typer.Typer) -> None:
 
 def _found(session: Session, selection: Selection, as_of: int | None, *, raw: bool = False) -> list[dict[str, Any]]:
     from governance.engines.duckdb import Engine
-    from governance.quarantine import quarantined, raw_of
-    from governance.store import Store
+    from governance.quarantine.held import quarantined, raw_of
+    from governance.storage.store import Store
 
     store = Store(session.workspace.store)
     with Engine(store.spill) as engine:
@@ -50,7 +50,7 @@ def _encoded(content: dict[str, bytes], row: dict[str, Any]) -> dict[str, str]:
 def list_records(context: typer.Context, reason: str | None = _REASON, as_of: int | None = _AS_OF) -> None:
     """List the records in quarantine: file, line, reason, and what exactly."""
     from governance.display import visible
-    from governance.quarantine import Selection, short_id
+    from governance.quarantine.held import Selection, short_id
 
     session: Session = context.obj
     found = _found(session, Selection(reason=reason), as_of)
@@ -73,7 +73,7 @@ def show(
 ) -> None:
     """Show the bytes of one record; with --json they are base64, so that nothing is lost."""
     from governance.display import visible
-    from governance.quarantine import Selection
+    from governance.quarantine.held import Selection
 
     session: Session = context.obj
     (found,) = _found(session, Selection(ids=(wanted,)), as_of, raw=True)
@@ -105,8 +105,8 @@ def retry(
     of the file that it came from and leaves quarantine, by one entry in the
     ledger; its bytes, and the state before (--as-of), stay.
     """
-    from governance.quarantine import Selection
-    from governance.retrial import retry as read_again
+    from governance.quarantine.held import Selection
+    from governance.quarantine.retrial import retry as read_again
 
     session: Session = context.obj
     if not (ids or everything or file or reason):

@@ -9,7 +9,7 @@ from governance.blocks import AnyBlock, Cell, Column, Section, Table, paragraph
 from governance.exhibits.found import ACUTE, Found
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, cut_off, group, nothing, plural
-from governance.history import Status
+from governance.history.issues import Status
 
 MOST_ROWS = 120  # chosen here: about four sheets
 SHORT_ID = 10  # digits by which `governance finding respond` knows a finding

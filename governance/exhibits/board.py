@@ -21,7 +21,7 @@ from governance.blocks import (
     section,
 )
 from governance.blocks.prose import Piece
-from governance.catalogue import State
+from governance.controls.catalogue import State
 from governance.display import number, share
 from governance.exhibits import answers, controls, families, policies, trends
 from governance.exhibits.findings import recurrence

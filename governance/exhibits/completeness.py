@@ -18,7 +18,7 @@ from governance.exhibits.verdicts import judged
 from governance.findings import Window
 from governance.proof.entries import Entry
 from governance.proof.merkle import root
-from governance.segments import COMPACTION
+from governance.storage.segments import COMPACTION
 
 GAPS = "completeness-gaps"
 COUNTS = ("records", "stored", "duplicates", "conflicts", "quarantined", "ignored")

@@ -24,8 +24,8 @@ from governance.blocks import (
     section,
 )
 from governance.blocks.prose import Piece
-from governance.catalogue import MAINTAINED, NO_LONGER, STALE_DAYS, State, control_ids, framework_ids
-from governance.control_coverage import Covered, FrameworkCoverage, coverage
+from governance.controls.catalogue import MAINTAINED, NO_LONGER, STALE_DAYS, State, control_ids, framework_ids
+from governance.controls.coverage import Covered, FrameworkCoverage, coverage
 from governance.display import number
 from governance.exhibits.found import WORST_FIRST, place
 from governance.exhibits.period import Period

@@ -7,7 +7,7 @@ from governance.display import SIGNS
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, nothing
 from governance.extensions import checks
-from governance.false_alarms import Judged, false_alarms
+from governance.measurement.false_alarms import Judged, false_alarms
 
 MEANINGS = {
     "failed": "the figure lies beyond its limit",

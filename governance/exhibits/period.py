@@ -17,10 +17,10 @@ from governance.errors import GovernanceError
 from governance.exhibits.families import belongs
 from governance.exhibits.found import Found, found
 from governance.findings import Window
-from governance.history import History, Issue
+from governance.history.issues import History, Issue
+from governance.measurement.scopes import CALENDAR
 from governance.moments import stamp
-from governance.scopes import CALENDAR
-from governance.store import Snapshot
+from governance.storage.store import Snapshot
 
 Row = dict[str, Any]
 DAY = timedelta(days=1)

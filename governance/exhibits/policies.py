@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from governance import yamltext
 from governance.blocks import Cell, Column, Section, Table
+from governance.documents import yamltext
 from governance.errors import GovernanceError
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, nothing

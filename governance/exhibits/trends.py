@@ -14,7 +14,7 @@ from governance.exhibits.found import Found
 from governance.exhibits.latency import IS_FALLBACK
 from governance.exhibits.period import Period
 from governance.findings import Window
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.tables import DECISIONS, REQUESTS
 from governance.wording import CALENDAR_KEYS
 

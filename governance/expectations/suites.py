@@ -28,7 +28,7 @@ from governance.tables import CANONICAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from governance.yamltext import Path
+    from governance.documents.yamltext import Path
 
 # Arguments by type; `!` marks those that cannot be left out. A test compares the table with the library's own.
 _RANGE = "min_value max_value strict_min strict_max"

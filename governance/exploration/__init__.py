@@ -21,7 +21,7 @@ from governance.exhibits.period import Period, Span, span_of
 from governance.exploration.rows import Rows
 from governance.findings import Window, parse_window
 from governance.moments import stamp
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import CANONICAL
 from governance.workspace import SETTINGS_FILE, Workspace, find_workspace
 
@@ -146,7 +146,7 @@ class View(Period):
         """
         from governance.explanation import explain  # noqa: PLC0415 - only who asks for one needs it
         from governance.exploration.explained import Explained  # noqa: PLC0415 - as below
-        from governance.spool import note_reading  # noqa: PLC0415
+        from governance.storage.spool import note_reading  # noqa: PLC0415
 
         found = explain(self.snapshot.root, wanted or self._example(), as_of=self.snapshot.checkpoint.size)
         documents = tuple(item.document for item in found)

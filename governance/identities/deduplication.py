@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from governance.batches import Batch
-    from governance.store import Snapshot
+    from governance.storage.store import Snapshot
 
 _BY_REQUEST = (REQUESTS, ATTEMPTS, PAYLOADS, GUARDRAILS)
 _BY_DECISION = (DECISIONS, SUBJECTS)

@@ -17,10 +17,10 @@ import pyarrow as pa
 from governance.engines.duckdb import Engine
 from governance.identities.bloom import BloomFilter
 from governance.proof.entries import NamedFile
-from governance.segments import INDEX, Segment, read
+from governance.storage.segments import INDEX, Segment, read
 
 if TYPE_CHECKING:
-    from governance.store import Snapshot
+    from governance.storage.store import Snapshot
 
 Keys = npt.NDArray[np.uint64]
 

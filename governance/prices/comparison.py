@@ -19,8 +19,8 @@ from governance.engines.duckdb import Engine
 from governance.findings import Window
 from governance.prices.book import PriceBook
 from governance.prices.tables import COUNTED, price_book, with_costs
-from governance.segments import read
-from governance.store import Snapshot, Store
+from governance.storage.segments import read
+from governance.storage.store import Snapshot, Store
 from governance.tables import REQUESTS
 
 _COLUMNS = (*("provider", "model_served", "model_requested", "parameters", "cache_status"), *COUNTED)

@@ -26,7 +26,7 @@ from governance.prices.genai import GenaiPrices
 from governance.prices.litellm import LitellmPrices
 from governance.prices.pricing import Unpriced, costs
 from governance.proof.ledger import Entry
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import REQUESTS
 from governance.workspace import Workspace
 

@@ -19,7 +19,7 @@
 Instead of rows, `store: {path: null}` is a small store of which these files were then lost (null) or got other bytes; a
 path that ends in `/` is the first file in that folder. `store: {}` is one that nobody touched.
 
-The rows are those of `governance.policy_cases`.
+The rows are those of `governance.policies.cases`.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from governance.checks import Check, Measurement
 from governance.engines.duckdb import Engine
 from governance.extensions import checks
 from governance.findings import Judgement, Observation, Verdict, Window, parse_window
-from governance.policy_cases import Row, lay_out
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
+from governance.policies.cases import Row, lay_out
 from tests.reference_store import make_reference
 
 CASES = Path(__file__).resolve().parents[1] / "cases"

@@ -13,7 +13,7 @@ from governance.checks import Check, Measurement
 from governance.engines.duckdb import Engine, identifier
 from governance.extensions import checks
 from governance.findings import Judgement, Observation, Window
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.tables import CANONICAL
 
 JUNE, JULY = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from governance.checks import Check
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.extensions import checks
 from governance.findings import Judgement, Observation, Window, parse_window
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from governance.tables import CANONICAL
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from governance.assessment import assess
 from governance.findings import Finding, Verdict, parse_window
 from governance.ingestion import ingest
-from governance.policy import read_policies
+from governance.policies.policy import read_policies
 from governance.workspace import make_workspace
 from tests.checks.cases import Case, measured
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from governance.checks import Check
 from governance.extensions import checks
 from governance.findings import Verdict
-from governance.scopes import subject_text
+from governance.measurement.scopes import subject_text
 from governance.tables import CANONICAL, PER_MODEL
 from tests.checks.cases import CASES, REQUIRED, Case, Measured, measured, number, outcomes, read_cases
 

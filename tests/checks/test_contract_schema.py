@@ -13,13 +13,13 @@ from governance.checks import contract_schema
 from governance.checks._schema_rules import BEYOND
 from governance.checks._schema_sql import SchemaSql
 from governance.checks.contract_schema import ContractSchema
+from governance.documents.json_schemas import Documents, schema_mistakes
 from governance.engines.duckdb import Engine
 from governance.errors import PolicyError
 from governance.findings import Verdict, Window, parse_window
-from governance.json_schemas import Documents, schema_mistakes
-from governance.policy import read_policies
-from governance.policy_cases import lay_out
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
+from governance.policies.cases import lay_out
+from governance.policies.policy import read_policies
 from tests.checks.cases import NOW
 
 if TYPE_CHECKING:

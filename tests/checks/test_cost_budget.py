@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from governance.checks.cost_budget import CostBudget, running_part
 from governance.findings import Judgement, Observation, Verdict, parse_window
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from tests.checks.cases import NOW, Case, measured
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from governance.engines.duckdb import Engine
 from governance.findings import Verdict
-from governance.scopes import subject_of
+from governance.measurement.scopes import subject_of
 from tests.checks.drifted import Columns, Moved, built, lay_out
 
 

@@ -18,8 +18,8 @@ from governance.extensions import checks
 from governance.findings import Verdict, parse_window
 from governance.ingestion import ingest
 from governance.moments import stamp
-from governance.policy import read_policies
-from governance.store import Store
+from governance.policies.policy import read_policies
+from governance.storage.store import Store
 from governance.workspace import Workspace, make_workspace
 from tests.checks.test_cases import example
 

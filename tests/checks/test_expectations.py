@@ -17,7 +17,7 @@ from governance.checks.expectations import Expectations
 from governance.engines.duckdb import Engine, identifier
 from governance.expectations.figures import sql_literal
 from governance.findings import Verdict, Window
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 
 SCOPE = Scope(Window(datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 2, tzinfo=UTC), "2026-07-01"))
 RE2 = "(_duckdb.InvalidInputException) Invalid Input Error: invalid perl operator: (?="

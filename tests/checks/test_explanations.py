@@ -16,7 +16,7 @@ from governance.checks.explanation_forbidden import Forbidden
 from governance.engines.duckdb import Engine
 from governance.extensions import checks
 from governance.findings import Observation
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from tests.checks.real_decisions import ALWAYS, lay_out
 
 INPUTS = {

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from governance.checks._discoveries import false_discovery_rates, p_of_difference
 from governance.engines.duckdb import Engine
 from governance.extensions import checks
-from governance.scopes import UnknownDimensionError
+from governance.measurement.scopes import UnknownDimensionError
 from tests.checks.real_decisions import People, acs, compas, lay_out
 
 SharedData = Callable[[str], Path]

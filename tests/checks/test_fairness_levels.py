@@ -11,7 +11,7 @@ import pytest
 from governance.checks._intervals import share_ratio_interval
 from governance.checks._strata import Level, common_ratio_interval
 from governance.engines.duckdb import Engine
-from governance.statistics import ratio_interval
+from governance.measurement.statistics import ratio_interval
 from tests.checks.real_decisions import People, compas, lay_out
 
 SharedData = Callable[[str], Path]

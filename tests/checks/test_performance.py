@@ -23,7 +23,7 @@ from governance.checks._intervals import (
 )
 from governance.checks.performance_classification import PerformanceClassification
 from governance.engines.duckdb import Engine
-from governance.statistics import newcombe, wilson
+from governance.measurement.statistics import newcombe, wilson
 from tests.checks.real_decisions import People, acs, compas, lay_out
 
 SharedData = Callable[[str], Path]

@@ -14,7 +14,7 @@ from governance.checks import Check
 from governance.engines.duckdb import Engine
 from governance.extensions import checks
 from governance.findings import Judgement, Observation, Verdict
-from governance.scopes import Scope
+from governance.measurement.scopes import Scope
 from tests.checks.real_decisions import ALWAYS, lay_out
 
 LATE: dict[str, Any] = {"outcome": "outcome"}

@@ -13,8 +13,8 @@ import pytest
 import governance as gov
 from governance.assessment import assess
 from governance.exhibits import answers
-from governance.history import read_history, respond
-from governance.policy import read_policies
+from governance.history.issues import read_history, respond
+from governance.policies.policy import read_policies
 from governance.workspace import Workspace
 from tests.exhibits.test_sections import rows, table
 from tests.small_quarter import HOSTILE, NOW, Quarter

@@ -10,8 +10,8 @@ import pytest
 import governance as gov
 from governance.blocks import Bullets, Link, Table, Words, flat
 from governance.blocks.prose import pieces_plain
-from governance.catalogue import MAINTAINED, State, control_ids
 from governance.cli import main
+from governance.controls.catalogue import MAINTAINED, State, control_ids
 from governance.exhibits import controls
 from governance.exhibits.found import place
 from governance.rendering.page import page

@@ -16,8 +16,8 @@ from governance.errors import GovernanceError
 from governance.exhibits import period as periods
 from governance.exhibits.period import Period, span_of
 from governance.findings import parse_window
-from governance.policy import read_policies
-from governance.store import Store
+from governance.policies.policy import read_policies
+from governance.storage.store import Store
 from governance.workspace import Workspace
 from tests.small_quarter import NOW, Quarter
 

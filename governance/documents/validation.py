@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from governance import yamltext
+from governance.documents import yamltext
 from governance.errors import Mistake, nearest
 
 if TYPE_CHECKING:

@@ -25,14 +25,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from governance import yamltext
-from governance.catalogue import NO_LONGER, Control, read_framework
-from governance.policy_limits import unreachable
+from governance.controls.catalogue import NO_LONGER, Control, read_framework
+from governance.documents import yamltext
+from governance.policies.limits import unreachable
 
 if TYPE_CHECKING:
     from governance.checks import Check
-    from governance.policy import Policy
-    from governance.policy_language import Waiver
+    from governance.policies.language import Waiver
+    from governance.policies.policy import Policy
 
 _GLOB = frozenset("*?[")
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from governance.checked_files import Row, check_digests, index_rows, records
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
 from governance.identities.keys import key_of
-from governance.segments import INDEX, read
-from governance.store import Snapshot
+from governance.storage.checked_files import Row, check_digests, index_rows, records
+from governance.storage.segments import INDEX, read
+from governance.storage.store import Snapshot
 from governance.tables import REQUESTS
 
 IDS = ("request_uid", "request_id", "client_request_id", "response_id", "trace_id")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance.engines.duckdb import Engine, EngineError
-from governance.merges import difference, facts_of
 from governance.proof.entries import REPLACES, NamedFile
-from governance.segments import Segment, segment_of
+from governance.storage.merges import difference, facts_of
+from governance.storage.segments import Segment, segment_of
 
 if TYPE_CHECKING:
     from governance.proof.inspection import Inspection

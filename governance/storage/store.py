@@ -24,7 +24,7 @@ from governance.moments import stamp
 from governance.proof import durable
 from governance.proof.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
-from governance.segments import (
+from governance.storage.segments import (
     RELEASED,
     Segment,
     identities,

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError
+from governance.models.registered import RegisteredModel, models
 from governance.moments import stamp
-from governance.registered import RegisteredModel, models
 from governance.registry import models_view
-from governance.store import Snapshot
+from governance.storage.store import Snapshot
 
 _MODEL = "coalesce(model_served, model_requested)"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from governance.store import Snapshot
+from governance.storage.store import Snapshot
 
 RESPONSE = "response"  # kind of the ledger entries
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from governance import artefacts
 from governance.cards import Card, content_of, parse_card
 from governance.errors import GovernanceError, NotFoundError, SourceError, nearest
+from governance.models.registered import RegisteredModel, find_model, registered, require_model
 from governance.moments import stamp
 from governance.proof.ledger import StagedFile
-from governance.registered import RegisteredModel, find_model, registered, require_model
-from governance.store import Store
+from governance.storage.store import Store
 from governance.workspace import Workspace
 
 if TYPE_CHECKING:

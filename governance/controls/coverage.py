@@ -13,9 +13,9 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from governance.catalogue import Control, Framework, State, read_framework, state_of
+from governance.controls.catalogue import Control, Framework, State, read_framework, state_of
 from governance.findings import Window
-from governance.history import History
+from governance.history.issues import History
 
 Row = Mapping[str, Any]
 

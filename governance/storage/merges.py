@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from governance.engines.duckdb import Engine, file_list, group_rows, identifier
 from governance.proof.entries import REPLACES
-from governance.segments import Segment
+from governance.storage.segments import Segment
 from governance.tables import CANONICAL, REAL
 
 Shape: TypeAlias = tuple[tuple[str, str], ...]  # name and type of each column, in order

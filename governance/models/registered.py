@@ -8,7 +8,7 @@ from typing import Any
 
 from governance.errors import NotFoundError, nearest
 from governance.proof.entries import Entry
-from governance.store import Snapshot
+from governance.storage.store import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

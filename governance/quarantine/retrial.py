@@ -33,14 +33,14 @@ from governance.mapping import Mapping, read_mapping
 from governance.moments import stamp
 from governance.prices.tables import price_book, priced
 from governance.proof.ledger import Writer
-from governance.quarantine import Selection, quarantined, raw_of
+from governance.quarantine.held import Selection, quarantined, raw_of
+from governance.quarantine.rereading import Attempt, Line, lines_of, merged, parts_of
 from governance.records import CsvLayout, Record, read_again
-from governance.rereading import Attempt, Line, lines_of, merged, parts_of
-from governance.segments import RELEASED
 from governance.sourced import source_batches
 from governance.sources import Source
 from governance.staging import Origin, Staging
-from governance.store import BLOBS, Snapshot, Store
+from governance.storage.segments import RELEASED
+from governance.storage.store import BLOBS, Snapshot, Store
 from governance.workspace import Workspace
 
 OTHER_SOURCE = "other_source"

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from governance import yamltext
+from governance.documents import yamltext
 from governance.errors import Mistake, NotFoundError, PolicyError, nearest
 from governance.workspace import shipped
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from governance.moments import stamp
-from governance.store import SPOOL
+from governance.storage.store import SPOOL
 
 
 def note_reading(store: Path, requests: Sequence[str], reader: str, now: datetime) -> None:

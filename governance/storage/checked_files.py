@@ -10,7 +10,7 @@ from typing import Any
 
 from governance.engines.duckdb import Engine, EngineError, file_list
 from governance.errors import LedgerError
-from governance.segments import Segment
+from governance.storage.segments import Segment
 
 Row = dict[str, Any]
 

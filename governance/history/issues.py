@@ -25,10 +25,10 @@ from typing import Any
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
 from governance.findings import Window
+from governance.history.periods import ACUTE, Timeline, period, without_part
+from governance.history.responses import RESPONSE, Response, responses
 from governance.moments import stamp
-from governance.periods import ACUTE, Timeline, period, without_part
-from governance.responses import RESPONSE, Response, responses
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.workspace import Workspace
 
 MAX_TEXT = 10_000  # characters; chosen here: an answer, not a file

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from governance.errors import GovernanceError, NotFoundError, SourceError
+from governance.models.servings import Seen
 from governance.moments import stamp
 from governance.proof.ledger import Entry
-from governance.servings import Seen
-from governance.store import Snapshot, Store
+from governance.storage.store import Snapshot, Store
 from governance.workspace import Workspace
 
 MAX_TEMPLATE_BYTES = 1 << 20  # chosen here: no model takes a longer prompt

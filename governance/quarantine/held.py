@@ -9,7 +9,7 @@ from typing import Any
 
 from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError
-from governance.store import Snapshot
+from governance.storage.store import Snapshot
 from governance.tables import QUARANTINE
 
 _HINT = "`governance quarantine list` prints them"

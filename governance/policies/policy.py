@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from governance import yamltext
-from governance.catalogue import control_ids
 from governance.checks import Check
+from governance.controls.catalogue import control_ids
+from governance.documents import yamltext
+from governance.documents.validation import validation_mistakes
 from governance.errors import Mistake, NotFoundError, PolicyError, nearest
 from governance.extensions import checks
-from governance.policy_language import Head, language
-from governance.validation import validation_mistakes
+from governance.policies.language import Head, language
 
 __all__ = ["CASES_SUFFIX", "Policy", "due_date", "find_policies", "language", "read_policies"]
 

@@ -1,0 +1,1 @@
+"""The control catalogue, and which stored findings answer it."""

@@ -1,0 +1,1 @@
+"""What became of findings: open, answered, resolved, over calendar periods."""

@@ -1,0 +1,1 @@
+"""Models and prompts: what is registered, approved and due, and what the log shows at work."""
