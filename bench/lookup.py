@@ -30,9 +30,9 @@ from typing import Any
 import pyarrow as pa
 
 from governance.batches import BATCH_RECORDS, schema
-from governance.casefile import open_casefile
 from governance.compaction import compact
 from governance.engines.duckdb import Engine
+from governance.explained.casefile import open_casefile
 from governance.identities.indexing import index_rows, side_index_rows
 from governance.identities.lookups import find_one
 from governance.ingestion import model_folder

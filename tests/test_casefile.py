@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from governance.casefile import Casefile, open_casefile
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, LedgerError, NotFoundError
+from governance.explained.casefile import Casefile, open_casefile
 from governance.identities.keys import key_of
 from tests.logbooks import MAPPING, Logbook, logbook
 

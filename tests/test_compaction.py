@@ -14,10 +14,10 @@ import duckdb
 import pytest
 
 from governance import compaction
-from governance.casefile import open_casefile
 from governance.compaction import Compaction, compact, plan
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import BusyError, LedgerError
+from governance.explained.casefile import open_casefile
 from governance.proof.ledger import NamedFile, StagedFile
 from governance.storage import merges
 from governance.storage.segments import COMPACTION

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.casefile import open_casefile
 from governance.engines.duckdb import Engine
+from governance.explained.casefile import open_casefile
 from governance.ingestion import FileReport
 from tests.logbooks import NOW, Logbook, logbook
 

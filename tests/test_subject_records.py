@@ -9,12 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from governance.casefile import open_casefile
 from governance.cli import main
 from governance.compaction import compact
 from governance.coverage import filled_columns
 from governance.engines.duckdb import Engine
 from governance.errors import PolicyError
+from governance.explained.casefile import open_casefile
 from tests.logbooks import NOW, Logbook, logbook
 
 LOANS = """source: loans

@@ -1,0 +1,74 @@
+"""The reasons of a decision: at most four, never padded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from governance.explained.decided import Decided
+
+MAX_REASONS = 4  # more than four are not likely to help: Regulation B, comment 9(b)(2)-1
+
+
+def reasons(
+    decided: Decided, decided_by: Mapping[str, Any], attribution: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """The rule or person first, else the groups of inputs that pushed the adverse way.
+
+    Args:
+        decided: The decision.
+        decided_by: The stage that decided it.
+        attribution: What its inputs contributed, if that is known.
+    """
+    if decided_by["stage"] == "rule":
+        return [{"rank": 1, "rule": decided.decision.get("rule_id"), "text": "a rule decided, not the score"}]
+    if decided_by["stage"] == "human":
+        given = [row["reason"] for row in decided.of["reviews"] if row["outcome"] == "overridden" and row["reason"]]
+        return [{"rank": place, "text": text} for place, text in enumerate(given, 1)]
+    if attribution is None or decided_by["stage"] not in ("model", None):
+        return []
+    if attribution["equals_logged_score"] is False:
+        decided.lacks("reasons", "the contributions do not add up to the logged score")
+        return []
+    facts = _model_facts(decided, str(attribution.get("artefact_sha256")))
+    if facts.get("adverse") not in ("up", "down"):
+        decided.lacks("reasons", "the model's card does not say which way is adverse (`adverse: up|down`)")
+        return []
+    return _principal(attribution["contributions"], facts)
+
+
+def _model_facts(decided: Decided, artefact_sha256: str) -> Mapping[str, Any]:
+    found = [
+        entry.facts
+        for entry in decided.snapshot.of_kind("model")
+        if entry.facts.get("artefact_sha256") == artefact_sha256
+    ]
+    return found[-1] if found else {}
+
+
+def _principal(contributions: list[dict[str, Any]], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The groups of inputs whose sums push the adverse way, the strongest first."""
+    sign = 1 if facts["adverse"] == "up" else -1
+    group_of = {name: group for group, names in facts.get("groups", {}).items() for name in names}
+    sums: dict[str, float] = {}
+    members: dict[str, list[dict[str, Any]]] = {}
+    for part in contributions:
+        group = group_of.get(part["feature"], part["feature"])
+        sums[group] = math.fsum((sums.get(group, 0.0), part["contribution"]))
+        members.setdefault(group, []).append({"feature": part["feature"], "value": part["value"]})
+    texts = facts.get("reasons", {})
+    pushed = sorted(
+        ((total, group) for group, total in sums.items() if total * sign > 0),
+        key=lambda pair: (-abs(pair[0]), pair[1]),
+    )
+    return [
+        {
+            "rank": place,
+            "group": group,
+            "text": texts.get(group, group),
+            "contribution": total,
+            "inputs": members[group],
+        }
+        for place, (total, group) in enumerate(pushed[:MAX_REASONS], 1)
+    ]
