@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from governance import display
 
+_SHORT = {"minutes": "min"}
 CALENDAR_KEYS = ("hour", "day", "week", "month", "quarter", "year")
 
 
@@ -32,12 +33,12 @@ def measured(value: float, unit: str) -> str:
             return display.money(value, "USD")
         case "ms" if abs(value) >= 10_000:  # noqa: PLR2004 - ten seconds, where milliseconds stop meaning anything
             return f"{display.number(value / 1000, 1)}{display.THIN}s"
-        case "minutes":
-            return f"{display.number(value)}{display.THIN}min"
+        case "days overdue" if value < 0:  # a day that is still to come is no negative one
+            return f"due in {display.number(-value)}{display.THIN}days"
         case "ratio" | "score" | "index":
             return display.number(value, 3)
         case _:
-            return f"{display.number(value)}{display.THIN}{unit.replace('_', ' ')}"
+            return f"{display.number(value)}{display.THIN}{_SHORT.get(unit, unit).replace('_', ' ')}"
 
 
 def percent(limit: float) -> str:

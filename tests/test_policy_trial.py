@@ -123,7 +123,7 @@ class TestMistakes:
             ("", "a case file is a list of cases"),
             ("- {name: x, expect: []}\n", "at least 1 item"),
             ("- {name: x, expect: [{check: slo, verdict: failed}]}\n", "no check of desk 1 is called 'slo'"),
-            ("- {name: x, expect: [{check: slow, verdict: bad}]}\n", "input should be 'passed'"),
+            ("- {name: x, expect: [{check: slow, verdict: bad}]}\n", "this should be 'passed'"),
             ("- {name: x, expect: [{check: slow, verdict: failed, value: much}]}\n", "'much' is no number"),
             ("- {name: x, window: soon, expect: [{check: slow, verdict: failed}]}\n", "'soon' is not a window"),
             (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +16,7 @@ class Leaf(BaseModel):
 
     size: float | str | None = None
     count: int = 0
+    kind: Literal["black", "white"] = "black"
 
 
 class Tree(BaseModel):
@@ -33,21 +36,21 @@ def mistakes(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("leaves: [{size: [1]}]", ["t.yaml:1: leaves.0.size: input should be a valid number or a valid string"]),
-        ("leaves: []", ["t.yaml:1: leaves: tuple should have at least 1 item after validation, not 0"]),
-        ("edges: 2", ["t.yaml:1: leaves: field required"]),
+        ("leaves: [{size: [1]}]", ["t.yaml:1: leaves.0.size: this should be a number or text"]),
+        ("leaves: []", ["t.yaml:1: leaves: at least 1 item must be listed, not 0"]),
+        ("edges: 2", ["t.yaml:1: leaves: the field 'leaves' is missing"]),
         (
             "leaves:\n- {size: {}}\n- {count: x}",
             [
-                "t.yaml:2: leaves.0.size: input should be a valid number or a valid string",
-                "t.yaml:3: leaves.1.count: input should be a valid integer, unable to parse string as an integer",
+                "t.yaml:2: leaves.0.size: this should be a number or text",
+                "t.yaml:3: leaves.1.count: this should be a whole number",
             ],
         ),
         (
             "leaves: [{}]\nedges: [1, x]",
             [
-                "t.yaml:2: edges: input should be a valid integer",
-                "t.yaml:2: edges.1: input should be a valid number, unable to parse string as a number",
+                "t.yaml:2: edges: this should be a whole number",
+                "t.yaml:2: edges.1: this should be a number",
             ],
         ),
         ("leaves: [{siz: 1}]", ["t.yaml:1: leaves.0.siz: no field is called 'siz'"]),
@@ -55,3 +58,23 @@ def mistakes(text: str) -> list[str]:
 )
 def test_each_once(text: str, expected: list[str]) -> None:
     assert mistakes(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("leaves: [{siz: 1}]", "did you mean 'size'?"),
+        ("leavs: [{}]\nleaves: [{}]", "did you mean 'leaves'?"),
+        ("leaves: {a: b}", "write [a, b], or a line '- a' for each"),
+        ("leaves: [text]", "write {name: value}, or a line 'name: value' for each"),
+        ("leaves: [{count: '1.5'}]", "write digits alone, without quotes"),
+        ("leaves: [{kind: blak}]", "did you mean 'black'?"),
+        ("leaves: [{kind: 7}]", None),
+        ("edges: 1", None),
+    ],
+)
+def test_what_to_do_about_it(text: str, hint: str | None) -> None:
+    document = yamltext.parse(text, "t.yaml")
+    with pytest.raises(ValidationError) as caught:
+        Tree.model_validate(document.value)
+    assert next(validation_mistakes(caught.value, document, Tree)).hint == hint

@@ -122,7 +122,7 @@ class ValidationDue(Check):
         value = None if reason else float(row["value"])
         samples = tuple(row["samples"] or ())
         subject = subject_of(row["subject"])
-        return Observation(subject, "days_overdue", value, "days", row["n"], counts, None, samples, reason)
+        return Observation(subject, "days_overdue", value, "days overdue", row["n"], counts, None, samples, reason)
 
     def limit(self) -> Mapping[str, Any]:
         own: dict[str, Any] = {"grace_days": self.grace_days, "warn_days": self.warn_days}

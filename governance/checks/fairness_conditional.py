@@ -104,13 +104,14 @@ class Conditional(Check):
 
     def _records(self, scope: Scope) -> str:
         """One row for each decision in scope: its groups, the level of the factor, whether it was favourable."""
-        factors = ""
+        factors, source = "", decided(self, scope)
         try:
             factor = scope.dimension(self.given, "decisions")
-            source = decided(self.model_copy(update={"by": (*self.by, (self.given,))}), scope)
         except UnknownDimensionError:
             factors, factor = f"factors AS ({self._inputs(scope)}), ", "f.factor"
-            source = f"{decided(self, scope)} LEFT JOIN factors f ON f.decision_id = d.decision_id"
+            source += " LEFT JOIN factors f ON f.decision_id = d.decision_id"
+        else:
+            source = decided(self.model_copy(update={"by": (*self.by, (self.given,))}), scope)
         level = f"CAST({factor} AS VARCHAR)"
         if self.cuts is not None:
             level = name_sql(self.cuts, f"({number_sql(self.cuts, f'TRY_CAST({factor} AS DOUBLE)')})")

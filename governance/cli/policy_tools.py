@@ -10,7 +10,7 @@ import typer
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from governance.policies.policy import Policy
+    from governance.policies.policy import Examined, Policy
     from governance.policy_trial import Trial
 
 policy = typer.Typer(help="Tools for those who write policies.", no_args_is_help=True)
@@ -73,10 +73,11 @@ def lint(
     strict: bool = typer.Option(False, "--strict", help="Exit 1 if there is a warning."),
 ) -> int:
     """Report every mistake in policies at once, and what is valid but without effect."""
+    from governance.policies.columns import mistakes
     from governance.policies.lint import warnings
 
     session: Session = context.obj
-    found = [(item, warnings(item, session.now.date())) for item in _policies(session, named)]
+    found = [(item, warnings(item, session.now.date())) for item in _policies(session, named, mistakes)]
     code = 1 if strict and any(own for _, own in found) else 0
     if session.as_json:
         listed = [
@@ -124,12 +125,12 @@ def try_cases(
     return code
 
 
-def _policies(session: Session, named: list[str] | None) -> list[Policy]:
+def _policies(session: Session, named: list[str] | None, examine: Examined | None = None) -> list[Policy]:
     """Those that were named; a workspace is only needed for names, or where nothing is named."""
     from governance.policies.policy import find_policies
 
     folder = session.workspace.policies if not named or not all(Path(name).exists() for name in named) else Path()
-    return find_policies(folder, named or [])
+    return find_policies(folder, named or [], examine)
 
 
 def _summary(item: Policy) -> dict[str, Any]:

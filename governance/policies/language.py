@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from governance.extensions import checks
 from governance.findings import Subject
+
+NotBlank = Annotated[str, StringConstraints(pattern=r"\S")]
 
 
 class Written(BaseModel):
@@ -20,7 +22,7 @@ class Written(BaseModel):
 class Approval(Written):
     """Who approved a version, and when."""
 
-    by: str
+    by: NotBlank
     on: date
 
 
@@ -36,9 +38,9 @@ class Waiver(Written):
 
     check: str
     subject: dict[str, str] = Field(default_factory=dict)
-    reason: str = Field(min_length=1)
-    requested_by: str
-    approved_by: str
+    reason: NotBlank
+    requested_by: NotBlank
+    approved_by: NotBlank
     until: date
 
     @model_validator(mode="after")
@@ -81,7 +83,7 @@ class Head(Written):
 
     policy: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     version: int | str
-    owner: str
+    owner: NotBlank
     title: str | None = None
     approved: Approval | None = None
     in_force: InForce

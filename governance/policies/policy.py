@@ -6,11 +6,11 @@ The policy that applies to a decision is the version in force when it was made, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -64,8 +64,16 @@ class Policy:
         return start, None if end is None else datetime.combine(end, time(), zone).astimezone(UTC)
 
 
-def read_policies(paths: Sequence[Path]) -> list[Policy]:
+# What further mistakes there are in the checks of a document that could be read, each with its place in the list
+Examined: TypeAlias = Callable[[Head | None, Sequence[tuple[int, Check]], yamltext.Document], Iterator[Mistake]]
+
+
+def read_policies(paths: Sequence[Path], examine: Examined | None = None) -> list[Policy]:
     """The policies in files and folders, each version ending where the next one of its name begins.
+
+    Args:
+        paths: Files and folders.
+        examine: Looks for further mistakes, which take longer to find than a run of the checks should wait for.
 
     Raises:
         NotFoundError: A path is missing, or a folder holds no policy.
@@ -75,7 +83,7 @@ def read_policies(paths: Sequence[Path]) -> list[Policy]:
     found: list[Policy] = []
     for path in _files(paths):
         try:
-            found.append(_read(path))
+            found.append(_read(path, examine))
         except PolicyError as error:
             mistakes += error.mistakes
     if not mistakes:
@@ -103,7 +111,7 @@ def _is_policy(file: Path) -> bool:
     return file.suffix in (".yaml", ".yml") and not file.name.endswith(CASES_SUFFIX) and file.is_file()
 
 
-def _read(path: Path) -> Policy:
+def _read(path: Path, examine: Examined | None) -> Policy:
     raw = path.read_bytes()
     document = yamltext.parse(raw, str(path))
     value = document.value
@@ -117,19 +125,22 @@ def _read(path: Path) -> Policy:
         mistakes += validation_mistakes(error, document, Head)
     listed = value.get("checks")
     read = list(_checks(listed if isinstance(listed, list) else [], document, mistakes, path.parent))
-    if head is not None:
-        mistakes += _waiver_mistakes(head, read, document)
+    mistakes += _waiver_mistakes(value, document)
     mistakes += _where_mistakes(value, document)
+    if examine is not None:
+        mistakes += examine(head, read, document)
     if mistakes or head is None:
         raise PolicyError(sorted(mistakes, key=lambda mistake: _line(mistake.where)))
-    return Policy(path, raw, hashlib.sha256(raw).hexdigest(), head, tuple(read))
+    return Policy(path, raw, hashlib.sha256(raw).hexdigest(), head, tuple(check for _, check in read))
 
 
 def _line(where: str) -> int:
     return next((int(part) for part in where.split(":") if part.strip().isdigit()), 0)
 
 
-def _checks(listed: list[Any], document: yamltext.Document, mistakes: list[Mistake], folder: Path) -> Iterator[Check]:
+def _checks(
+    listed: list[Any], document: yamltext.Document, mistakes: list[Mistake], folder: Path
+) -> Iterator[tuple[int, Check]]:
     known = checks()
     seen: set[str] = set()
     for place, item in enumerate(listed):
@@ -150,7 +161,7 @@ def _checks(listed: list[Any], document: yamltext.Document, mistakes: list[Mista
             continue
         mistakes.extend(_check_mistakes(check, seen, document, at))
         seen.add(check.id)
-        yield check
+        yield place, check
 
 
 def _check_mistakes(
@@ -183,12 +194,19 @@ def _where_mistakes(value: dict[str, Any], document: yamltext.Document) -> Itera
                 yield Mistake(document.at(path), f"the predicate is refused: {refused}", hint)
 
 
-def _waiver_mistakes(head: Head, read: Iterable[Check], document: yamltext.Document) -> Iterator[Mistake]:
-    ids = [check.id for check in read]
-    for place, waiver in enumerate(head.waivers):
-        if waiver.check not in ids:
-            at = document.at(("waivers", place, "check"))
-            yield Mistake(at, f"no check of this policy is called '{waiver.check}'", nearest(waiver.check, ids))
+def _waiver_mistakes(value: dict[str, Any], document: yamltext.Document) -> Iterator[Mistake]:
+    """Waivers of checks that are not there; a check with a mistake of its own is there."""
+    ids = list(dict.fromkeys(str(item["id"]) for item in _mappings(value.get("checks")) if "id" in item))
+    for place, waiver in enumerate(_mappings(value.get("waivers"))):
+        name = waiver.get("check")
+        if isinstance(name, str) and name not in ids:
+            hint = nearest(name, ids) or f"its checks are {', '.join(ids) or 'none'}"
+            yield Mistake(document.at(("waivers", place, "check")), f"no check of this policy is called '{name}'", hint)
+
+
+def _mappings(listed: Any) -> list[dict[str, Any]]:
+    """The items of a list, one that is no mapping as an empty one, so that places stay what they are."""
+    return [item if isinstance(item, dict) else {} for item in listed] if isinstance(listed, list) else []
 
 
 def _succession(found: list[Policy]) -> tuple[list[Policy], list[Mistake]]:
@@ -219,20 +237,20 @@ def _succession(found: list[Policy]) -> tuple[list[Policy], list[Mistake]]:
     return result, mistakes
 
 
-def find_policies(folder: Path, named: Sequence[str]) -> list[Policy]:
-    """The policies of a workspace, or those that were named: by name, file or folder.
+def find_policies(folder: Path, named: Sequence[str], examine: Examined | None = None) -> list[Policy]:
+    """The policies of a workspace, or those that were named: by name, file or folder; `examine` as above.
 
     Raises:
         NotFoundError: A name or path names none.
         PolicyError: Carries every mistake in every file that was read.
     """
     if not named:
-        return read_policies([folder])
+        return read_policies([folder], examine)
     paths = [Path(name) for name in named if Path(name).exists()]
     names = [name for name in named if not Path(name).exists()]
-    found = read_policies(paths) if paths else []
+    found = read_policies(paths, examine) if paths else []
     if names:
-        known = read_policies([folder])
+        known = read_policies([folder], examine)
         for name in names:
             own = [policy for policy in known if policy.name == name]
             if not own:

@@ -111,6 +111,9 @@ def test_says_a_subject_as_a_reader_would(subject: dict[str, str | None], said: 
         (91_096.2, "ms", f"91.1{THIN}s"),
         (0.54, "ratio", "0.540"),
         (367.0, "minutes", f"367{THIN}min"),
+        (-171.0, "days overdue", f"due in 171{THIN}days"),
+        (3.0, "days overdue", f"3{THIN}days overdue"),
+        (0.0, "days overdue", f"0{THIN}days overdue"),
     ],
 )
 def test_writes_a_figure_with_its_unit(value: float, unit: str, written: str) -> None:
