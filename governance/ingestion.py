@@ -22,6 +22,7 @@ from governance.identities.known_keys import KnownKeys
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.moments import stamp
+from governance.plausibility import doubted
 from governance.prices.book import PriceBook
 from governance.prices.tables import price_book, priced
 from governance.progress import Observer, Stage, Tally, ignore
@@ -163,7 +164,7 @@ class _Run:
     ) -> None:
         origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identified, self.now)
         met = fates(self.engine, self.snapshot, batch, self.known)
-        batch = priced(batch, self.prices)  # after what was met: a record is the same whatever it cost
+        batch = priced(doubted(batch, self.now), self.prices)  # after what was met: neither is part of what a log says
         stage = Staging(self.store, self.snapshot, self.engine, batch, met, origin, self.workspace.keep_payloads)
         staged = stage.files()
         self.engine.forget()

@@ -8,7 +8,7 @@ from typing import Any
 from governance.compaction import plan
 from governance.engines.duckdb import Engine, identifier
 from governance.storage.store import Snapshot, Store
-from governance.tables import CANONICAL, PER_MODEL, QUARANTINE
+from governance.tables import ATTEMPTS, CANONICAL, GUARDRAILS, PAYLOADS, PER_MODEL, QUARANTINE, REQUESTS, SIDE_TABLES
 
 
 def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
@@ -53,12 +53,21 @@ def _conflicts(snapshot: Snapshot) -> int:
 
 
 def _unmatched(engine: Engine, snapshot: Snapshot) -> dict[str, int]:
-    """Side rows that match no request yet."""
+    """Side rows that match no request yet, and rows from files of their own whose request has not arrived."""
     found = {}
-    for name in ("outcomes", "reviews", "assessments"):
+    for name in SIDE_TABLES:
         if any(segment.unresolved for segment in snapshot.segments.get(name, [])):
             found[name] = int(engine.value(f"SELECT count(*) FROM {name} WHERE request_uid IS NULL"))
+    for name in (ATTEMPTS.name, PAYLOADS.name, GUARDRAILS.name):
+        if _came_alone(snapshot, name):
+            found[name] = int(engine.value(f"SELECT count(*) FROM {name} ANTI JOIN requests USING (request_uid)"))
     return found
+
+
+def _came_alone(snapshot: Snapshot, name: str) -> bool:
+    """Whether rows of a table were read without the requests that they belong to."""
+    batches = ({file.facts.get("table") for file in entry.files} for entry in snapshot.of_kind("ingest", "retry"))
+    return any(name in tables and REQUESTS.name not in tables for tables in batches)
 
 
 def _open_findings(engine: Engine) -> dict[str, Any]:

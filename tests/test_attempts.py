@@ -9,6 +9,7 @@ import pytest
 from governance.coverage import store_coverage
 from governance.errors import PolicyError
 from governance.explanation import explain
+from governance.inventory import status
 from tests.logbooks import Logbook, logbook
 
 CALLS = """\
@@ -62,6 +63,19 @@ def test_calls_belong_to_the_request_of_their_source_and_id(book: Logbook, comes
     (found,) = explain(book.workspace.store, "r1")
     assert [call["breaker_state"] for call in found.document["attempts"]] == ["closed", "open"]
     assert book.verifies()
+
+
+def test_a_call_whose_request_has_not_come_is_counted_as_unmatched(book: Logbook) -> None:
+    def unmatched() -> int | None:
+        found: int | None = status(book.workspace.store)["unmatched"].get("attempts")
+        return found
+
+    book.read("calls.csv", HEADER + ROWS, CALLS)
+    assert unmatched() == 3
+    book.read("log.csv", REQUESTS.partition("r2")[0])
+    assert unmatched() == 1
+    book.read("rest.csv", REQUESTS)
+    assert unmatched() == 0
 
 
 def test_the_same_call_is_stored_once_and_another_beside_it(book: Logbook) -> None:

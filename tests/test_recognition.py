@@ -92,6 +92,17 @@ def test_of_what_is_no_log_its_owner_is_told_what_to_do_with_it(shared_data: Cal
     assert TOLD[name] in (caught.value.hint or "")
 
 
+def test_of_a_readme_among_logs_the_way_round_it_is_told(book: Logbook) -> None:
+    (book.folder / "logs").mkdir()
+    book.write("logs/log.jsonl", RECORD)
+    book.write("logs/README.md", "# Logs\n\nOf the gateway.\n")
+    with pytest.raises(SourceError, match="the format of this file is not recognised") as caught:
+        rehearse(book.workspace, [str(book.folder / "logs")], now=NOW)
+    assert "by a pattern" in (caught.value.hint or "")
+    (report,) = rehearse(book.workspace, [str(book.folder / "logs/*.jsonl*")], now=NOW).ingestion.files
+    assert report.stored == 1
+
+
 RECORD = json.dumps(json.loads((SAMPLES / "litellm_spend_newer.json").read_text(encoding="utf-8")))
 
 

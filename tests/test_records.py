@@ -206,7 +206,7 @@ def test_bad_utf8_in_csv_spoils_its_row_alone(tmp_path: Path) -> None:
         (b"id,\n1,2\n", "leaves a column without a name"),
         (b"id,b\r1,2\r", "header cannot be read"),
         (b"id,\xff\n1,2\n", "header is not UTF-8"),
-        ("id,b\n1,2\n".encode("utf-16"), "neither text in UTF-8 nor Parquet"),
+        ("id,b\n1,2\n".encode("utf-16"), "text in UTF-16, not in UTF-8"),
         (b"", "the file is empty"),
         (b"\n \n", "nothing but blank lines"),
     ],

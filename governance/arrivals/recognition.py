@@ -16,7 +16,8 @@ from governance.sources import Source
 
 PROBED = 1_000  # records that may be something else before the first that tells the format
 ENOUGH = 100  # of them in the first bytes of a file, none of the format, tell that the file is of another
-_CARD_NAMES = (".md", ".yaml", ".yml")
+_CARD_NAMES = (".yaml", ".yml")
+_TEXT_NAMES = (".md", ".markdown", ".rst", ".html")
 _LINEAGE = frozenset({"eventType", "run", "job"})  # OpenLineage, spec/OpenLineage.json
 
 
@@ -60,8 +61,11 @@ def _hint(log: LogFile) -> str:
     """What to do with a file that no source reads."""
     first = next(_values(log), {})
     name = PurePath(log.name)
-    if name.name == "MLmodel" or name.suffix.lower() in _CARD_NAMES or not FORMS.keys().isdisjoint(first):
+    is_card = name.name == "MLmodel" or name.suffix.lower() in _CARD_NAMES or not FORMS.keys().isdisjoint(first)
+    if is_card or (name.suffix.lower() == ".md" and _has_front_matter(log)):
         return "a model's card is registered, not read as a log: `governance model register FILE`"
+    if name.suffix.lower() in _TEXT_NAMES:
+        return "a text is no log; name the logs of a folder by a pattern, such as 'logs/*.jsonl*'"
     if "sample_spec" in first or first.keys() >= {"id", "models"}:
         return "prices of models are read by `governance price add FILE`"
     if first.keys() >= _LINEAGE:
@@ -73,6 +77,12 @@ def _hint(log: LogFile) -> str:
         "for a table of your own, `governance mapping init FILE` writes a first mapping to give with --mapping; "
         "`governance sources` lists the formats for --source NAME"
     )
+
+
+def _has_front_matter(log: LogFile) -> bool:
+    """Whether a file begins as a model card of Hugging Face does."""
+    with log.path.open("rb") as file:
+        return file.read(3) == b"---"
 
 
 def _shipped(first: Mapping[str, Any]) -> str | None:

@@ -31,6 +31,7 @@ from governance.ingestion import known_types
 from governance.mapped import mapped_batch, refuse_missing
 from governance.mapping import Mapping, read_mapping
 from governance.moments import stamp
+from governance.plausibility import doubted
 from governance.prices.tables import price_book, priced
 from governance.proof.ledger import Writer
 from governance.quarantine.held import Selection, quarantined, raw_of
@@ -208,7 +209,7 @@ class _Run:
         with Engine(self.store.spill) as engine:
             met = fates(engine, self.snapshot, attempt.batch, self.known)
             batch, met = attempt.renumbered(met)
-            batch = priced(batch, price_book(self.snapshot))
+            batch = priced(doubted(batch, self.now), price_book(self.snapshot))
             stage = Staging(self.store, self.snapshot, engine, batch, met, origin, self.workspace.keep_payloads)
             staged = stage.files()
         ids = pa.table({"quarantine_id": sorted(attempt.released)})

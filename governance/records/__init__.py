@@ -13,8 +13,10 @@ from pathlib import Path, PurePath
 
 from governance.errors import NotFoundError, SourceError
 from governance.records.csv_rows import CsvLayout, FirstRow, csv_layout, csv_records, csv_rows, first_row
+from governance.records.foreign import foreign
 from governance.records.json_texts import json_record, json_sequence, parse_json, text_of
 from governance.records.json_texts import json_records as json_lines
+from governance.records.messages import is_messages
 from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
 from governance.records.record import Prefix, Record
 from governance.records.streams import CutShortError, Meter, blocks, lines
@@ -59,7 +61,7 @@ class LogFile:
         path: Where it lies.
         name: How it is shown: as the user wrote it.
         form: csv, jsonl, json or parquet.
-        compression: gzip, zstd, bz2 or None.
+        compression: gzip, zstd, bz2, messages (each with its length before it) or None.
         sha256: Digest of the bytes on disk.
         bytes: How many there are.
         meter: How far it has been read; whoever reads it tells.
@@ -98,7 +100,7 @@ def open_log(path: Path, name: str | None = None, lengths: Iterable[int] = ()) -
     try:
         digest, size, prefixes = _digest(path, lengths)
         with path.open("rb") as raw:
-            compression = _compression(raw.read(4))
+            compression = _compression(raw.read(8))
     except FileNotFoundError as error:
         raise NotFoundError("there is no such file", where=shown, hint="check the path") from error
     except OSError as error:
@@ -112,6 +114,8 @@ def open_log(path: Path, name: str | None = None, lengths: Iterable[int] = ()) -
             where=shown,
             hint="decompress it; Parquet compresses its own pages",
         )
+    if (other := foreign(head)) is not None:
+        raise SourceError(f"the file is {other.what}", where=shown, hint=other.hint)
     return LogFile(path, shown, _form(head, shown), compression, digest, size, prefixes=prefixes)
 
 
@@ -139,6 +143,8 @@ def _digest(path: Path, lengths: Iterable[int]) -> tuple[str, int, tuple[Prefix,
 
 
 def _compression(magic: bytes) -> str | None:
+    if is_messages(magic):
+        return "messages"
     return next((name for start, name in _MAGIC if magic.startswith(start)), None)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from governance.records.messages import Messages
 from governance.records.record import MAX_RECORD_BYTES, Line
 
 BLOCK = 1 << 18
@@ -52,6 +53,8 @@ def open_stream(raw: IO[bytes], compression: str | None) -> Any:
         return gzip.GzipFile(fileobj=raw)
     if compression == "bz2":
         return bz2.BZ2File(raw)
+    if compression == "messages":
+        return Messages(raw)
     if compression == "zstd":
         import pyarrow as pa  # noqa: PLC0415 - the standard library of 3.11 has no zstd
 
@@ -73,7 +76,7 @@ def blocks(
 
     Args:
         path: Where it lies.
-        compression: gzip, zstd, bz2 or None.
+        compression: gzip, zstd, bz2, messages or None.
         size: Its bytes on the disk when it was looked at.
         meter: Told how far the file has been read.
         start: The first byte; 0 in a compressed file.

@@ -1,8 +1,10 @@
 """Kong Gateway's log with AI plugins: one line per HTTP request, with a block for each AI plugin that ran.
 
-The proxy plugin's block is the request itself. A transformer's block is a call of its own that Kong made around it: an
-attempt of the kind `sub_call`. Kong computes a cost from prices that its operator configured, in a currency that the
-log does not name: it is kept without one, and flagged.
+The proxy plugin's block is the request itself, each of its `tries` an attempt: the first is the primary one, the others
+are retries by the balancer, which Kong makes only where the one before has failed. How long a try took is not logged. A
+transformer's block is a call of its own that Kong made around it: an attempt of the kind `sub_call`. Kong computes a
+cost from prices that its operator configured, in a currency that the log does not name: it is kept without one, and
+flagged.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from governance.formats.conversions import US_PER_MS, look_up
+from governance.formats.conversions import US_PER_MS, as_text, clean, look_up
 from governance.formats.fields import Aliases, Fields
 from governance.formats.llm_requests import HTTP_ERROR, Bodies, body_text, error_status, http_status, provider_name
 from governance.formats.request_rows import ALWAYS, at_milliseconds, end_after, fills, finished, identity, object_of
@@ -70,7 +72,7 @@ class KongSource(Source):
         ),
         attempts=(
             *("attempt_uid", "request_uid", "attempt_no", "kind", "name", "provider", "model", "start_ts"),
-            *("latency_us", "status", "input_tokens", "output_tokens", "cost_reported"),
+            *("latency_us", "status", "http_status", "input_tokens", "output_tokens", "cost_reported"),
         ),
         payloads=Bodies.columns,
     )
@@ -106,8 +108,10 @@ class KongSource(Source):
         row["operation"] = _operation(fields)
         workspace = fields.text("workspace")
         row["tags"] = None if workspace is None else {"workspace": workspace}
-        attempts = [
-            _attempt(row, number, name, other) for number, (name, other) in enumerate(blocks.items(), 1) if name != main
+        tries = _tries(row, value)
+        others = [(name, other) for name, other in blocks.items() if name != main]
+        attempts = tries + [
+            _sub_call(row, number, name, other) for number, (name, other) in enumerate(others, len(tries) or 1)
         ]
         fields.flags |= plugin.flags | ({"currency_unknown"} if row["cost_reported"] is not None else set())
         bodies = {"request": body_text(look_up(block, ("payload", "request"))), "response": body_text(answer)}
@@ -166,7 +170,33 @@ def _trace_of(fields: Fields) -> str | None:
     return found[1].lower() if found else None
 
 
-def _attempt(row: Row, place: int, name: str, block: Mapping[str, Any]) -> Row:
+def _tries(row: Row, value: Mapping[str, Any]) -> list[Row]:
+    """The calls to the model that the balancer made; source: Kong/kong kong/runloop/balancer, `tries` of its log."""
+    listed = value.get("tries")
+    tries = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    return [_try(row, number, each, is_last=number == len(tries) - 1) for number, each in enumerate(tries)]
+
+
+def _try(row: Row, number: int, logged: Mapping[str, Any], *, is_last: bool) -> Row:
+    code = http_status(logged.get("code"))
+    is_answer = is_last and logged.get("state") is None and (code is None or code < HTTP_ERROR)
+    started = logged.get("balancer_start")
+    host = ":".join(as_text(logged[name]) for name in ("ip", "port") if logged.get(name) is not None)
+    return {
+        "attempt_uid": f"{row['request_uid']}#try{number}",
+        "request_uid": row["request_uid"],
+        "attempt_no": number,
+        "kind": "retry" if number else "primary",
+        "name": clean(host, "ip") or None,
+        "provider": row["provider"],
+        "model": row["model_requested"],
+        "start_ts": row["start_ts"] if started is None else at_milliseconds(started, "balancer_start"),
+        "status": row["status"] if is_answer else error_status(None, code),
+        "http_status": row["http_status"] if is_answer else code,
+    }
+
+
+def _sub_call(row: Row, place: int, name: str, block: Mapping[str, Any]) -> Row:
     plugin = Fields(block, _PLUGIN_ALIASES)
     answered = _answered(plugin)
     return {

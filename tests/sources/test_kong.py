@@ -80,9 +80,10 @@ def test_a_transformer_beside_the_proxy_is_an_attempt() -> None:
         "model_requested": "gpt-3.5-turbo",
     }
     assert told(tables["requests"][0], expected) == expected
-    (attempt,) = tables["attempts"]
+    *_, attempt = tables["attempts"]
     expected = {
         "attempt_uid": "kong:k-1#ai-request-transformer",
+        "attempt_no": 2,
         "kind": "sub_call",
         "name": "ai-request-transformer",
         "model": "gpt-3.5-turbo-0613",
@@ -92,6 +93,49 @@ def test_a_transformer_beside_the_proxy_is_an_attempt() -> None:
     }
     assert told(attempt, expected) == expected
     assert {row["role"] for row in tables["payloads"]} == {"request", "response"}
+
+
+def test_each_try_of_the_balancer_is_an_attempt() -> None:
+    """The members of a try are those of Kong's own log; these tries are made."""
+    tries = [
+        {"balancer_start": 1_782_000_000_125, "balancer_latency": 0, "ip": "10.0.0.1", "port": 443},
+        {"balancer_start": 1_782_000_000_525, "balancer_latency": 0, "ip": "10.0.0.2", "port": 443},
+    ]
+    tries[0] |= {"state": "failed", "code": 504}
+    first, second = rows_of(SOURCE, LINE | {"tries": tries})["attempts"]
+    expected: dict[str, Any] = {
+        "attempt_uid": "kong:k-1#try0",
+        "request_uid": "kong:k-1",
+        "attempt_no": 0,
+        "kind": "primary",
+        "name": "10.0.0.1:443",
+        "provider": "openai",
+        "model": "gpt-3.5-turbo",
+        "start_ts": datetime(2026, 6, 21, 0, 0, 0, 125_000, tzinfo=UTC),
+        "status": "timeout",
+        "http_status": 504,
+    }
+    assert told(first, expected) == expected
+    expected = {"attempt_no": 1, "kind": "retry", "name": "10.0.0.2:443", "status": "ok", "http_status": 200}
+    assert told(second, expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("tries", "expected"),
+    [
+        ([{}], [("primary", "ok", 200)]),
+        ([{}, {}], [("primary", "error", None), ("retry", "ok", 200)]),
+        ([{"state": "next"}, {"state": "failed"}], [("primary", "error", None), ("retry", "error", None)]),
+        ([{"code": 502}], [("primary", "error", 502)]),
+        ([], []),
+        (None, []),
+        ("x", []),
+        (["x"], []),
+    ],
+)
+def test_how_a_try_ended(tries: object, expected: list[tuple[str, str, int | None]]) -> None:
+    found = rows_of(SOURCE, LINE | {"tries": tries}).get("attempts", [])
+    assert [(row["kind"], row["status"], row["http_status"]) for row in found] == expected
 
 
 def test_a_model_that_the_plugin_does_not_know_is_none() -> None:
