@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, model_validator
 
 from governance.checks import Check, Measurement, Row
-from governance.checks._beside import policy_folder, read_beside, refused
+from governance.checks._beside import named_beside, policy_folder, read_beside, refused
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.expectations.figures import inline
 from governance.expectations.runs import ExpectationOutcome, evaluate
@@ -22,6 +22,7 @@ from governance.measurement.scopes import Scope, subject_text
 from governance.measurement.statistics import wilson
 
 _NAMES = frozenset({"column", "column_A", "column_B", "column_list"})  # arguments that say where, not how much
+_FOLDER = "expectations"  # where Great Expectations keeps its suites
 _IDS = {
     "requests": ("request_id", "request_uid"),
     "decisions": ("request_id", "decision_id"),
@@ -54,7 +55,9 @@ class Expectations(Check):
           severity: medium
 
     Fields:
-        suite: Expectations in Great Expectations' own form: a list of `type` and `kwargs`, or its whole JSON document.
+        suite: Expectations in Great Expectations' own form: a list of `type` and `kwargs`, or its whole JSON document;
+            or the name of a suite, which is a file NAME.json or NAME.yaml in the folder `expectations` beside the
+            policy, as Great Expectations itself lays them out.
         file: A file with such a suite (.json, .yaml), beside the policy; instead of `suite`.
         records: What is looked at: `requests`, `decisions`, or `features`, the inputs of each model apart.
 
@@ -67,7 +70,7 @@ class Expectations(Check):
     expected are real, and the suite must learn them.
     """
 
-    suite: list[Any] | dict[str, Any] = Field(default_factory=list)
+    suite: list[Any] | dict[str, Any] | str = Field(default_factory=list)
     file: str | None = None
     records: Literal["requests", "decisions", "features"] = "decisions"
     minimum_n: int = Field(default=1, ge=1)
@@ -81,6 +84,11 @@ class Expectations(Check):
             raise refused([(("file",), "either `suite` or `file` says what to expect, not both")])
         if "suite" not in value and "file" not in value:
             return value  # so that a misspelt name is found as such, before `_complete` misses it
+        if isinstance(value.get("suite"), str):
+            named = named_beside(policy_folder(info), _FOLDER, value["suite"])
+            if named.mistake is not None:
+                raise refused([(("suite",), named.mistake)])
+            value = {**value, "file": named.name}
         if "file" in value:
             suite, mistakes = _from_file(policy_folder(info), str(value["file"]))
             if mistakes:

@@ -31,8 +31,10 @@ class LatencySlo(Check):
 
     What is measured: with `quantile`, the time within which that share of the requests stayed (linear between ranks,
     as SQL's `quantile_cont`), with an interval between two ranks that holds the true quantile in about 95 % of
-    samples; with `share`, the share of requests within `max_ms`, with its Wilson interval. Requests of any status count
-    if the log says how long they took; those without a duration are counted apart, timeouts among them.
+    samples; with `share`, the share of requests within `max_ms`, with its Wilson interval, and how much of the error
+    budget is spent, which is the share that came too late divided by the share that may. Requests of any status count
+    if the log says how long they took; those without a duration are counted apart, timeouts among them. How fast the
+    budget burned is what `service-burn-rate` looks at, with the same `max_ms`.
 
     Why it matters: resilience is a duty for high-risk systems (Regulation (EU) 2024/1689, article 15(4)) and a measured
     one (NIST AI RMF, MEASURE 2.6); an answer that comes too late often sends the caller to a fallback.
@@ -113,6 +115,7 @@ class LatencySlo(Check):
             reason = f"none of the {row['requests']} requests carries {self.of}_us"
         elif self.quantile is None:
             interval = wilson(row["within"], n)
+            counts["budget_spent"] = self._spent(row["within"], n)
         else:
             low, high = row["low_ms"], row["high_ms"]
             counts["interval_ms"] = [low, high]
@@ -123,6 +126,11 @@ class LatencySlo(Check):
         return Observation(
             subject_of(row["subject"]), self.metric, row["value"], unit, n, counts, interval, samples, reason
         )
+
+    def _spent(self, within: int, n: int) -> float | None:
+        """Share of the error budget that is spent, 1 where just all of it is; None where there is no budget."""
+        allowed = 1 - Fraction(str(self.share))
+        return float(Fraction(n - within, n) / allowed) if allowed else None
 
     @property
     def needed(self) -> int:
@@ -154,6 +162,8 @@ class LatencySlo(Check):
             figure = (
                 f"fewer than {percent(self.share)}" if self.share else f"{self._form} is {observation.value:,.0f} ms"
             )
+            if counts.get("budget_spent") is not None:
+                missing = f"; {counts['budget_spent']:.0%} of the error budget is spent{missing}"
             return Judgement(Verdict.FAILED, f"{who}{figure}: {seen}{missing}", self.limit())
         if timeouts and counts["within"] < self._enough(n + timeouts):
             reason = f"{who}{seen}, but too few if the {timeouts} timeouts without a duration were too slow"

@@ -73,10 +73,10 @@ PAIRS = (
 class ServiceBurnRate(Check):
     """Service level: whether the error budget burned too fast, over a long and a short window together.
 
-    What is measured: the burn rate is the share of errors and timeouts divided by the share that the objective allows;
-    1 uses up the budget exactly by the end of its period. For each pair of windows and every five minutes with
-    requests, the smaller of the two rates; the figure is the largest of these. The counts say when it was, how often
-    the limit was exceeded, and the share of errors in both windows then.
+    What is measured: the burn rate is the share of errors and timeouts (with `max_ms` also of answers that took longer)
+    divided by the share that the objective allows; 1 uses up the budget exactly by the end of its period. For each pair
+    of windows and every five minutes with requests, the smaller of the two rates; the figure is the largest of these.
+    The counts say when it was, how often the limit was exceeded, and the share that failed in both windows then.
 
     Why it matters: an error rate of a month hides an hour in which nothing worked, and an error rate of a minute alarms
     at night; the long window shows that it matters, the short one that it still goes on (The Site Reliability
@@ -92,6 +92,8 @@ class ServiceBurnRate(Check):
 
     Fields:
         objective: Share of requests that must succeed, below 1.
+        max_ms: Milliseconds; an answer that took longer spends the budget as an error does, exactly so long is in time.
+            One that does not say how long it took does not.
         alerts: Pairs of `long`, `short` and `max`; the three of the Workbook unless given: 14.4 over 1h and 5m, 6 over
             6h and 30m, 1 over 3d and 6h. A rate above `max` fails, exactly on it passes.
 
@@ -106,6 +108,7 @@ class ServiceBurnRate(Check):
     needs: ClassVar[tuple[str, ...]] = ("requests.status",)
 
     objective: float = Field(gt=0, lt=1)
+    max_ms: float | None = Field(default=None, gt=0)
     alerts: tuple[Alert, ...] = Field(default=PAIRS, min_length=1)
     minimum_n: int = Field(default=100, ge=1)
 
@@ -119,6 +122,7 @@ class ServiceBurnRate(Check):
 
     def bound(self, scope: Scope) -> dict[str, Any]:
         own: dict[str, Any] = {"allowed": round(1 - self.objective, 12), "enough": self.minimum_n}
+        own |= {} if self.max_ms is None else {"max_ms": self.max_ms}
         return scope.parameters | own | {f"max_{place}": alert.max for place, alert in enumerate(self.alerts)}
 
     def statement(self, scope: Scope) -> str:
@@ -127,8 +131,11 @@ class ServiceBurnRate(Check):
             for place, axis in enumerate(self.axes)
             for number, alert in enumerate(self.alerts)
         ]
+        failed = "r.status IN ('error', 'timeout')"
+        if self.max_ms is not None:
+            failed = f"{failed} OR coalesce(r.latency_us / 1000.0 > $max_ms, false)"
         return (
-            f"WITH answers AS (SELECT {columns(self, scope)}r.status IN ('error', 'timeout') AS is_error, "
+            f"WITH answers AS (SELECT {columns(self, scope)}{failed} AS is_error, "
             f"time_bucket(INTERVAL {STEP} MINUTES, r.start_ts) AS part, {REQUEST_ID} AS id, r.start_ts AS ts "
             f"FROM {scope.requests()} r WHERE r.status NOT IN ('cancelled', 'blocked')) "
             f"{' UNION ALL '.join(parts)} ORDER BY axis, subject"
@@ -186,12 +193,15 @@ class ServiceBurnRate(Check):
         )
 
     def limit(self) -> Mapping[str, Any]:
-        return {"objective": self.objective, "alerts": [alert.model_dump() for alert in self.alerts]}
+        return self._objective() | {"alerts": [alert.model_dump() for alert in self.alerts]}
+
+    def _objective(self) -> dict[str, Any]:
+        return {"objective": self.objective} | ({} if self.max_ms is None else {"max_ms": self.max_ms})
 
     def judge(self, observation: Observation) -> Judgement:
         counts, who = observation.counts, unattributed(observation.subject)
         alert = self.alerts[observation.facts["alert"]]
-        limit = {"objective": self.objective, **alert.model_dump()}
+        limit = self._objective() | alert.model_dump()
         if above(observation.value or 0.0, alert.max):
             said = f"burned {observation.value:.3g} times faster than allowed, above {alert.max:g}, in {alert.long} and"
             said += f" {alert.short} up to {counts['at']} ({counts['long_share']:.2%} and {counts['short_share']:.2%})"

@@ -147,6 +147,23 @@ def test_mistakes_in_a_file_are_named_with_their_place(
     assert any(words in error["msg"] for error in errors), errors
 
 
+def test_a_suite_may_be_named(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "expectations").mkdir()
+    document = {"name": "scores", "expectations": SUITE[:2]}
+    (tmp_path / "expectations" / "scores.json").write_text(json.dumps(document))
+    fields = {"id": "a", "kind": "expectations", "suite": "scores", "records": "requests"}
+    own = Expectations.model_validate(fields, context={"folder": tmp_path})
+    assert verdicts(engine, own) == [Verdict.PASSED, Verdict.FAILED]
+    assert own.limit()["file"] == "expectations/scores.json"
+    for name, words in [("score", "did you mean 'scores'?"), ("../a", "there is no file"), ("two", "is two files")]:
+        for ending in ("json", "yaml"):
+            (tmp_path / "expectations" / f"two.{ending}").write_text("[]")
+        with pytest.raises(ValidationError) as caught:
+            Expectations.model_validate(fields | {"suite": name}, context={"folder": tmp_path})
+        assert [error["loc"] for error in caught.value.errors()] == [("suite",)]
+        assert words in str(caught.value)
+
+
 def test_mistakes_in_a_suite_are_all_named_with_their_place() -> None:
     wrong = [
         {"type": "expect_colum_to_exist", "kwargs": {"column": "a"}},
