@@ -38,6 +38,7 @@ from governance.identities.lookups import find_one
 from governance.ingestion import model_folder
 from governance.moments import stamp
 from governance.proof.ledger import StagedFile
+from governance.staging import stage_index
 from governance.storage.segments import INDEX, SIDE_INDEX
 from governance.storage.store import Store
 from governance.tables import ATTRIBUTIONS, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table
@@ -167,13 +168,13 @@ def staged(store: Store, engine: Engine, source: str) -> Iterator[StagedFile]:
     outcomes = rows_of(engine, OUTCOMES, {}, "WHERE hash(n) % 10 = 0")
     if outcomes.num_rows:
         yield from store.stage_days(OUTCOMES, outcomes, facts={"indexed": True})
-        yield store.stage_table(SIDE_INDEX, side_index_rows({"outcomes": outcomes}), folder=SIDE_INDEX, facts={})
+        yield stage_index(store, SIDE_INDEX, side_index_rows({"outcomes": outcomes}))
     wide = {f"f{number}": f"(hash(n + {number}) % 1000000)::DOUBLE" for number in range(INPUTS)}
     for table in (FEATURES, ATTRIBUTIONS):
         rows = rows_of(engine, table, wide)
         folder = model_folder(table.name, "credit", rows)
         yield from store.stage_days(table, rows, folder=folder, facts={"model": "credit"})
-    yield store.stage_table(INDEX, index_rows({"requests": requests}, engine), folder=INDEX, facts={})
+    yield stage_index(store, INDEX, index_rows({"requests": requests}, engine))
 
 
 def rows_of(engine: Engine, table: Table, wide: Mapping[str, str], where: str = "") -> pa.Table:

@@ -17,6 +17,7 @@ from governance.batches import Batch, schema
 from governance.engines.duckdb import Engine
 from governance.identities.deduplication import Fate, Fates
 from governance.identities.indexing import index_rows, side_index_rows
+from governance.identities.key_filters import filter_of
 from governance.proof.ledger import StagedFile
 from governance.storage.segments import INDEX, SIDE_INDEX, resolved
 from governance.storage.store import Snapshot, Store
@@ -163,10 +164,9 @@ class Staging:
 
     def _index(self) -> Iterator[StagedFile]:
         if REQUESTS.name in self._kept:
-            rows = index_rows(self._kept, self.engine, self._keys())
-            yield self.store.stage_table(INDEX, rows, folder=INDEX, facts={})
+            yield stage_index(self.store, INDEX, index_rows(self._kept, self.engine, self._keys()))
         if any(name in SIDE_TABLES for name in self._kept):
-            yield self.store.stage_table(SIDE_INDEX, side_index_rows(self._kept), folder=SIDE_INDEX, facts={})
+            yield stage_index(self.store, SIDE_INDEX, side_index_rows(self._kept))
 
     def _keys(self) -> npt.NDArray[np.uint64] | None:
         """The keys of the requests, if none of them was left out."""
@@ -195,6 +195,11 @@ class Staging:
         ]
         if rows:
             yield from self.store.stage_days(QUARANTINE, pa.Table.from_pylist(rows, schema=schema(QUARANTINE)))
+
+
+def stage_index(store: Store, table: str, rows: pa.Table) -> StagedFile:
+    """Writes rows of an index, sorted by their `key`, with the filter of their keys."""
+    return store.stage_table(table, rows, folder=table, facts={}, key_filter=filter_of(rows.column("key").to_numpy()))
 
 
 def _without(rows: pa.Table, numbers: set[int]) -> pa.Table:

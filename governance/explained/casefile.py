@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 
 from governance.engines.duckdb import Engine, literal
 from governance.errors import LedgerError
-from governance.identities.lookups import IDS, Lookup, find_one, keys_sql, own_ids
-from governance.storage.checked_files import Row, check_digests, index_rows, records
+from governance.identities.index_files import index_rows
+from governance.identities.lookups import IDS, Lookup, find_one, keys_of_ids, own_ids
+from governance.storage.checked_files import Row, check_digests, records
 from governance.storage.segments import SIDE_INDEX, Segment
 from governance.storage.store import Snapshot
 from governance.tables import CANONICAL, REQUESTS, SIDE_TABLES
 
-_BY_REQUEST = ("decisions", "attempts", "payloads", "guardrails")
-_BY_DECISION = ("subjects", "features", "attributions")
+BY_REQUEST = ("decisions", "attempts", "payloads", "guardrails")
+BY_DECISION = ("subjects", "features", "attributions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def open_casefile(snapshot: Snapshot, engine: Engine, wanted: str) -> Casefile:
     found = find_one(snapshot, engine, wanted)
     read = _Reading(snapshot, engine, found)
     rows = {REQUESTS.name: read.deliveries()}
-    rows |= {table: read.rows(table) for table in (*_BY_REQUEST, *SIDE_TABLES, *_BY_DECISION)}
+    rows |= {table: read.rows(table) for table in (*BY_REQUEST, *SIDE_TABLES, *BY_DECISION)}
     check_digests(snapshot.root, read.files.values())
     conflicts = sum(1 for row in rows[REQUESTS.name] if row["is_conflict"])
     rows = {table: [row for row in own if not row.get("is_conflict")] for table, own in rows.items()}
@@ -113,7 +114,7 @@ class _Reading:
         """SQL: which rows of a table belong to the request."""
         if table in SIDE_TABLES:
             return _OF_LATE
-        if table in _BY_REQUEST:
+        if table in BY_REQUEST:
             return "request_uid = $uid"
         if not self.decisions:
             item = "regexp_full_match(substr(decision_id, length($uid) + 1), '#[0-9]+')"
@@ -127,7 +128,7 @@ class _Reading:
         """The files of a table that may hold what belongs to the request."""
         segments = self.snapshot.segments.get(table, [])
         if table not in SIDE_TABLES:
-            return [segment for segment in segments if segment.is_within(self.found.day, self.found.last_day)]
+            return [segment for segment in segments if self.found.place.is_in(segment)]
         days = [day for name, day in self.side_days if name == table]
         return [
             segment for segment in segments if not segment.indexed or any(segment.is_within(day, day) for day in days)
@@ -136,11 +137,9 @@ class _Reading:
     def _side_days(self) -> Collection[tuple[str, str]]:
         """Side table and day of each row that may belong to the request."""
         segments = self.snapshot.segments.get(SIDE_INDEX, [])
-        if not segments:
-            return ()
-        keys = keys_sql({self.found.request_uid, *self.ids})
-        sql = f'SELECT "table", CAST(day AS VARCHAR) FROM FILES WHERE key IN ({keys})'
-        return {(table, day) for table, day in index_rows(self.snapshot.root, self.engine, segments, sql)}
+        keys = keys_of_ids({self.found.request_uid, *self.ids})
+        columns = '"table", CAST(day AS VARCHAR)'
+        return {row[:2] for row in index_rows(self.snapshot.root, self.engine, segments, keys, columns)}
 
     def _note(self, segments: Sequence[Segment]) -> None:
         self.files |= {segment.path: segment for segment in segments}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from governance.engines.duckdb import Engine
 from governance.errors import GovernanceError, NotFoundError
+from governance.identities.index_files import index_rows
 from governance.identities.keys import key_of
-from governance.storage.checked_files import Row, check_digests, index_rows, records
-from governance.storage.segments import INDEX, read
+from governance.storage.checked_files import Row, check_digests, records
+from governance.storage.segments import INDEX, Segment, read
 from governance.storage.store import Snapshot
 from governance.tables import REQUESTS
 
@@ -18,25 +20,47 @@ IDS = ("request_uid", "request_id", "client_request_id", "response_id", "trace_i
 _LISTED = 10  # ids in the error of an ambiguous one
 
 
+class Place(NamedTuple):
+    """Where rows lie that belong to a request.
+
+    Attributes:
+        day: First day.
+        last_day: The last.
+        batches: Entries that brought them; None where that is not known.
+    """
+
+    day: str
+    last_day: str
+    batches: frozenset[int] | None
+
+    def joined(self, other: Place) -> Place:
+        """Both places as one."""
+        known = None if self.batches is None or other.batches is None else self.batches | other.batches
+        return Place(min(self.day, other.day), max(self.last_day, other.last_day), known)
+
+    def is_in(self, segment: Segment) -> bool:
+        """Whether such rows may lie in a file of a table whose rows come with their request."""
+        is_of_batch = self.batches is None or segment.batches is None or not self.batches.isdisjoint(segment.batches)
+        return is_of_batch and segment.is_within(self.day, self.last_day)
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Where a request lies.
+    """A request that was found.
 
     Attributes:
         request_uid: Which.
-        day: First day of what belongs to it.
-        last_day: The last.
+        place: Where what belongs to it lies.
         rows: Its deliveries that were found, each with the `filename` that it lies in.
     """
 
     request_uid: str
-    day: str
-    last_day: str
+    place: Place
     rows: tuple[Row, ...] = ()
 
-    def with_delivery(self, row: Row, day: str, last_day: str) -> Lookup:
+    def with_delivery(self, row: Row, place: Place) -> Lookup:
         """The same request with one more delivery of it."""
-        return Lookup(self.request_uid, min(day, self.day), max(last_day, self.last_day), (*self.rows, row))
+        return Lookup(self.request_uid, self.place.joined(place), (*self.rows, row))
 
     @property
     def ids(self) -> list[str]:
@@ -91,47 +115,45 @@ def _first(snapshot: Snapshot, engine: Engine, wanted: str) -> tuple[str, list[L
 
 def _named(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[str, list[Lookup]]:
     """Text -> the requests that it names, in order of their `request_uid`."""
-    days = _indexed(snapshot, engine, texts)
+    places = _indexed(snapshot, engine, texts)
     found: dict[str, dict[str, Lookup]] = {text: {} for text in texts}
-    for row in _candidates(snapshot, engine, days):
-        span = days[row["row_no"]]
+    for row in _candidates(snapshot, engine, places):
+        place = places[row["row_no"]]
         uid = row["request_uid"]
         for text in texts:
             if text in (row[name] for name in IDS):
-                found[text][uid] = found[text].get(uid, Lookup(uid, *span)).with_delivery(row, *span)
+                found[text][uid] = found[text].get(uid, Lookup(uid, place)).with_delivery(row, place)
     return {text: [own[uid] for uid in sorted(own)] for text, own in found.items()}
 
 
-def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[int, tuple[str, str]]:
-    """Number of each record that may be named -> first and last day of what belongs to it."""
-    segments = snapshot.segments.get(INDEX, [])
-    if not segments:
-        return {}
+def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[int, Place]:
+    """Number of each record that may be named -> where what belongs to it lies."""
     # The index holds the native id, which leads to the `request_uid`
-    keys = keys_sql(part for text in texts for part in {text, text.partition(":")[2]})
-    sql = f"SELECT row_no, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR) FROM FILES WHERE key IN ({keys})"
-    found: dict[int, tuple[str, str]] = {}
-    for number, day, last_day in index_rows(snapshot.root, engine, segments, sql):
-        first, last = found.get(number, (day, last_day))
-        found[number] = min(day, first), max(last_day, last)
+    keys = keys_of_ids(part for text in texts for part in {text, text.partition(":")[2]})
+    columns = "row_no, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR)"
+    found: dict[int, Place] = {}
+    for row in index_rows(snapshot.root, engine, snapshot.segments.get(INDEX, []), keys, columns):
+        number, day, last_day, segment = row
+        place = Place(day, last_day, segment.batches)
+        found[number] = place.joined(found.get(number, place))
     return found
 
 
-def keys_sql(ids: Iterable[str]) -> str:
-    """The keys of ids as a SQL list, typed as they are stored: the engine skips files by values of the same type."""
-    return ", ".join(f"{key_of(text)}::UBIGINT" for text in ids if text)
+def keys_of_ids(ids: Iterable[str]) -> list[int]:
+    """The keys of ids, each once."""
+    return sorted({key_of(text) for text in ids if text})
 
 
-def _candidates(snapshot: Snapshot, engine: Engine, days: Mapping[int, tuple[str, str]]) -> list[Row]:
+def _candidates(snapshot: Snapshot, engine: Engine, places: Mapping[int, Place]) -> list[Row]:
     """The requests that the index points at; a record of the same number in another file is among them."""
     segments = [
         segment
         for segment in snapshot.segments.get(REQUESTS.name, [])
-        if any(segment.is_within(*span) for span in days.values())
+        if any(place.is_in(segment) for place in places.values())
     ]
     if not segments:
         return []
-    sql = f"SELECT * FROM FILES WHERE row_no IN ({', '.join(map(str, days))})"
+    sql = f"SELECT * FROM FILES WHERE row_no IN ({', '.join(map(str, places))})"
     rows = records(snapshot.root, engine, segments, sql, {})
     return sorted(rows, key=lambda row: str(row[REQUESTS.time]))
 

@@ -33,29 +33,11 @@ def records(root: Path, engine: Engine, segments: Sequence[Segment], sql: str, b
     try:
         return engine.records(sql.replace("FILES", files), bound)
     except EngineError as error:
-        raise _unreadable(root, segments, error) from error
+        raise unreadable(root, segments, error) from error
 
 
-def index_rows(root: Path, engine: Engine, segments: Sequence[Segment], sql: str) -> list[tuple[Any, ...]]:
-    """The rows of a query over files of an index, which have the same columns: each is opened once.
-
-    Args:
-        root: The store.
-        engine: Any engine.
-        segments: The files.
-        sql: The query; `FILES` stands for them.
-
-    Raises:
-        LedgerError: A file is missing, cannot be read, or is not the one that the ledger names.
-    """
-    paths = file_list([f"{root}{os.sep}{segment.path}" for segment in segments])
-    try:
-        return engine.rows(sql.replace("FILES", f"read_parquet({paths}, hive_partitioning = false)"))
-    except EngineError as error:
-        raise _unreadable(root, segments, error) from error
-
-
-def _unreadable(root: Path, segments: Iterable[Segment], error: EngineError) -> LedgerError:
+def unreadable(root: Path, segments: Iterable[Segment], error: EngineError) -> LedgerError:
+    """The error of files that the engine cannot read; raised here, where one was changed."""
     check_digests(root, segments)
     return LedgerError(f"the store cannot be read ({error})", where=str(root), hint="run `governance verify`")
 

@@ -16,11 +16,16 @@ from governance.tables import Table
 INDEX = "index"  # folder of the request index, which is no table
 COMPACTION = "compaction"  # kind of the entries whose files hold the rows of others
 SIDE_INDEX = "side-index"  # the same for rows of side tables
+KEY_FILTER = "filter"  # of a file of an index: where in it the filter of its keys begins, and its bytes
 RELEASED = "released"  # folder of the ids that have left quarantine
 
 
 class Segment(NamedTuple):
-    """One Parquet file of a table; `day` and `last_day` are the first and the last of its rows."""
+    """One Parquet file of a table; `day` and `last_day` are the first and the last of its rows.
+
+    Its `batches` are the entries that brought its rows, each of which indexes every request that they belong to; None
+    where that is not known. Its `key_filter` is where the filter of its keys begins, and its bytes.
+    """
 
     path: str
     sha256: str
@@ -32,15 +37,18 @@ class Segment(NamedTuple):
     last_day: str | None
     bytes: int
     indexed: bool  # whether the side index names every row
+    batches: frozenset[int] | None = None
+    key_filter: tuple[int, int] | None = None
 
     def is_within(self, first: str, last: str) -> bool:
         """Whether it may hold rows of these days (ISO dates), both included."""
         return self.day is None or self.last_day is None or (self.day <= last and first <= self.last_day)
 
 
-def segment_of(file: NamedFile, table: str) -> Segment:
+def segment_of(file: NamedFile, table: str, batches: frozenset[int] | None = None) -> Segment:
     """The segment that a ledger entry names."""
     facts = file.facts
+    at, size = facts.get(KEY_FILTER, (0, 0))
     return Segment(
         file.path,
         file.sha256,
@@ -52,6 +60,8 @@ def segment_of(file: NamedFile, table: str) -> Segment:
         facts.get("last_day", facts.get("day")),
         file.bytes,
         bool(facts.get("indexed", False)),
+        batches,
+        (int(at), int(size)) if size else None,
     )
 
 
@@ -64,13 +74,22 @@ def segments_of(entries: Iterable[Entry]) -> list[Segment]:
     found: dict[int, Segment] = {}
     places: dict[str, int] = {}
     following = count()
-    for file in (file for entry in entries for file in entry.files if "table" in file.facts):
-        replaced = [places.pop(path) for path in file.facts.get(REPLACES, ()) if path in places]
-        for place in replaced:
-            del found[place]
-        places[file.path] = min(replaced, default=next(following))
-        found[places[file.path]] = segment_of(file, str(file.facts["table"]))
+    for entry in entries:
+        files = [file for file in entry.files if "table" in file.facts]
+        own = frozenset([entry.number]) if any(file.facts["table"] == INDEX for file in files) else None
+        for file in files:
+            replaced = [places.pop(path) for path in file.facts.get(REPLACES, ()) if path in places]
+            merged = _together([found.pop(place).batches for place in replaced])
+            batches = merged if REPLACES in file.facts else own
+            places[file.path] = min(replaced, default=next(following))
+            found[places[file.path]] = segment_of(file, str(file.facts["table"]), batches)
     return [found[place] for place in sorted(found)]
+
+
+def _together(parts: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
+    """Every batch of some files, if there are any and those of all are known."""
+    known = [part for part in parts if part is not None]
+    return frozenset[int]().union(*known) if 0 < len(known) == len(parts) else None
 
 
 def select(table: Table, segments: Sequence[Segment], prefix: str) -> str:

@@ -25,6 +25,7 @@ from governance.proof import durable
 from governance.proof.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
 from governance.storage.segments import (
+    KEY_FILTER,
     RELEASED,
     Segment,
     identities,
@@ -230,7 +231,14 @@ class Store:
         return self.root / "cache" / "spill"
 
     def stage_table(
-        self, table: str, rows: pa.Table, *, folder: str, facts: dict[str, Any], repeating: Sequence[str] | None = None
+        self,
+        table: str,
+        rows: pa.Table,
+        *,
+        folder: str,
+        facts: dict[str, Any],
+        repeating: Sequence[str] | None = None,
+        key_filter: bytes = b"",
     ) -> StagedFile:
         """Writes rows to a Parquet file under a temporary name; the commit gives it the name of its digest.
 
@@ -240,22 +248,32 @@ class Store:
             folder: Where in the store.
             facts: What the ledger says of the file.
             repeating: Columns with few different values, where the caller knows them.
+            key_filter: What tells whether the file may hold a key; put between its rows and its footer.
         """
-        import pyarrow.parquet as pq  # noqa: PLC0415 - writers alone need it
+        import pyarrow as pa  # noqa: PLC0415 - writers alone need it
+        import pyarrow.parquet as pq  # noqa: PLC0415
 
         temporary = self._temporary(folder)
         dictionaries = set(_repeating(rows) if repeating is None else repeating)
-        pq.write_table(
-            rows,
-            temporary,
-            compression="zstd",
-            row_group_size=group_rows(rows.num_rows),
-            write_page_index=False,
-            data_page_size=_PAGE_BYTES,
-            use_dictionary=list(dictionaries),
-            write_statistics=[name for name in rows.column_names if name in dictionaries or not _is_text(rows, name)],
-        )
-        return _staged(temporary, folder, ".parquet", {"table": table, "rows": rows.num_rows} | facts)
+        measured = [name for name in rows.column_names if name in dictionaries or not _is_text(rows, name)]
+        own = {"table": table, "rows": rows.num_rows} | facts
+        with (
+            pa.OSFile(str(temporary), "wb") as file,
+            pq.ParquetWriter(
+                file,
+                rows.schema,
+                compression="zstd",
+                write_page_index=False,
+                data_page_size=_PAGE_BYTES,
+                use_dictionary=list(dictionaries),
+                write_statistics=measured,
+            ) as writer,
+        ):
+            writer.write_table(rows, group_rows(rows.num_rows))
+            if key_filter:
+                own[KEY_FILTER] = [file.tell(), len(key_filter)]
+                file.write(key_filter)
+        return _staged(temporary, folder, ".parquet", own)
 
     def stage_days(
         self, table: Table, rows: pa.Table, *, folder: str | None = None, facts: dict[str, Any] | None = None

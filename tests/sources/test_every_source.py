@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from governance.explained.casefile import BY_DECISION, BY_REQUEST
 from governance.extensions import sources
 from governance.records import Record
 from governance.sourced import source_batches
@@ -128,6 +129,10 @@ def test_its_rows_become_tables(name: str) -> None:
     batch, *_ = source_batches(records, sources()[name], now=AT)
     assert batch.tables
     assert batch.tables.keys() <= CANONICAL.keys()
+    # A look-up reads the batches of the request alone, so that what belongs to it comes with it
+    requests = set(batch.tables["requests"].column("row_no").to_pylist() if "requests" in batch.tables else ())
+    for table in batch.tables.keys() & {*BY_REQUEST, *BY_DECISION}:
+        assert requests >= set(batch.tables[table].column("row_no").to_pylist())
 
 
 @pytest.mark.parametrize("name", NEWER)
