@@ -6,7 +6,7 @@ import hashlib
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -43,9 +43,13 @@ _INTERNAL = frozenset(
 _OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # of tables that belong to no request
 _OF_SUBJECTS = frozenset((*SUBJECTS.names, *SUBJECT_RECORDS.names, "place"))  # names that no attribute can have
 _SHIPPED = Path(__file__).parent / "mappings"
+_OF_REQUESTS = ("features", "outcomes", "payloads")
 _TABLES = ("requests", ATTEMPTS.name, *SIDE_TABLES, *STANDALONE)
 _NO_DECISION = _INTERNAL | {*REQUESTS.names, "model", "decision_ts"}
 _DECIDES = tuple(name for name in DECISIONS.names if name not in _NO_DECISION)
+
+Role: TypeAlias = Literal["request", "response", "error"]
+"""What a body is of its request."""
 
 
 class _Model(BaseModel):
@@ -149,6 +153,7 @@ class Mapping(_Model):
         features: The model's inputs, or "*" for every column that is not named elsewhere.
         subjects: Protected attribute -> rule.
         outcomes: Truths in the same table.
+        payloads: Role of a body (request, response, error) -> column that holds it; anything but text is kept as JSON.
         null_values: Texts that mean nothing was logged.
     """
 
@@ -158,6 +163,7 @@ class Mapping(_Model):
     features: tuple[str, ...] | Literal["*"] = ()
     subjects: dict[str, ColumnRule] = Field(default_factory=dict)
     outcomes: tuple[OutcomeRule, ...] = ()
+    payloads: dict[Role, str] = Field(default_factory=dict)
     null_values: tuple[str, ...] = ("",)
 
     @field_validator("columns", "subjects", mode="before")
@@ -239,6 +245,10 @@ def _unknown_columns(document: yamltext.Document, value: dict[str, yamltext.Valu
     if isinstance(columns, dict):
         yield from _missing_columns(document, str(table), columns)
         yield from _bad_times(document, str(table), columns)
+    for name in _OF_REQUESTS if table != "requests" else ():
+        if value.get(name):
+            what = f"'{name}' belongs to a mapping of requests, and this is one of {table}"
+            yield Mistake(document.at((name,)), what, "leave it out, or write a second mapping")
     subjects = value.get("subjects")
     if table == "subject_records" and not subjects:
         yield Mistake(document.at(("table",)), "no protected attribute is mapped", "say which under 'subjects'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from governance.errors import SourceError
+from governance.errors import PolicyError, SourceError
 from tests.logbooks import MAPPING, Logbook, logbook
 
 ANY = """\
@@ -383,3 +384,70 @@ def test_several_outcomes_in_one_table(book: Logbook) -> None:
         {"target_id": "loans:1#0", "name": "repaid", "value_num": None, "positive": True},
         {"target_id": "loans:2#0", "name": "repaid", "value_num": None, "positive": False},
     ]
+
+
+BODIES = ANY + "  error_type: e\n  http_status: h\npayloads: {request: messages, response: r}\n"
+
+
+def test_bodies_of_a_table_are_payloads_and_their_states_stand_with_the_request(book: Logbook) -> None:
+    asked = [{"role": "user", "content": "Grüße"}]
+    book.read(
+        "bodies.jsonl",
+        jsonl(
+            {"id": "a", "messages": asked, "r": {"text": "hello"}},
+            {"id": "b", "messages": [], "r": None},
+            {"id": "c", "messages": "plain", "r": "redacted-by-litellm"},
+            {"id": "d", "messages": "a\x00b", "r": "... (litellm_truncated 3 chars)"},
+        ),
+        BODIES,
+    )
+    states = "SELECT concat_ws(' ', request_id, input_state, output_state) FROM requests ORDER BY request_id"
+    assert book.values(states) == [
+        "a complete complete",
+        "b absent absent",
+        "c complete redacted",
+        "d complete truncated",
+    ]
+    (row,) = book.rows("SELECT * FROM payloads WHERE payload_id = 't:a#request'")
+    body = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
+    assert (row["role"], row["body"], row["bytes"]) == ("request", None, len(body.encode()))
+    assert row["sha256"] == hashlib.sha256(body.encode()).hexdigest()
+    assert book.values("SELECT count(*) FROM payloads") == [6]
+    assert book.values("SELECT quality_flags[1] FROM requests WHERE request_id = 'd'") == ["nul_removed"]
+
+
+@pytest.mark.parametrize(
+    ("error_type", "code", "status"),
+    [
+        (None, None, "ok"),
+        ("", 200, "ok"),
+        ("None", 200, "ok"),
+        (False, 302, "ok"),
+        ("RateLimitError", None, "error"),
+        ("APITimeoutError", 200, "timeout"),
+        ("content_policy_violation", 400, "blocked"),
+        (None, 429, "error"),
+        (None, 504, "timeout"),
+        ("none", 503, "error"),
+    ],
+)
+def test_a_request_ends_as_its_error_and_code_say_where_no_status_is_mapped(
+    book: Logbook, error_type: Any, code: int | None, status: str
+) -> None:
+    book.read("ends.jsonl", jsonl({"id": "a", "e": error_type, "h": code}), BODIES)
+    assert book.values("SELECT status FROM requests") == [status]
+
+
+def test_a_status_that_the_log_gives_goes_before_its_error(book: Logbook) -> None:
+    logged = jsonl({"id": "a", "e": "Timeout", "s": "ok"}, {"id": "b", "e": "Timeout", "s": None})
+    book.read("given.jsonl", logged, ANY + "  error_type: e\n  status: s\n")
+    assert book.values("SELECT status FROM requests ORDER BY request_id") == ["ok", "timeout"]
+
+
+@pytest.mark.parametrize(
+    "part", ["payloads: {request: v}", "features: [v]", "outcomes: {name: v, column: v, known: at}"]
+)
+def test_what_belongs_to_requests_is_refused_in_a_mapping_of_another_table(book: Logbook, part: str) -> None:
+    mapping = "source: t\ntable: assessments\ncolumns: {request_id: id, name: n, created_ts: at}\n" + part + "\n"
+    with pytest.raises(PolicyError, match="belongs to a mapping of requests"):
+        book.read("side.jsonl", jsonl({"id": "a", "n": "tone", "at": "2026-07-01T00:00:00Z", "v": 1}), mapping)

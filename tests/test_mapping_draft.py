@@ -71,6 +71,24 @@ def test_a_log_of_decisions_is_understood_and_can_be_ingested_as_it_is(tmp_path:
     assert {"decisions.favourable", "requests.latency_us", "subjects.*", "features.*"} <= {*done.columns}
 
 
+def test_a_log_of_chats_is_understood_with_its_bodies(tmp_path: Path) -> None:
+    said = {"choices": [{"message": {"content": "yes"}}], "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+    asked = [{"role": "user", "content": "May I?"}]
+    record = {"id": "c-1", "created_at": "2026-07-01T10:00:00Z", "model": "m", "messages": asked, "response": said}
+    made = drafted(tmp_path, "chats.jsonl", lines(record))
+    assert columns_of(made.text) == {
+        "request_id": "id",
+        "start_ts": "created_at",
+        "operation": {"constant": "chat"},
+        "model": "model",
+        "input_tokens": "response.usage.prompt_tokens",
+        "output_tokens": "response.usage.completion_tokens",
+    }
+    mapping = parse_mapping(made.text.encode(), "draft")
+    assert mapping.payloads == {"request": "messages", "response": "response.choices"}
+    assert not mapping.decides
+
+
 @pytest.mark.parametrize(
     ("record", "canonical", "rule"),
     [

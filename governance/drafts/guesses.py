@@ -10,7 +10,7 @@ from governance.drafts.profiles import Kind, Profile
 from governance.drafts.usual_names import BODIES, SUBJECTS, TEXTS, TRUTHS, spellings, words
 from governance.drafts.ways import FEW, LONG, WAYS
 from governance.input_types import MAX_INPUTS
-from governance.mapping import allowed_columns
+from governance.mapping import Role, allowed_columns
 
 SOME = 50  # chosen here: a category that a model takes in has no more different values
 AGE_BANDS = (25, 40, 60)
@@ -44,6 +44,7 @@ class Guesses:
         columns: Guesses for requests and decisions.
         subjects: The same for protected attributes.
         truths: Columns that may hold what turned out to be true.
+        payloads: Role of a body -> column that may hold it.
         features: Columns that may be inputs of the model.
         left: Column -> why nothing is done with it.
     """
@@ -51,12 +52,13 @@ class Guesses:
     columns: list[Guess] = field(default_factory=list)
     subjects: list[Guess] = field(default_factory=list)
     truths: list[str] = field(default_factory=list)
+    payloads: dict[Role, str] = field(default_factory=dict)
     features: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
 
     def column_of(self, canonical: str) -> str | None:
         """The column that is guessed to say a canonical one."""
-        return next((str(guess.rule["column"]) for guess in self.columns if guess.canonical == canonical), None)
+        return next((guess.rule.get("column") for guess in self.columns if guess.canonical == canonical), None)
 
     @property
     def decides(self) -> bool:
@@ -72,6 +74,9 @@ def guessed(found: Sequence[Profile]) -> Guesses:
     """
     search = _Search(sorted(found, key=lambda profile: profile.name.count(".")))
     guesses = Guesses(columns=list(search.columns()))
+    guesses.payloads = dict(search.payloads())
+    if not guesses.decides and any(map(guesses.column_of, ("input_tokens", "output_tokens"))):
+        guesses.columns += _operation(guesses)
     if guesses.decides:
         good = favourable(guesses, found)
         guesses.columns += [good] if good else []
@@ -129,15 +134,29 @@ class _Search:
                 rule = {"bands": list(AGE_BANDS)} if is_age else {}
                 yield Guess(attribute, {"column": profile.name, **rule})
 
+    def payloads(self) -> Iterator[tuple[Role, str]]:
+        """Columns that may hold what people or models wrote, each with its role."""
+        for role, names in BODIES.items():
+            profile = self.named(names, lambda p: p.kind in (Kind.TEXT, Kind.NESTED))
+            if profile is not None:
+                yield role, profile.name
+
     def truths(self) -> Iterator[str]:
         """Columns that may hold what turned out to be true."""
         while (profile := self.named(TRUTHS, lambda p: len(p.values) <= FEW or p.is_number)) is not None:
             yield profile.name
 
 
+def _operation(guesses: Guesses) -> Iterator[Guess]:
+    """What a log that counts tokens is about, where it does not say so itself."""
+    if guesses.column_of("operation") is None:
+        is_chat = words(guesses.payloads.get("request", "")).endswith("messages")
+        yield Guess("operation", {"constant": "chat" if is_chat else "completion"}, "it counts tokens")
+
+
 def _is_input(profile: Profile) -> bool:
     name = words(profile.name)
-    if profile.kind in (Kind.EMPTY, Kind.NESTED, Kind.TIME) or name in BODIES or name.endswith("_id") or name == "id":
+    if profile.kind in (Kind.EMPTY, Kind.NESTED, Kind.TIME) or name.endswith("_id") or name == "id":
         return False
     is_category = (
         len(profile.values) <= SOME and profile.longest <= LONG and not (profile.is_unique and profile.records > SOME)
@@ -150,8 +169,8 @@ def _why_left(profile: Profile) -> str:
     plain = {Kind.EMPTY: "empty here", Kind.NESTED: "a list", Kind.TIME: "another time"}.get(profile.kind)
     if plain is not None:
         return plain
-    if name in BODIES or profile.longest > LONG:
-        return "text of people or models: a mapping does not store it"
+    if profile.longest > LONG:
+        return "long text"
     return "an id, but not each record has its own" if name in TEXTS["request_id"].split() else "not known"
 
 

@@ -45,6 +45,9 @@ def written(source: str, guesses: Guesses, found: Sequence[Profile]) -> Iterator
     if guesses.features:
         yield "# what the model was given; delete what it was not"
         yield from textwrap.wrap(f"features: {_list(guesses.features)}", WIDTH, subsequent_indent="  ", **_WHOLE_WORDS)
+    if guesses.payloads:
+        yield from textwrap.wrap(_BODIES + _KEPT, WIDTH, subsequent_indent="# ")
+        yield f"payloads: {_value(guesses.payloads)}"
     for name in guesses.truths:
         yield f"# if {visible(name)} is what turned out to be true, say since when that is known:"
         own = _written(name)
@@ -54,6 +57,8 @@ def written(source: str, guesses: Guesses, found: Sequence[Profile]) -> Iterator
         yield from textwrap.wrap(f"# not used: {listed}", WIDTH, subsequent_indent="#   ", **_WHOLE_WORDS)
 
 
+_BODIES = "# what people and models wrote; only digest and length are stored, unless governance.toml says "
+_KEPT = 'payloads = "keep"'
 _WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from governance.mapping import Role
+
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER = re.compile(r"[^a-z0-9]+")
 # end of a name -> unit, as mappings call it
@@ -110,11 +112,11 @@ SUBJECTS: dict[str, str] = {
     "marital_status": "marital_status marriage civil_status",
 }
 TRUTHS = "label target actual ground_truth truth y_true true_label outcome actual_outcome observed"
-# what people and models wrote: a mapping has no column for it, and it is no input of a model
-BODIES = frozenset(
-    "prompt response completion messages message input output request body question text content input_text "
-    "output_text reply request_body response_body".split()
-)
+# what people and models wrote, by its role in the request; it is no input of a model of tables
+BODIES: dict[Role, str] = {
+    "request": "messages prompt input request input_text request_body question query body text content message",
+    "response": "response completion output choices output_text response_body reply answer_text",
+}
 
 
 def words(name: str) -> str:

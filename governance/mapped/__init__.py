@@ -116,7 +116,8 @@ def _named(mapping: Mapping) -> list[str]:
     rules = [*mapping.columns.values(), *mapping.subjects.values()]
     for outcome in mapping.outcomes:
         rules += [outcome.known, *([outcome.occurred] if outcome.occurred else ())]
-    return [*(rule.column for rule in rules if rule.column), *(outcome.column for outcome in mapping.outcomes)]
+    named = [rule.column for rule in rules if rule.column]
+    return [*named, *(outcome.column for outcome in mapping.outcomes), *mapping.payloads.values()]
 
 
 def _feature_names(mapping: Mapping, names: list[str]) -> list[str]:

@@ -10,8 +10,11 @@ from governance.batches import Batch, schema
 from governance.engines.duckdb import literal
 from governance.mapped.casts import canonical
 from governance.mapped.cells import CellRule, Cells
-from governance.mapping import Mapping
-from governance.tables import ATTEMPTS, CANONICAL, DECISIONS, OUTCOMES, REQUESTS, SUBJECTS
+from governance.mapped.endings import body, body_state, ending
+from governance.mapping import Mapping, Role
+from governance.tables import ATTEMPTS, CANONICAL, DECISIONS, OUTCOMES, PAYLOADS, REQUESTS, SUBJECTS
+
+_STATES: dict[Role, str] = {"request": "input_state", "response": "output_state"}
 
 
 class Outputs:
@@ -37,6 +40,8 @@ class Outputs:
             self._subjects(batch)
         for place in range(len(self._mapping.outcomes)):
             self._outcomes(batch, place)
+        for role in self._mapping.payloads:
+            self._payloads(batch, role)
 
     def _has(self, name: str) -> str | None:
         return f"c_{name}" if f"c_{name}" in self._made else None
@@ -53,25 +58,32 @@ class Outputs:
         made = {
             "request_uid": "uid",
             "request_id": "native",
-            "operation": self._defaulted("operation", "predict"),
-            "status": self._defaulted("status", "ok"),
+            "operation": self._defaulted("operation", "'predict'"),
+            "status": self._defaulted("status", ending(self._has("error_type"), self._has("http_status"))),
             "quality_flags": "flags",
         }
-        same = {
+        same: dict[str, str | int] = {
             "source": self._mapping.source,
             "id_origin": "native" if self._has("request_id") else "content_hash",
-            "input_state": "absent",
-            "output_state": "absent",
             "n_decisions": int(self._mapping.decides),
         }
+        for role, column in _STATES.items():
+            if role in self._mapping.payloads:
+                made[column] = f"coalesce({body_state(self._body(role))}, 'absent')"
+            else:
+                same[column] = "absent"
         self._store(batch, REQUESTS.name, given | made, same)
 
     def _defaulted(self, name: str, default: str) -> str:
-        """SQL of a canonical column, with what it is where the log leaves it out."""
+        """SQL of a canonical column, with the SQL of what it is where the log leaves it out."""
         own = self._has(name)
         if own and self._cells.rows.column(own).null_count == 0:
             return own
-        return f"coalesce({own or 'NULL'}, {literal(default)})"
+        return f"coalesce({own or 'NULL'}, {default})"
+
+    def _body(self, role: Role) -> str:
+        """SQL of a body; null where there is none."""
+        return body(self._names[self._mapping.payloads[role]])
 
     def _decisions(self, batch: Batch) -> None:
         given = self._given(DECISIONS.name)
@@ -80,7 +92,7 @@ class Outputs:
             "request_uid": "uid",
             "request_id": "native",
             "decision_ts": self._moment(),
-            "operation": self._defaulted("operation", "predict"),
+            "operation": self._defaulted("operation", "'predict'"),
         }
         if "model" not in given and (served := self._has("model_served") or self._has("model_requested")):
             made["model"] = served
@@ -119,13 +131,28 @@ class Outputs:
         }
         self._store(batch, OUTCOMES.name, made, where=value)
 
+    def _payloads(self, batch: Batch, role: Role) -> None:
+        text = self._body(role)
+        self._cells.extend({"body": text})
+        made = {
+            "payload_id": f"uid || {literal('#' + role)}",
+            "request_uid": "uid",
+            "start_ts": "c_start_ts",
+            "role": literal(role),
+            "body": "body",
+            "bytes": "strlen(body)",
+            "sha256": "sha256(body)",
+            "state": body_state("body"),
+        }
+        self._store(batch, PAYLOADS.name, made, where="body")
+
     def _side_table(self, batch: Batch) -> None:
         table = CANONICAL[self._mapping.table]
         given = self._given(table.name) | ({"target_id": "native"} if table.column("target_id") else {})
         if table is ATTEMPTS:
             usual = "CASE WHEN c_attempt_no = 0 THEN 'primary' ELSE 'retry' END"
             given |= {"request_uid": "uid", "kind": f"coalesce({given.get('kind', 'NULL')}, {usual})"}
-            given["status"] = f"coalesce({given.get('status', 'NULL')}, 'ok')"
+            given["status"] = self._defaulted("status", ending(given.get("error_type"), given.get("http_status")))
         if table is OUTCOMES and "value" in given:
             given["value_num"] = f"TRY_CAST({given['value']} AS DOUBLE)"
         wide = {name: f"s_{name}" for name in self._mapping.subjects} if table.wide else {}
