@@ -40,7 +40,7 @@ def columns_of(text: str) -> dict[str, Any]:
     """The rules of a mapping, each as short as it can be written."""
     rules = parse_mapping(text.encode(), "draft").columns
     return {
-        name: rule.column if len(said) == 1 else said
+        name: rule.column if {*said} == {"column"} else said
         for name, rule in rules.items()
         for said in [rule.model_dump(exclude_none=True)]
     }
