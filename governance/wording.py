@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from governance import display
 
 _SHORT = {"minutes": "min"}
 CALENDAR_KEYS = ("hour", "day", "week", "month", "quarter", "year")
+# Words of metrics that are not written as they are named.
+_METRIC_WORDS = {
+    "psi": "PSI",
+    "js": "Jensen-Shannon distance",
+    "ks": "Kolmogorov-Smirnov distance",
+    "auc": "AUC",
+    "tpr": "true positive rate",
+    "fpr": "false positive rate",
+    "fnr": "false negative rate",
+    "usd": "(USD)",
+    "pr": "precision-recall",
+}
+_BAND = re.compile(r"(\d+(?:\.\d+)?)(?:(-)|(\+)|\.\.(\d+(?:\.\d+)?))")  # as mappings write bands: 25-, 25..39, 60+
 
 
 def words(subject: Mapping[str, str | None]) -> str:
@@ -21,7 +35,23 @@ def _said(name: str, value: str | None) -> str:
     if name == "expectation":  # as Great Expectations names it, in words, and its column as it is
         kind, opened, column = value.removeprefix("expect_").partition("(")
         return f"{kind.replace('_', ' ')} {opened}{column}".rstrip()
-    return value if name in CALENDAR_KEYS else f"{name.replace('_', ' ')} {value}"
+    if name == "measure":  # which of the figures of a check
+        return metric(value)
+    return value if name in CALENDAR_KEYS else f"{name.replace('_', ' ')} {group(value)}"
+
+
+def group(value: str) -> str:
+    """A group as a reader would say it: `under 25`, `25 to 39` and `60 or over` for bands, else its name."""
+    found = _BAND.fullmatch(value)
+    if found is None:
+        return value
+    low, below, _, high = found.groups()
+    return f"under {low}" if below else f"{low} to {high}" if high else f"{low} or over"
+
+
+def metric(name: str) -> str:
+    """What a figure is called: `unpriced share` for `unpriced_share`."""
+    return " ".join(_METRIC_WORDS.get(word, word) for word in name.split("_"))
 
 
 def measured(value: float, unit: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from governance.checks import Check, Measurement, Row, above
 from governance.checks._groups import REQUEST_ID, columns, unattributed
+from governance.display import moment
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope, subject_of, subject_sql
@@ -215,15 +216,23 @@ class CompletenessGaps(Check):
     def judge(self, observation: Observation) -> Judgement:
         who, counts = unattributed(observation.subject), observation.counts
         if above(observation.value or 0.0, self.max_gap_minutes):
-            start, end = counts["longest"][0]["start"], counts["longest"][0]["end"]
-            reason = f"{who}no request for {observation.value:,.0f} working minutes from {start} to {end}; "
+            start, end = (counts["longest"][0][name] for name in ("start", "end"))
+            silent = f"{observation.value:,.0f} working minutes, from {_said(start, zone='')} to {_said(end)}"
+            reason = f"{who}no request for {silent}; "
             if "requests_before" in counts:
-                reason += f"none in the whole window, and {observation.n} before; the last at {counts['last_request']}"
+                reason += (
+                    f"none in the whole window, and {observation.n} before; the last at {_said(counts['last_request'])}"
+                )
             else:
                 silences = "1 silence is" if counts["silences"] == 1 else f"{counts['silences']} silences are"
                 reason += f"{silences} above {self.max_gap_minutes:g} minutes"
             return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())
+
+
+def _said(time: str, zone: str = " UTC") -> str:
+    """A time of the counts as a sentence writes it."""
+    return moment(datetime.fromisoformat(time)) + zone
 
 
 def _minutes(hours: str) -> tuple[int, int]:

@@ -34,13 +34,17 @@ def change(period: Period) -> str:
     late = sum(one.is_late(cut_off(period)) for one in issues)
     by = {status: sum(one.status is status for one in issues) for status in Status}
     waiting = len(acute) - by[Status.ANSWERED] - by[Status.RESOLVED] - by[Status.CLEARED]
-    gone = f"{by[Status.CLEARED]} cleared by a later period that passed, " if by[Status.CLEARED] else ""
-    overdue = f", {late} past due" if late else ""
-    said = (
-        f"Failed, warned or errored: {plural(len(acute), 'finding')}, {len(acute) - again} new and {again} recurring; "
-        f"{by[Status.ANSWERED]} answered, {by[Status.RESOLVED]} settled, {gone}{waiting} without an answer{overdue}."
-    )
-    return f"{said} {_since(period)}".strip()
+    counts = {
+        "new": len(acute) - again,
+        "recurring": again,
+        "answered": by[Status.ANSWERED],
+        "settled": by[Status.RESOLVED],
+        "cleared by a later period that passed": by[Status.CLEARED],
+        "without an answer": waiting,
+        "past due": late,
+    }
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"Failed, warned or errored: {plural(len(acute), 'finding')}, of these {said}. {_since(period)}".strip()
 
 
 def _since(period: Period) -> str:

@@ -1,4 +1,4 @@
-"""The board's page: figures beside those of the window before, what failed, and which decisions are asked for."""
+"""The board's page: which decisions are asked for, and the figures beside those of the window before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import textwrap
 from datetime import date
 
 from governance.blocks import (
-    AnyBlock,
     Bullets,
     Cell,
     Column,
@@ -16,30 +15,20 @@ from governance.blocks import (
     Spark,
     Strong,
     Table,
-    Verdicts,
-    paragraph,
     section,
 )
 from governance.blocks.prose import Piece
 from governance.controls.catalogue import State
 from governance.display import number, share
-from governance.exhibits import answers, controls, families, policies, trends
-from governance.exhibits.findings import recurrence
-from governance.exhibits.found import Found, counted, worst
+from governance.exhibits import answers, controls, families, front, policies, trends
+from governance.exhibits.found import Found, worst
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, nothing, plural
 from governance.exhibits.verdicts import issues
+from governance.wording import metric
 
-MOST_ISSUES, MOST_ASKED = 5, 6
+MOST_ASKED = 6
 SHORT_REASON = 60  # characters; the whole reason stands with the finding
-
-# Three groups for a board: what each is made of. A failure that is excepted is still a failure.
-GROUPS = {
-    "met": ("passed", "warned"),
-    "not met": ("failed", "waived"),
-    "cannot be judged": ("not_assessed", "errored"),
-}
-
 
 # What a board asks for, and the kinds of check that answer it; names of one line, for the page must stay one.
 FIGURES = {
@@ -59,42 +48,10 @@ FIGURES = {
 
 
 def page(period: Period) -> Section:
-    """Verdicts in three groups, the figures, the five worst findings, and what a board is asked to decide."""
+    """What a board is asked to decide, and the figures; what failed stands on the page before."""
     if not period.judged:
         return group(nothing(f"No check has run on {period.span.window.name}."))
-    return group(
-        _lead(period),
-        Verdicts(**counted(period.judged)),
-        _groups(period),
-        _figures(period),
-        _worst(period),
-        _asked(period),
-    )
-
-
-def _lead(period: Period) -> AnyBlock:
-    """A sentence or two: how many checks ask for action, how many of these are new, and what nobody could judge."""
-    acute = issues(period.judged)
-    checks = plural(len({one.key for one in period.judged}), "check")
-    new = sum(1 for own in acute if recurrence(period, own[0]) == "held")
-    open_ones = len({one.key for one in period.judged if one.verdict == "not_assessed"})
-    window, before = period.span.window.name, period.span.previous.name
-    asking = f"{len(acute) or 'None'} of {checks} {'ask' if len(acute) > 1 else 'asks'} for action in {window}"
-    fresh = f"; {new} of them held in {before}" if new else ""
-    blind = f" {open_ones} could not be judged." if open_ones else ""
-    return paragraph(f"{asking}{fresh}.{blind}", role="lead")
-
-
-def _groups(period: Period) -> AnyBlock:
-    """The three groups with what each is made of, beside the window before."""
-    now, before = counted(period.judged), counted(period.judged_before)
-    pieces: list[Piece] = []
-    for name, verdicts in GROUPS.items():
-        own, was = (sum(counts[verdict] for verdict in verdicts) for counts in (now, before))
-        made = " or ".join(verdict.replace("_", " ") for verdict in verdicts)
-        earlier = f" ({was} in {period.span.previous.name})" if period.judged_before else ""
-        pieces += [Strong(f"{name[0].upper()}{name[1:]}: {number(own, 0)}"), f"{earlier}, that is {made}. "]
-    return paragraph(*pieces, answers.change(period))
+    return group(_asked(period), _figures(period))
 
 
 def _figures(period: Period) -> Table:
@@ -186,40 +143,11 @@ def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, .
     bound = first.bound.value if first.bound is not None else None
     course = trends.of_finding(period, first) if first.value is not None else ()
     limit: Cell = first.limits() if first.bound is not None else Missing("in its policy")
-    of = f"{first.metric.replace('_', ' ')}: {first.about()} ({first.check})"
+    of = f"{metric(first.metric)}: {first.about()} ({first.check})"
     if first.value is None:
-        of = f"{first.metric.replace('_', ' ')}: {_clause(first.reason)} ({first.check})"
+        of = f"{metric(first.metric)}: {_clause(first.reason)} ({first.check})"
     value: Cell = first.figure() if first.value is not None else None
     return title, of, value, first.earlier(was), _spark(course, bound), limit, first.verdict
-
-
-def _worst(period: Period) -> AnyBlock:
-    acute = issues(period.judged)
-    if not acute:
-        return nothing("No finding asks for action.")
-    columns = (
-        Column("check"),
-        Column("what was found, at its worst"),
-        Column("owner"),
-        Column("due", "date"),
-        Column(f"in {period.span.previous.name}"),
-    )
-    rows = tuple(_issue(period, own) for own in acute[:MOST_ISSUES])
-    rest = len(acute) - len(rows)
-    note = f"{plural(rest, 'more check asks', 'more checks ask')} for action: see Findings." if rest else ""
-    return Table(f"The {len(rows)} worst findings", columns, rows, note)
-
-
-def _issue(period: Period, own: list[Found]) -> tuple[Cell, ...]:
-    first = own[0]
-    more = f" ({plural(len(own) - 1, 'more subject')})" if len(own) > 1 else ""
-    said = f"{first.about()}: {first.reason or first.verdict}{more}"
-    due = _due(period, own)
-    return f"{first.policy}: {first.check}", said, first.owner, due, recurrence(period, first)
-
-
-def _due(period: Period, own: list[Found]) -> date | None:
-    return min((day for one in own if (day := answers.due(period, one)) is not None), default=None)
 
 
 def _asked(period: Period) -> Section:
@@ -239,7 +167,7 @@ def _answers(period: Period) -> list[tuple[Piece, ...]]:
             owners.setdefault(own[0].owner, []).append(own)
     asked: list[tuple[Piece, ...]] = []
     for owner, listed in owners.items():
-        due = _due(period, [one for own in listed for one in own])
+        due = front.due(period, [one for own in listed for one in own])
         checks = " and ".join(own[0].check for own in listed)
         by = f" by {due.isoformat()}" if due else ""
         asked.append((Strong(owner), f": remedy or exception for {checks}{by}."))
@@ -277,7 +205,7 @@ def _unapproved(period: Period) -> list[tuple[Piece, ...]]:
 
 def _gaps(period: Period) -> list[tuple[Piece, ...]]:
     """What could not be judged."""
-    missing = [one for one in period.judged if one.verdict in GROUPS["cannot be judged"]]
+    missing = [one for one in period.judged if one.verdict in front.GROUPS["cannot be judged"]]
     if not missing:
         return []
     return [

@@ -9,6 +9,7 @@ from governance.exhibits.found import Found, counted
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import group, measured, nothing
 from governance.exhibits.verdicts import by_check, of_findings
+from governance.wording import metric
 
 
 def table(period: Period) -> Section:
@@ -35,17 +36,18 @@ def _policy(caption: str, own: list[Found]) -> Table:
         Column("check"),
         Column("findings"),
         Column("worst subject"),
+        Column("what is measured"),
         Column("its figure"),
         Column("limit"),
         Column("its verdict", "verdict"),
     )
     rows = tuple(_row(part) for part in by_check(own).values())
-    return Table(caption, columns, rows, totals=("all checks", _counts(own), None, None, None, None))
+    return Table(caption, columns, rows, totals=("all checks", _counts(own), None, None, None, None, None))
 
 
 def _row(own: list[Found]) -> tuple[Cell, ...]:
     first = min(own, key=lambda one: one.badness)
-    return first.check, _counts(own), first.about(), first.figure(), first.limits(), first.verdict
+    return first.check, _counts(own), first.about(), metric(first.metric), first.figure(), first.limits(), first.verdict
 
 
 def _counts(own: list[Found]) -> str:

@@ -1,48 +1,69 @@
-"""Cover and attestation: what was looked at, when it was frozen, and who answers for the report."""
+"""The front of the report: its cover with the verdict below it, what it was made from, and who answers for it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from governance import __version__
-from governance.blocks import Column, Cover, Fact, PageBreak, Section, Table
-from governance.exhibits import controls, origins
+from governance.blocks import Column, Cover, Fact, Facts, PageBreak, Section, Table
+from governance.catalogue import read_framework
+from governance.exhibits import controls, front, origins
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, days, group
 
 TITLE = "AI governance report"
 LINE = "." * 24  # where a hand writes
+MOST_NAMES = 6  # chosen here: two lines
 ROLES = ("Prepared by", "Reviewed by", "Approved by")
 
 
 def page(period: Period) -> Section:
-    """Title, period, cut-off and ledger; lines for those who prepare, review and approve it."""
-    return group(_cover(period), origins.notice_of(period), _attestation(), PageBreak())
+    """Title and verdict on the first page; then what the report was made from, and lines for those who sign it."""
+    return group(
+        _cover(period), origins.notice_of(period), front.page(period), PageBreak(), _made(period), _attestation()
+    )
 
 
 def _cover(period: Period) -> Cover:
-    checkpoint, span = period.snapshot.checkpoint, period.span
-    newest = period.snapshot.entries[-1]
+    span = period.span
     known = (
-        Fact("Systems", systems(period)),
-        Fact("Period", f"{days(span)} ({span.timezone})"),
+        Fact("Systems", _few(systems(period))),
         Fact("Compared with", f"{span.previous.name}: {days(span, previous=True)}"),
-        Fact("Cut-off", f"{at(newest.at)} UTC, {checkpoint.size} ledger entries"),
-        Fact("Ledger", checkpoint.text.splitlines()[0]),
-        Fact("Policies", _policies(period)),
-        Fact("Frameworks that they name", ", ".join(controls.frameworks(period)) or "none"),
-        Fact("Made with", f"governance {__version__}"),
-        Fact("Ledger root", checkpoint.root, "code"),
+        Fact("Records as of", f"{at(period.snapshot.entries[-1].at)} UTC"),
     )
     return Cover(TITLE, f"{span.window.name} · {days(span)}", known)
 
 
-def systems(period: Period) -> str:
+def _few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    rest = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "") or "none"
+
+
+def _made(period: Period) -> Facts:
+    """What the report was made from, for those who check it."""
+    checkpoint, span = period.snapshot.checkpoint, period.span
+    named = [read_framework(name)[0].name for name in controls.frameworks(period)]
+    known = (
+        Fact("Window", f"{days(span)}, times in {span.timezone}"),
+        Fact("Systems", ", ".join(systems(period)) or "none"),
+        Fact("Policies and their versions", _policies(period)),
+        Fact("Frameworks that they name", "; ".join(named) or "none"),
+        Fact("Ledger", f"{checkpoint.text.splitlines()[0]}, {checkpoint.size} entries"),
+        Fact("Ledger root", checkpoint.root, "code"),
+        Fact("Made with", f"governance {__version__}"),
+    )
+    return Facts(known, "What this report was made from")
+
+
+def systems(period: Period) -> list[str]:
     """The models that answered or decided in the window, named."""
     rows = period.rows(
         "cover",
         "SELECT DISTINCT coalesce(model_served, model_requested) AS model FROM requests "
         f"WHERE {period.during('start_ts')} AND coalesce(model_served, model_requested) IS NOT NULL ORDER BY 1",
     )
-    return ", ".join(row["model"] for row in rows) or "none"
+    return [str(row["model"]) for row in rows]
 
 
 def _policies(period: Period) -> str:

@@ -16,6 +16,7 @@ from governance.exhibits.policies import favourable
 from governance.exhibits.sentences import group, measured, no_checks
 from governance.exhibits.verdicts import by_check, of_findings
 from governance.wording import CALENDAR_KEYS, words
+from governance.wording import group as name
 
 KIND = "fairness-impact-ratio"
 
@@ -47,7 +48,7 @@ def _title(axis: Sequence[str]) -> str:
 
 
 def _group(one: Found) -> str:
-    return ", ".join(value if value is not None else "not stated" for value in one.subject.values()) or "all"
+    return ", ".join(name(value) if value is not None else "not stated" for value in one.subject.values()) or "all"
 
 
 def _chart(axis: Sequence[str], own: Sequence[Found]) -> Chart | None:

@@ -78,11 +78,3 @@ def _row(period: Period, one: Found) -> tuple[Cell, ...]:
         ", ".join(one.controls),
         one.finding_id[: answers.SHORT_ID],
     )
-
-
-def recurrence(period: Period, one: Found) -> str:
-    """What the same check said in the window before."""
-    was = [other for other in period.judged_before if other.key == one.key]
-    if not was:
-        return "not checked"
-    return "did not hold" if any(other.is_acute for other in was) else "held"

@@ -17,13 +17,16 @@ from governance.wording import CALENDAR_KEYS, measured, words
 ACUTE = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED)  # somebody must act
 WORST_FIRST = ("failed", "errored", "warned", "waived", "not_assessed", "passed")
 SEVERITIES = ("critical", "high", "medium", "low")
+_SIDE_WORDS = {"min": "at least", "max": "at most"}
 _SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥", "grace": "≤"}
-_UNITS = {"ms", "usd", "share"}  # a limit that names its unit is about figures in that unit
+# A limit that names its unit is about figures in that unit.
+_UNITS = {"ms", "usd", "share", "seconds", "minutes", "hours", "days"}
 _NO_BOUNDS = {"min_value", "max_value", "minimum_n"}  # arguments of expectations, and a count of records
 _MADE_FOR = {
     "drop": "max_drop",
     "lost": "worse_by",
     "overdue": "grace_days",
+    "age": "max_age_days",
 }  # end of a metric -> the limit that it is judged against
 
 
@@ -102,13 +105,18 @@ class Found:
     @property
     def bound(self) -> Bound | None:
         """The number that the value is held against, where the limit has one."""
-        own = _MADE_FOR.get(self.metric.rpartition("_")[2])
+        own = _MADE_FOR.get(self.metric.rpartition("_")[2]) or self._named_after()
         for name, value in self.limit.items():
             side = _SIDES.get(name) or _SIDES.get(name.partition("_")[0])
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if side is not None and is_number and self._is_about(name, own):
                 return Bound(side, float(value))
         return None
+
+    def _named_after(self) -> str | None:
+        """The field of the limit that is named after the metric, as `max_quick` is after `quick_share`."""
+        first = self.metric.partition("_")[0]
+        return next((name for name in self.limit if name.partition("_")[2] == first), None)
 
     def _is_about(self, name: str, own: str | None) -> bool:
         """Whether a field of the limit speaks of this metric, and not of another or of how it is measured."""
@@ -163,10 +171,14 @@ class Found:
             for name, value in self.limit.items()
             if value is not None and name not in {"file", "suite_sha256", "schema_sha256"}
         }
-        return ", ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in shown.items()) or display.ABSENT
+        return ", ".join(_ruled(name, value) for name, value in shown.items()) or display.ABSENT
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return display.number(value)
+    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+        return " or ".join(_plain(one) for one in value)
     if isinstance(value, dict):  # limits by tier or group, the empty name for all others
         named = {("others" if name in ("", "*") else name): limit for name, limit in value.items()}
         return " or ".join(f"{_plain(limit)} ({name})" for name, limit in named.items())
@@ -176,6 +188,10 @@ def _plain(value: object) -> str:
 
 
 def _ruled(name: str, value: object) -> str:
+    """A field of a limit in words: `at least 183 days` for `min_days: 183`."""
+    side, _, unit = name.partition("_")
+    if side in _SIDE_WORDS and isinstance(value, int | float):
+        return f"{_SIDE_WORDS[side]} {_plain(value)} {unit.removeprefix('value').replace('_', ' ')}".rstrip()
     return str(value) if name == "name" else f"{name.replace('_', ' ')} {_plain(value)}"
 
 

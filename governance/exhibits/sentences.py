@@ -23,8 +23,10 @@ def group(*blocks: AnyBlock | None) -> Section:
 
 def measured(findings: Sequence[Found]) -> Paragraph:
     """How the figures of some findings were measured: policy, check, kind, statements, records, ledger entries."""
-    checks = list(dict.fromkeys((one.policy, one.version, one.check, one.kind) for one in findings))
-    named = "; ".join(f"{policy} version {version}, check {check} ({kind})" for policy, version, check, kind in checks)
+    checks: dict[tuple[str, str], dict[str, None]] = {}
+    for one in findings:
+        checks.setdefault((one.policy, one.version), {})[f"{one.check} ({one.kind})"] = None
+    named = "; ".join(f"{policy} version {version}, {', '.join(own)}" for (policy, version), own in checks.items())
     statements = list(dict.fromkeys(one.sql_sha256[:SHORT] for one in findings))
     listed = ", ".join(statements[:3]) + (f" and {len(statements) - 3} more" if len(statements) > 3 else "")  # noqa: PLR2004
     records = max((one.n for one in findings), default=0)

@@ -8,6 +8,7 @@ from governance.blocks import AnyBlock, Cell, Column, Missing, Table
 from governance.exhibits.found import Found
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import measured, no_checks
+from governance.wording import metric
 
 MOST_ROWS = 40  # chosen here: about one sheet; the others are counted below the table and stored as findings
 
@@ -29,7 +30,7 @@ def _table(period: Period, caption: str, own: Sequence[Found]) -> Table:
     lines = [_row(one, before.get((one.key, _stable(one)))) for one in shown]
     columns = (
         Column("subject"),
-        Column("figure"),
+        Column(_figure(shown)),
         Column("95 % interval"),
         Column("n", "number", digits=0),
         Column("limit"),
@@ -41,6 +42,12 @@ def _table(period: Period, caption: str, own: Sequence[Found]) -> Table:
     ]
     rows = tuple(tuple(line[place] for place in kept) for line in lines)
     return Table(caption, tuple(columns[place] for place in kept), rows, _left(own, shown), anchor=own[0].place)
+
+
+def _figure(shown: Sequence[Found]) -> str:
+    """What the figures are called, where all are one thing; else their subjects say it."""
+    named = {metric(one.metric) for one in shown}
+    return named.pop() if len(named) == 1 else "figure"
 
 
 def _row(one: Found, was: Found | None) -> tuple[Cell, ...]:

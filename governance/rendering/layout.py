@@ -1,15 +1,37 @@
-"""Blocks in the order of a page: the cover first, headings without gaps in their levels, each with an anchor."""
+"""Blocks in the order of a page: the cover first, headings without gaps in their levels, each with an anchor.
+
+What stands before the first section is the front of the page; the contents come between the two.
+"""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
-from governance.blocks import AnyBlock, Chart, Cover, Heading, Table, flat
+from governance.blocks import AnyBlock, Block, Chart, Cover, Heading, Table, flat
+from governance.blocks.block import text_html
 from governance.display import ABSENT
 
 FEWEST_SECTIONS = 4  # chosen here
+
+
+@dataclass(frozen=True)
+class Contents(Block):
+    """The table of contents: sections, and what stands below them is found by scrolling."""
+
+    sections: tuple[Heading, ...]
+
+    type: ClassVar[str] = "contents"
+
+    def to_html(self) -> str:
+        """A list of links."""
+        items = "".join(f'<li><a href="#{one.anchor}">{text_html(one.text)}</a></li>' for one in self.sections)
+        return f'<nav aria-label="Contents"><p>Contents</p><ol>{items}</ol></nav>'
+
+    def plain(self) -> str:
+        """One line for each section."""
+        return "\n".join(one.text for one in self.sections)
 
 
 @dataclass(frozen=True)
@@ -17,17 +39,10 @@ class Layout:
     """A page that is ready to be written; `cells` holds the blocks of each cell without cover and sections."""
 
     cover: Cover
-    contents: tuple[Heading, ...]
-    cells: tuple[tuple[AnyBlock, ...], ...]
+    cells: tuple[tuple[AnyBlock | Contents, ...], ...]
 
     @property
-    def sections(self) -> tuple[Heading, ...]:
-        """What the table of contents names; nothing where it would be longer than the way."""
-        found = tuple(heading for heading in self.contents if heading.level == 1)
-        return found if len(found) >= FEWEST_SECTIONS else ()
-
-    @property
-    def blocks(self) -> tuple[AnyBlock, ...]:
+    def blocks(self) -> tuple[AnyBlock | Contents, ...]:
         """All blocks after the cover."""
         return tuple(block for blocks in self.cells for block in blocks)
 
@@ -55,9 +70,20 @@ def laid_out(cells: Iterable[Sequence[AnyBlock]], title: str) -> Layout:
             elif not isinstance(block, Cover):
                 kept.append(block)
         arranged.append(tuple(kept))
-    contents = tuple(block for blocks in arranged for block in blocks if isinstance(block, Heading))
     cover = covers[0] if covers else Cover(title)
-    return Layout(replace(cover, title=cover.title.strip() or ABSENT), contents, tuple(arranged))
+    return Layout(replace(cover, title=cover.title.strip() or ABSENT), _with_contents(arranged))
+
+
+def _with_contents(cells: Sequence[tuple[AnyBlock, ...]]) -> tuple[tuple[AnyBlock | Contents, ...], ...]:
+    """The cells, the contents before the first section; none where they would be longer than the way."""
+    sections = tuple(one for blocks in cells for one in blocks if isinstance(one, Heading) and one.level == 1)
+    if len(sections) < FEWEST_SECTIONS:
+        return tuple(cells)
+    contents = Contents(sections)
+    return tuple(
+        tuple(one for block in blocks for one in ((contents, block) if block is sections[0] else (block,)))
+        for blocks in cells
+    )
 
 
 def _placed(heading: Heading, level: int, used: set[str]) -> Heading:

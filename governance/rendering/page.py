@@ -9,7 +9,7 @@ from importlib.resources import files
 from governance.blocks import AnyBlock
 from governance.blocks.block import text_html
 from governance.display import moment
-from governance.rendering.layout import Layout, laid_out
+from governance.rendering.layout import Contents, Layout, laid_out
 
 # Even if a text got through unescaped, a browser would run and load nothing.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -31,7 +31,7 @@ def page(
     return framed(layout, inside(layout.blocks), lang=lang, generated_at=generated_at, footer=footer)
 
 
-def inside(blocks: Sequence[AnyBlock]) -> str:
+def inside(blocks: Sequence[AnyBlock | Contents]) -> str:
     """The blocks as HTML, one to a line."""
     return "\n".join(block.to_html() for block in blocks)
 
@@ -46,17 +46,9 @@ def framed(layout: Layout, body: str, *, lang: str, generated_at: datetime | Non
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{text_html(layout.cover.title)}</title>\n<style>\n{style()}</style>\n</head>\n<body>\n"
-        f'<a class="skip" href="#content">Skip to the content</a>\n{layout.cover.to_html()}\n{_contents(layout)}'
+        f'<a class="skip" href="#content">Skip to the content</a>\n{layout.cover.to_html()}\n'
         f'<main id="content">\n{body}\n</main>\n<footer>{" · ".join(foot)}</footer>\n</body>\n</html>\n'
     )
-
-
-def _contents(layout: Layout) -> str:
-    """The table of contents: sections, and what stands below them is found by scrolling."""
-    if not layout.sections:
-        return ""
-    items = "".join(f'<li><a href="#{one.anchor}">{text_html(one.text)}</a></li>' for one in layout.sections)
-    return f'<nav aria-label="Contents"><p>Contents</p><ol>{items}</ol></nav>\n'
 
 
 @cache

@@ -32,7 +32,7 @@ from governance.blocks.cells import Column, Shown
 from governance.blocks.prose import TONES, Piece, notice
 from governance.display import SIGNS, number
 from governance.rendering.glyphs import drawable, printable, unprinted
-from governance.rendering.layout import Layout
+from governance.rendering.layout import Contents, Layout
 from governance.rendering.widths import fitted
 
 FONT = "Libertinus Serif"
@@ -47,7 +47,6 @@ def printed(layout: Layout, *, lang: str, footer: str) -> dict[str, Json]:
         "cover": _cover(layout.cover),
         "lang": lang,
         "footer": printable(footer),
-        "contents": bool(layout.sections),
         "blocks": _turned(_leading([_block(block, places) for block in blocks])),
     }
 
@@ -101,7 +100,7 @@ def _inner(sheet: dict[str, Json]) -> list[Json]:
     return blocks if isinstance(blocks, list) else []
 
 
-def _anchors(blocks: Iterable[AnyBlock]) -> list[str]:
+def _anchors(blocks: Iterable[AnyBlock | Contents]) -> list[str]:
     """Every anchor once, in order."""
     anchored = (block.anchor for block in blocks if isinstance(block, Heading | Table | Chart) and block.anchor)
     return list(dict.fromkeys(anchored))
@@ -115,7 +114,7 @@ def _cover(cover: Cover) -> dict[str, Json]:
     }
 
 
-def _block(block: AnyBlock, places: dict[str, str]) -> dict[str, Json]:
+def _block(block: AnyBlock | Contents, places: dict[str, str]) -> dict[str, Json]:
     """One block as the template reads it."""
     match block:
         case Heading() | Paragraph() | Bullets() | Notice() | Verbatim() | PageBreak():
@@ -129,6 +128,8 @@ def _block(block: AnyBlock, places: dict[str, str]) -> dict[str, Json]:
             return _chart(block, places)
         case Table():
             return _table(block, places)
+        case Contents():
+            return {"is": "contents"}  # the template gathers them itself, with the numbers of the sheets
         case Cover() | Section():
             raise ValueError(f"a {block.type} is taken apart before it is printed")
 

@@ -60,6 +60,23 @@ def made(**changes: Any) -> Found:
         ),
         pytest.param({"score": "s", "min": 0.8, "max_drop": 0.05}, "s_drop", "score", Bound("≤", 0.05), id="drop"),
         pytest.param({"max_share": 0.1, "worse_by": 0.05}, "s_lost", "score", Bound("≤", 0.05), id="worse by"),
+        pytest.param(
+            {"min_seconds": 30.0, "max_quick": 0.1, "max_confirmed": 0.98},
+            "quick_share",
+            "share",
+            Bound("≤", 0.1),
+            id="named after its figure",
+        ),
+        pytest.param(
+            {"min_seconds": 30.0, "max_quick": 0.1, "max_confirmed": 0.98},
+            "confirmed_share",
+            "share",
+            Bound("≤", 0.98),
+            id="and the other one after its own",
+        ),
+        pytest.param({"min_seconds": 30.0}, "quick_share", "share", None, id="seconds are no share"),
+        pytest.param({"max_age_days": 730, "within": "90d"}, "age", "days", Bound("≤", 730), id="age"),
+        pytest.param({"max_age_days": 730, "within": "90d"}, "trigger", "days", None, id="not the age"),
         pytest.param({"min_value": 0, "max_value": 1}, "unexpected_share", "share", None, id="arguments are no limit"),
         pytest.param({"minimum_n": 30, "max": True}, "x", "x", None, id="neither is a truth or a count"),
     ],
@@ -92,7 +109,11 @@ def test_puts_the_worst_first_by_verdict_then_severity_then_distance() -> None:
     ("subject", "said"),
     [
         ({}, "all"),
-        ({"sex": "female", "age_band": "25-"}, "sex female, age band 25-"),
+        ({"sex": "female", "age_band": "25-"}, "sex female, age band under 25"),
+        ({"age_band": "25..39"}, "age band 25 to 39"),
+        ({"amount": "2.5+"}, "amount 2.5 or over"),
+        ({"code": "A25-"}, "code A25-"),
+        ({"sex": "female", "measure": "fpr_difference"}, "sex female, false positive rate difference"),
         ({"business_unit": "claims", "month": "2026-08"}, "business unit claims, 2026-08"),
         ({"sex": None}, "sex not stated"),
         ({"expectation": "expect_column_values_to_be_unique(my_id)"}, "column values to be unique (my_id)"),
@@ -129,4 +150,9 @@ def test_names_the_unit_of_an_interval_once() -> None:
 def test_rules_of_a_limit_are_words() -> None:
     rules = [{"name": "a law", "min_days": 183}, {"name": "a concept", "min_days": None, "max_days": 1461}]
     limits = json.dumps({"rules": rules, "schema_sha256": "0" * 64})
-    assert made(limits=limits).limits() == "rules a law, min days 183; a concept, max days 1461"
+    assert made(limits=limits).limits() == f"rules a law, at least 183 days; a concept, at most 1{THIN}461 days"
+
+
+def test_lists_of_a_limit_are_words() -> None:
+    limits = json.dumps({"within": "10d", "checks": ["four-fifths", "drift"], "min_value": 2, "max_value": 3000})
+    assert made(limits=limits).limits() == f"within 10d, checks four-fifths or drift, at least 2, at most 3{THIN}000"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,11 +154,23 @@ def test_a_page_of_blocks_is_what_the_notebook_shows() -> None:
 
 
 def test_a_short_page_has_no_contents() -> None:
-    few = [section(name, paragraph("a")) for name in "ABC"]
+    few: list[AnyBlock] = [section(name, paragraph("a")) for name in "ABC"]
     assert "<nav" not in page(few, "t")
-    assert not printed(laid_out([few], "t"), lang="en", footer="")["contents"]
+    assert "contents" not in kinds(few)
     assert "<nav" in page([*few, section("D")], "t")
-    assert printed(laid_out([[*few, section("D")]], "t"), lang="en", footer="")["contents"]
+    assert "contents" in kinds([*few, section("D")])
+
+
+def kinds(blocks: list[AnyBlock]) -> list[str]:
+    """What the PDF is made of, in order."""
+    shown: Any = printed(laid_out([blocks], "t"), lang="en", footer="")["blocks"]
+    return [one["is"] for one in shown]
+
+
+def test_the_contents_stand_between_the_front_and_the_first_section() -> None:
+    shown = page([paragraph("the verdict"), *(section(name, paragraph("a")) for name in "ABCD")], "t")
+    assert shown.index("the verdict") < shown.index("<nav") < shown.index("<h2")
+    assert shown.count("<nav") == 1
 
 
 def test_the_language_is_escaped() -> None:
