@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from governance import __version__
 from governance.blocks import Column, Cover, Fact, Facts, PageBreak, Section, Table
-from governance.catalogue import read_framework
+from governance.controls.catalogue import read_framework
 from governance.exhibits import controls, front, origins
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, days, group
