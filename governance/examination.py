@@ -15,6 +15,7 @@ from governance.engines.duckdb import Engine, EngineError
 from governance.engines.gate import refusal
 from governance.errors import MissingExtraError, Mistake, PolicyError
 from governance.findings import Evidence, Finding, Judgement, Observation, Subject, Verdict, Window
+from governance.measurement.emptiness import why_none
 from governance.measurement.scopes import Scope, UnknownDimensionError
 from governance.policies.policy import Policy, due_date
 
@@ -116,7 +117,7 @@ class Examination:
         relation = scope.requests() if check.table == "requests" else scope.decisions()
         total = self.engine.value(f"SELECT count(*) FROM {relation}", scope.parameters)
         if not total:
-            return f"no {check.table} in the window that the policy applies to"
+            return why_none(self.engine, scope, check.table)
         for needed in check.needs:
             if not any(self._is_filled(column, scope) for column in needed.split("|")):
                 either = needed.replace("|", " or ")

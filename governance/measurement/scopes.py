@@ -95,13 +95,12 @@ class Scope:
 
     def requests(self, *, reference: bool = False) -> str:
         """Subquery of the requests in scope (in the reference window instead, if asked)."""
-        model = "coalesce(model_served, model_requested)"
-        where = [self._during("start_ts", reference), *self._filters(model), *self.predicates]
+        where = [self._during("start_ts", reference), *self._filters("requests"), *self.predicates]
         return f"(SELECT * FROM requests WHERE {' AND '.join(where)})"
 
     def decisions(self, *, reference: bool = False) -> str:
         """Subquery of the decisions in scope, `favourable` filled from the policy where the log leaves it out."""
-        where = [self._during("decision_ts", reference), *self._filters("model"), *self.predicates]
+        where = [self._during("decision_ts", reference), *self._filters("decisions"), *self.predicates]
         selected = "*"
         if self.favourable:
             tests = []
@@ -115,11 +114,15 @@ class Scope:
         start, end = ("$reference_start", "$reference_end") if reference else ("$start", "$end")
         return f"{column} >= CAST({start} AS TIMESTAMPTZ) AND {column} < CAST({end} AS TIMESTAMPTZ)"
 
-    def _filters(self, model: str) -> list[str]:
+    def filtered(self, name: str, table: str) -> str:
+        """SQL of what one of the `filters` is compared with."""
+        return "coalesce(model_served, model_requested)" if (name, table) == ("model", "requests") else name
+
+    def _filters(self, table: str) -> list[str]:
         found = []
         for name in _FILTERS:
             globs = self.filters.get(name, ())
-            column = model if name == "model" else name
+            column = self.filtered(name, table)
             if globs:
                 found.append("(" + " OR ".join(f"{column} GLOB ${name}_{place}" for place in range(len(globs))) + ")")
         return found

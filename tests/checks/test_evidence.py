@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -334,7 +335,26 @@ def test_nothing_measured_is_one_finding_that_says_why(stored: Stored, tmp_path:
     assert len(found) == len(listed)
     for one in found:
         assert one.judgement.verdict is Verdict.NOT_ASSESSED
-        assert "in the window that the policy applies to" in (one.judgement.reason or "")
+        assert "in the window has the model 'unheard-of' of applies_to; there are " in (one.judgement.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("applies_to", "window", "reason"),
+    [
+        ({}, "2019-Q1", r"no requests in the window; those in the store are of 2026-\d\d-\d\d to 2026-\d\d-\d\d"),
+        ({"environment": "mars"}, "2026-Q3", "none of the .* requests .* the environment 'mars' of applies_to"),
+        ({"where": "http_status = 999"}, "2026-Q3", "none of the .* requests in the window meets the `where`"),
+    ],
+)
+def test_nothing_in_scope_says_what_leaves_nothing_over(
+    stored: Stored, tmp_path: Path, applies_to: dict[str, str], window: str, reason: str
+) -> None:
+    check = {"id": "slow", "kind": "latency-slo", "max_ms": 1, "quantile": 0.5, "severity": "low"}
+    path = tmp_path / "policy.yaml"
+    in_force = {"in_force": {"from": "2019-01-01"}, "applies_to": applies_to, "checks": [check]}
+    path.write_text(yaml.safe_dump(policy() | in_force), encoding="utf-8")
+    (one,) = assess(stored.workspace, read_policies([path]), parse_window(window, now=NOW), now=NOW).findings
+    assert re.fullmatch(f"{reason}.*", one.judgement.reason or "")
 
 
 def test_an_axis_that_no_record_carries_is_not_assessed(stored: Stored, tmp_path: Path) -> None:
