@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from governance.formats.conversions import (
     MAX_WHOLE,
     as_text,
-    at_nanoseconds,
     brief,
     canonical_json,
     clean,
@@ -24,9 +23,7 @@ from governance.formats.conversions import (
     hex_id,
     look_up,
     microseconds,
-    moment,
     money,
-    nanoseconds,
     number,
     payload_state,
     sha256_of,

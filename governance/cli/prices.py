@@ -137,8 +137,8 @@ def _day(text: str | None) -> date | None:
 
 def _moment(text: str | None) -> datetime | None:
     from governance.errors import GovernanceError
-    from governance.formats.conversions import moment
     from governance.formats.rows import UnreadableError
+    from governance.formats.times import moment
 
     try:
         return None if text is None else moment(text, "--at").at

@@ -10,16 +10,14 @@ import binascii
 import hashlib
 import json
 import re
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from governance.formats.rows import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 US_PER_S = 1_000_000
 US_PER_MS = 1_000
 NS_PER_US = 1_000
@@ -31,23 +29,11 @@ JSON_LEVELS = 3  # text inside text: three is the most seen in real logs, more i
 REDACTED_MARKERS = ("__REDACTED__", "redacted-by-litellm")  # OpenInference, LiteLLM
 TRUNCATED_MARKERS = ("litellm_truncated",)
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = {"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 _MAX_DIGITS = 400  # no logged number is longer; int() of a longer text costs quadratic time
 _WHOLE_DIGITS = len(str(MAX_WHOLE))
 _NAN = Decimal("NaN")
-
-
-class Moment(NamedTuple):
-    """A time read from a log.
-
-    Attributes:
-        at: Aware, UTC, microseconds.
-        is_assumed_utc: Whether the log gave no time zone.
-    """
-
-    at: datetime
-    is_assumed_utc: bool
 
 
 def number(value: object, field: str) -> Decimal:
@@ -64,7 +50,7 @@ def number(value: object, field: str) -> Decimal:
         written = str(value).strip()
         if written.lower() in _NOT_FINITE:
             return _NAN
-        if len(written) <= _MAX_DIGITS and _NUMBER.fullmatch(written):
+        if len(written) <= _MAX_DIGITS and NUMBER.fullmatch(written):
             return Decimal(written)
     raise UnreadableError("type_mismatch", f"{field} is not a number: {brief(value)}")
 
@@ -121,53 +107,6 @@ def microseconds(value: Decimal, field: str, unit_us: int = US_PER_S) -> int:
     if value and value.adjusted() > len(str(MAX_WHOLE)):
         raise UnreadableError("out_of_range", f"{field} does not fit 64 bits: {brief(value)}")
     return whole((value * unit_us).to_integral_value(), field)
-
-
-def nanoseconds(value: object, field: str) -> int | None:
-    """Nanoseconds since 1970 as OTLP writes them (decimal text or number); None where it means "not set".
-
-    Raises:
-        UnreadableError: `bad_time`, no whole number of nanoseconds in the years 1970 to 9999.
-    """
-    if value is None or value == "":
-        return None
-    try:
-        ns = whole(number(value, field), field)
-    except (UnreadableError, ArithmeticError) as error:
-        raise UnreadableError("bad_time", f"{field} is no time in nanoseconds: {brief(value)}") from error
-    if isinstance(value, float) or ns < 0:  # a double holds 53 bits, a time in nanoseconds needs 61
-        raise UnreadableError("bad_time", f"{field} is no time in nanoseconds: {brief(value)}")
-    return ns or None
-
-
-def at_nanoseconds(ns: int) -> datetime:
-    """The time, cut to microseconds."""
-    return EPOCH + timedelta(microseconds=ns // NS_PER_US)
-
-
-def moment(value: object, field: str) -> Moment:
-    """The time of an ISO 8601 text or of a number of seconds since 1970.
-
-    Seconds are rounded to the nearest microsecond, because a double near 1.7e9 is that exact and no more.
-
-    Raises:
-        UnreadableError: `bad_time`, neither of the two, or outside the years 1 to 9999.
-    """
-    try:
-        if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
-            return _calendar(datetime.fromisoformat(value.strip()))
-        seconds = number(value, field)
-        if not seconds.is_nan():
-            return Moment(EPOCH + timedelta(microseconds=microseconds(seconds, field)), is_assumed_utc=False)
-    except (UnreadableError, ValueError, OverflowError) as error:
-        raise UnreadableError("bad_time", f"{field} is no time: {brief(value)}") from error
-    raise UnreadableError("bad_time", f"{field} is no time: {brief(value)}")
-
-
-def _calendar(at: datetime) -> Moment:
-    if at.tzinfo is None:
-        return Moment(at.replace(tzinfo=UTC), is_assumed_utc=True)
-    return Moment(at.astimezone(UTC), is_assumed_utc=False)
 
 
 def clean(text: str, field: str) -> str:

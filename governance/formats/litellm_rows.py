@@ -7,15 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from governance.formats.conversions import (
-    US_PER_MS,
-    US_PER_S,
-    as_text,
-    brief,
-    canonical_json,
-    decode_json,
-    sha256_of,
-)
+from governance.formats.conversions import US_PER_MS, US_PER_S, as_text, brief, canonical_json, decode_json, sha256_of
 from governance.formats.fields import Aliases, Fields
 from governance.formats.genai_names import PARAMETERS
 from governance.formats.litellm_names import (

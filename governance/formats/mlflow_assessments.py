@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from governance.formats.conversions import as_text, canonical_json, hex_id, moment, number, sha256_of
+from governance.formats.conversions import as_text, canonical_json, hex_id, number, sha256_of
 from governance.formats.fields import Aliases, Fields
 from governance.formats.request_rows import at_milliseconds
 from governance.formats.rows import Ignored, Row, Rows, UnreadableError
+from governance.formats.times import moment
 
 NAMES = {
     "assessment_id": ("assessment_id",),

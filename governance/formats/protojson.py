@@ -14,6 +14,7 @@ from typing import Any
 
 from governance.formats.conversions import brief
 from governance.formats.rows import UnreadableError
+from governance.formats.sdk_spans import as_messages, is_sdk_span
 
 # what a file holds: the list on top, its groups, the records in a group, and the name of one record
 SIGNALS = (
@@ -37,8 +38,8 @@ def member(message: Mapping[str, Any], name: str) -> Any:
 
 
 def is_otlp(value: Mapping[str, Any]) -> bool:
-    """Whether the object is an OTLP export of spans, logs or metrics, or one span of it."""
-    return _is_export(value) or _bare_span(value) is not None
+    """Whether the object is an OTLP export of spans, logs or metrics, or one span, also as an SDK prints it."""
+    return _is_export(value) or _bare_span(value) is not None or is_sdk_span(value)
 
 
 def _is_export(value: Mapping[str, Any]) -> bool:
@@ -64,6 +65,10 @@ def split(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """
     found = [(signal, listed) for signal in SIGNALS if (listed := member(value, signal[0])) is not None]
     if not any(isinstance(listed, list) for _, listed in found):
+        if is_sdk_span(value):
+            printed, resource = as_messages(value)
+            yield {"resource": resource, "scope": None, "span": printed}
+            return
         span = _bare_span(value)
         yield (
             {"malformed": value} if span is None else {"resource": _attribute_list(value.get("resource")), "span": span}

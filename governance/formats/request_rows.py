@@ -7,19 +7,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from governance.formats.conversions import (
-    EPOCH,
-    US_PER_MS,
-    brief,
-    canonical_json,
-    microseconds,
-    moment,
-    number,
-    sha256_of,
-)
+from governance.formats.conversions import US_PER_MS, brief, canonical_json, microseconds, number, sha256_of
 from governance.formats.fields import Fields
 from governance.formats.llm_requests import TOKEN_COLUMNS, Bodies, token_flags
 from governance.formats.rows import Row, Rows, UnreadableError
+from governance.formats.times import EPOCH, moment
 
 # what every request row has
 ALWAYS = (

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any, ClassVar
 
-from governance.formats.conversions import as_text, clean, moment, number, whole
+from governance.formats.conversions import as_text, clean, number, whole
 from governance.formats.request_rows import fills, object_of
 from governance.formats.rows import Row
+from governance.formats.times import moment
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 COLUMNS = (

@@ -20,12 +20,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from governance.formats.conversions import EPOCH, NS_PER_US, as_text, decode_json, look_up
+from governance.formats.conversions import NS_PER_US, as_text, decode_json, look_up
 from governance.formats.decision_rows import DECISION_COLUMNS, predicted
 from governance.formats.fields import Aliases, Fields
 from governance.formats.llm_requests import Bodies, body_text
 from governance.formats.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
 from governance.formats.rows import Row
+from governance.formats.times import since_epoch
 from governance.sources import Ignored, Rows, Source
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -42,7 +43,6 @@ NAMES: dict[str, tuple[str, ...]] = {
 KINDS = {"request", "response"}
 PREDICTOR = ("", "predictor")
 _ALIASES = Aliases(NAMES)
-_FRACTION = re.compile(r"\.(\d{1,9})")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.IGNORECASE)
 
 
@@ -135,19 +135,11 @@ def _times(asked: Fields | None, answered: Fields | None) -> Row:
     end = needed_time(answered, "time") if answered else None
     latency_us = None
     if asked and answered and start and end:
-        elapsed = _nanoseconds(answered, end) - _nanoseconds(asked, start)
+        elapsed = since_epoch(end, answered.text("time") or "") - since_epoch(start, asked.text("time") or "")
         latency_us = elapsed // NS_PER_US if elapsed >= 0 else None
         if elapsed < 0:
             asked.flags.add("negative_latency")
     return {"start_ts": start or end, "end_ts": end if asked else None, "latency_us": latency_us}
-
-
-def _nanoseconds(fields: Fields, at: datetime) -> int:
-    """The time with the digits that a datetime does not hold."""
-    fraction = _FRACTION.search(fields.text("time") or "")
-    below = int(fraction[1].ljust(9, "0")[6:9]) if fraction else 0
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * NS_PER_US + below
 
 
 def _model(fields: Fields, answer: Any) -> Row:

@@ -16,15 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from governance.formats.conversions import (
-    as_text,
-    at_nanoseconds,
-    canonical_json,
-    decode_json,
-    hex_id,
-    look_up,
-    nanoseconds,
-)
+from governance.formats.conversions import as_text, canonical_json, decode_json, hex_id, look_up
 from governance.formats.fields import Aliases, Fields
 from governance.formats.genai_names import PARAMETERS
 from governance.formats.llm_requests import Bodies, body_text, parameter_names, provider_name, sampling_parameters
@@ -38,6 +30,7 @@ from governance.formats.mlflow_assessments import (
 )
 from governance.formats.request_rows import ALWAYS, elapsed_us, fills, finished, identity, object_of
 from governance.formats.rows import Row
+from governance.formats.times import at_nanoseconds, nanoseconds
 from governance.sources import Ignored, Rows, Source, UnreadableError
 
 TEXT_NAMES: dict[str, tuple[str, ...]] = {

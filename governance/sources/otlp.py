@@ -1,5 +1,8 @@
 """OpenTelemetry traces as OTLP/JSON: spans of model requests, in five generations of attribute names.
 
+Spans come in exports, one by one, or as the SDK for Python prints them. Prompts and answers stand in attributes of a
+span or in its events. Evaluations and OpenInference's annotations become assessments, also those on other spans.
+
 A span that is no model request (a tool, a retrieval, an agent's step, a web call) is ignored and counted by its kind:
 its tokens are those of the model requests under it, so that counting both would count twice.
 """
@@ -9,18 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from governance.formats.conversions import (
-    NS_PER_US,
-    US_PER_MS,
-    US_PER_S,
-    as_text,
-    at_nanoseconds,
-    canonical_json,
-    hex_id,
-    nanoseconds,
-    sha256_of,
-)
-from governance.formats.fields import Aliases, Fields
+from governance.formats.conversions import NS_PER_US, US_PER_MS, US_PER_S, as_text, canonical_json, hex_id, sha256_of
+from governance.formats.fields import Fields
 from governance.formats.genai_names import (
     OPERATIONS,
     PARAMETERS,
@@ -39,20 +32,15 @@ from governance.formats.llm_requests import (
     token_flags,
 )
 from governance.formats.protojson import attributes, events, is_otlp, member, split, status_message, status_name
+from governance.formats.times import at_nanoseconds, nanoseconds
 from governance.sources import Ignored, Many, Row, Rows, Source, UnreadableError
+from governance.spans import assessments
+from governance.spans.assessments import EVALUATION, assessed, evaluation
 from governance.spans.columns import read_spans
+from governance.spans.events import told_in_events
 from governance.spans.kinds import SaidByBody, body_operation, kind_word, span_kind
 from governance.spans.names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
 
-EVALUATION = "gen_ai.evaluation.result"
-EVALUATION_ALIASES = Aliases(
-    {
-        "name": ("gen_ai.evaluation.name",),
-        "score": ("gen_ai.evaluation.score.value",),
-        "label": ("gen_ai.evaluation.score.label",),
-        "target": ("gen_ai.response.id",),
-    }
-)
 _ALWAYS = ("request_uid", "source", "request_id", "id_origin", "operation", "start_ts", "status", "n_decisions")
 
 
@@ -71,11 +59,12 @@ class OtlpSource(Source):
         *_request(("http_status", "error_type", "finish_reasons", "tags", "input_state", "output_state")),
         *_request(("quality_flags",)),
         *(f"payloads.{column}" for column in Bodies.columns),
-        *(f"assessments.{column}" for column in ("assessment_id", "target_id", "name", "score", "label", "created_ts")),
+        *(f"assessments.{column}" for column in assessments.COLUMNS),
     )
     verified: ClassVar[str] = (
         "12 OpenInference spans recorded by Envoy AI Gateway (attributes only), one span in its OpenTelemetry and its "
-        "OpenInference form, the OTLP example files; vLLM, MLflow, Vercel AI and old GenAI names on made spans only"
+        "OpenInference form, the OTLP example files, three made spans as the SDK printed them; vLLM, MLflow, Vercel AI "
+        "and old GenAI names, events and annotations on made spans only"
     )
 
     def recognises(self, value: Mapping[str, Any]) -> bool:
@@ -108,13 +97,13 @@ SOURCE = OtlpSource()
 
 def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | Ignored:
     own = attributes(span.get("attributes"))
-    for event in events(span):
-        if event.get("name") == "exception":
-            own = attributes(event.get("attributes")) | own
+    if span.get("events"):
+        own = told_in_events(events(span)) | own
     fields = Fields({**resource, **own}, ALIASES, is_encoded)
     operation = _operation(own, fields, str(span.get("name") or ""))
+    scores = list(assessed(span, own, fields.text("session_id"), SOURCE.name))
     if isinstance(operation, Ignored):
-        return operation
+        return Rows({"assessments": scores}) if scores else operation
     row = _identity(span) | {"operation": operation, "source": SOURCE.name, "n_decisions": 0}
     row |= _times(span, fields)
     row |= {column: fields.text(column) for column in TEXT_NAMES}
@@ -129,7 +118,8 @@ def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | I
     bodies.add("error", _error_text(span, own))
     odd = fields.flags | token_flags(row, fields.tokens("total_tokens")) | bodies.flags | _span_flags(span)
     row["quality_flags"] = sorted(odd)
-    return Rows({"requests": [row]} | ({"payloads": bodies.rows} if bodies.rows else {}))
+    tables = {"requests": [row], "payloads": bodies.rows, "assessments": scores}
+    return Rows({name: rows for name, rows in tables.items() if rows})
 
 
 def _span_flags(span: Mapping[str, Any]) -> set[str]:
@@ -222,26 +212,6 @@ def _error_text(span: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
 def _log_rows(log: Mapping[str, Any]) -> Rows | Ignored:
     """An evaluation of an earlier answer, which instrumentations log as an event."""
     own = attributes(log.get("attributes"))
-    event = member(log, "eventName") or own.get("event.name")
-    if event != EVALUATION:
+    if (member(log, "eventName") or own.get("event.name")) != EVALUATION:
         return Ignored("log record")
-    fields = Fields(own, EVALUATION_ALIASES)
-    ns = nanoseconds(member(log, "timeUnixNano"), "timeUnixNano") or nanoseconds(
-        member(log, "observedTimeUnixNano"), "observedTimeUnixNano"
-    )
-    target = fields.text("target") or hex_id(member(log, "spanId"), 8) or hex_id(member(log, "traceId"), 16)
-    name = fields.text("name")
-    if ns is None or target is None or name is None:
-        raise UnreadableError(
-            "missing_value", "an evaluation needs a time, a name, and the response or span that it judges"
-        )
-    score = fields.decimal("score")
-    row: Row = {
-        "assessment_id": f"otlp:{sha256_of(canonical_json(log))[:32]}",
-        "target_id": target,
-        "name": name,
-        "score": None if score is None else float(score),
-        "label": fields.text("label"),
-        "created_ts": at_nanoseconds(ns),
-    }
-    return Rows({"assessments": [row]})
+    return Rows({"assessments": [evaluation(log, own, SOURCE.name)]})

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from governance.formats.conversions import NS_PER_US, nanoseconds
+from governance.formats.conversions import NS_PER_US
 from governance.formats.fields import Aliases
 from governance.formats.genai_names import FLATTENED, INVOCATION, OTHER_NAMES, PARAMETERS, TEXT_NAMES, TOKEN_NAMES
 from governance.formats.llm_requests import parameter_names
 from governance.formats.protojson import events, member
+from governance.formats.times import nanoseconds
 
 ALIASES = Aliases(TEXT_NAMES | TOKEN_NAMES | OTHER_NAMES | parameter_names(PARAMETERS, INVOCATION))
 FIRST_TOKEN_EVENTS = ("First Token Stream Event", "ai.stream.firstChunk")

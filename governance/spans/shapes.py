@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from governance.formats.conversions import digits
 from governance.formats.protojson import KINDS_OF_VALUE, events
 from governance.formats.rows import UnreadableError
+from governance.spans.assessments import is_annotated
+from governance.spans.events import TELLING
 
 _TEXTS, _LISTS = ("stringValue", "bytesValue"), ("arrayValue", "kvlistValue")
 # read in place of a member in camel case; a span that holds one of them is left to who reads both
@@ -25,7 +27,6 @@ _SNAKE = {
     "end_time_unix_nano",
     "dropped_attributes_count",
 }
-_EXCEPTION = "exception"  # an event whose attributes count as those of its span
 
 
 _Listed = tuple[tuple[str, ...], tuple[str, ...], list[Any]]
@@ -60,6 +61,7 @@ class Shape(NamedTuple):
             and KINDS_OF_VALUE.keys() >= {*own.kinds, *resource.kinds}
             and len(set(own.keys)) == len(own.keys)
             and _SNAKE.isdisjoint(self.members)
+            and not any(map(is_annotated, own.keys))
         )
 
 
@@ -185,7 +187,7 @@ def grouped(records: Sequence[Any]) -> Grouped:
     resources: dict[int, _Listed] = {}  # many spans share one list
     for place, record in enumerate(records):
         span = record.get("span")
-        if span is None or (span.get("events") and _has_exception(span)):
+        if span is None or (span.get("events") and _is_told_in_events(span)):
             left.add(place)
             continue
         listed = record["resource"]
@@ -211,8 +213,8 @@ def grouped(records: Sequence[Any]) -> Grouped:
     return Grouped(plain, left)
 
 
-def _has_exception(span: Mapping[str, Any]) -> bool:
-    return any(event.get("name") == _EXCEPTION for event in events(span))
+def _is_told_in_events(span: Mapping[str, Any]) -> bool:
+    return any(event.get("name") in TELLING for event in events(span) if isinstance(event.get("name"), str))
 
 
 def _attributes(listed: Any) -> _Listed:

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,6 +15,7 @@ from governance.records import parse_json
 from governance.sources import Ignored, Row, Rows, UnreadableError
 from governance.sources.otlp import SOURCE
 from governance.tables import CANONICAL
+from tests.sources.reading import fates, rows_of, sample
 
 HERE = Path(__file__).resolve().parent
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
@@ -587,11 +588,168 @@ def test_an_evaluation_event_without_a_time_is_refused() -> None:
         SOURCE.rows(record)
 
 
+def test_an_evaluation_among_the_events_of_a_span_is_of_that_span() -> None:
+    attributes = {"gen_ai.evaluation.name": "helpful", "gen_ai.evaluation.score.value": 0.75}
+    event = {"name": "gen_ai.evaluation.result", "timeUnixNano": str(END), "attributes": listed(attributes)}
+    made = read(span_of({"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}, events=[event]))
+    assert isinstance(made, Rows)
+    (row,) = made.tables["assessments"]
+    assert (row["target_id"], row["name"], row["score"]) == (SPAN, "helpful", 0.75)
+    assert row["created_ts"] == datetime(2026, 6, 21, 0, 0, 1, 623456, tzinfo=UTC)
+
+
+class TestAnnotations:
+    """OpenInference's annotations; made from its specification."""
+
+    ONE: ClassVar = {
+        "annotations.0.annotation.name": "hallucination",
+        "annotations.0.annotation.score": 1,
+        "annotations.0.annotation.label": "hallucinated",
+        "annotations.0.annotation.annotator_kind": "LLM",
+    }
+
+    def scores(self, attributes: dict[str, Any], **members: object) -> list[Row]:
+        made = read(span_of(attributes, **members))
+        assert isinstance(made, Rows)
+        return list(made.tables["assessments"])
+
+    def test_one_on_a_request_stands_beside_it(self) -> None:
+        made = read(span_of({"openinference.span.kind": "LLM", "llm.model_name": "m"} | self.ONE))
+        assert isinstance(made, Rows)
+        assert len(list(made.tables["requests"])) == 1
+        (row,) = made.tables["assessments"]
+        expected = {"target_id": SPAN, "name": "hallucination", "score": 1.0, "label": "hallucinated"}
+        assert row | expected | {"annotator_kind": "llm"} == row
+        assert row["created_ts"] == datetime(2026, 6, 21, 0, 0, 1, 623456, tzinfo=UTC)
+
+    def test_those_of_trace_and_session_are_about_them(self) -> None:
+        attributes = {
+            "openinference.span.kind": "CHAIN",
+            "session.id": "s-1",
+            "trace.evaluations.0.evaluation.name": "solved",
+            "trace.evaluations.0.evaluation.score": 0.5,
+            "session.annotations.3.annotation.name": "mood",
+            "session.annotations.3.annotation.label": "calm",
+            "session.annotations.3.annotation.annotator_kind": "HUMAN",
+        }
+        found = {row["name"]: (row["target_id"], row["annotator_kind"]) for row in self.scores(attributes)}
+        assert found == {"solved": (TRACE, None), "mood": ("s-1", "human")}
+
+    def test_an_evaluator_judges_what_it_links_to(self) -> None:
+        link = {"traceId": TRACE, "spanId": "aaaaaaaaaaaaaaaa"}
+        evaluator = {"openinference.span.kind": "EVALUATOR"} | self.ONE
+        assert [row["target_id"] for row in self.scores(evaluator, links=[link])] == ["aaaaaaaaaaaaaaaa"]
+        assert [row["target_id"] for row in self.scores(evaluator, links=[link, link])] == [SPAN]
+
+    def test_one_without_a_name_is_none(self) -> None:
+        assert read(span_of({"openinference.span.kind": "TOOL", "annotations.0.annotation.score": 1})) == Ignored(
+            "tool span"
+        )
+
+
+class TestMessagesInEvents:
+    """Content in the events of a span; made from the conventions, and as Azure's SDKs and Strands write it."""
+
+    SPAN: ClassVar = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+
+    def bodies(self, *events: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+        members = [{"name": name, "attributes": listed(attributes)} for name, attributes in events]
+        made = read(span_of(self.SPAN, events=members))
+        assert isinstance(made, Rows)
+        (self.request,) = made.tables["requests"]
+        return {row["role"]: row["body"] for row in made.tables["payloads"]}
+
+    def test_one_event_for_each_message(self) -> None:
+        found = self.bodies(
+            ("gen_ai.system.message", {"content": "Be brief.", "gen_ai.system": "openai"}),
+            ("gen_ai.user.message", {"content": "Hi"}),
+            ("gen_ai.choice", {"index": 0, "finish_reason": "stop", "message": "Hello"}),
+        )
+        assert json.loads(found["request"]) == [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Hi"},
+        ]
+        assert json.loads(found["response"]) == [{"index": 0, "finish_reason": "stop", "message": "Hello"}]
+        assert self.request["finish_reasons"] == ["stop"]
+        assert (self.request["input_state"], self.request["output_state"]) == ("complete", "complete")
+
+    def test_messages_as_json_in_an_attribute(self) -> None:
+        found = self.bodies(
+            ("gen_ai.user.message", {"gen_ai.event.content": '{"role": "user", "content": "Hi"}'}),
+            ("gen_ai.choice", {"gen_ai.event.content": '{"message": {"content": "Hello"}, "finish_reason": "stop"}'}),
+            ("gen_ai.choice", {"gen_ai.event.content": "no JSON"}),
+        )
+        assert json.loads(found["request"]) == [{"role": "user", "content": "Hi"}]
+        assert json.loads(found["response"])[1] == {"content": "no JSON"}
+        assert self.request["finish_reasons"] == ["stop"]
+
+    def test_all_in_one_event(self) -> None:
+        details = {
+            "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]',
+            "gen_ai.output.messages": '[{"role": "assistant", "parts": [], "finish_reason": "stop"}]',
+            "gen_ai.response.id": "chatcmpl-1",
+        }
+        found = self.bodies(("gen_ai.client.inference.operation.details", details))
+        assert found == {"request": details["gen_ai.input.messages"], "response": details["gen_ai.output.messages"]}
+        assert (self.request["response_id"], self.request["finish_reasons"]) == ("chatcmpl-1", ["stop"])
+
+    def test_what_the_span_says_itself_counts(self) -> None:
+        event = {"name": "gen_ai.content.prompt", "attributes": listed({"gen_ai.prompt": "from the event"})}
+        made = read(span_of(self.SPAN | {"gen_ai.prompt": "from the span"}, events=[event]))
+        assert isinstance(made, Rows)
+        assert [row["body"] for row in made.tables["payloads"]] == ["from the span"]
+
+
+class TestPrintedSpans:
+    """`otel_console.json` is what the SDK's console exporter wrote."""
+
+    def test_each_is_read_like_a_span_of_an_export(self) -> None:
+        chat, agent, failed = sample("otel_console.json")
+        assert [SOURCE.recognises(value) for value in (chat, agent, failed)] == [True] * 3
+        request = request_row(chat)
+        expected: Row = {
+            "request_uid": "otlp:c29de2d9ee796f36d72d4ed98f091a10:5e99bed2f0d0b79b",
+            "parent_span_id": "ce54c9f4ad6778ce",
+            "start_ts": datetime(2026, 11, 20, 20, 35, 1, 685033, tzinfo=UTC),
+            "latency_us": 10_275,
+            "service_name": "desk",
+            "environment": "prod",
+            "provider": "openai",
+            "model_served": "gpt-4o-2024-08-06",
+            "input_tokens": 14,
+            "output_tokens": 6,
+            "finish_reasons": ["stop"],
+            "parameters": {"temperature": "0.2"},
+            "status": "ok",
+            "input_state": "complete",
+        }
+        assert request | expected == request
+        assert fates(SOURCE, agent) == [Ignored("agent span")]
+        expected = {"status": "timeout", "error_type": "TimeoutError", "parent_span_id": None}
+        assert request_row(failed) | expected == request_row(failed)
+
+    def test_a_time_without_a_zone_is_no_time(self) -> None:
+        chat = sample("otel_console.json")[0] | {"start_time": "2026-11-20T20:35:01.685033"}
+        (fate,) = fates(SOURCE, chat)
+        assert isinstance(fate, UnreadableError)
+        assert fate.reason == "bad_time"
+
+    def test_nanoseconds_are_kept(self) -> None:
+        times = {"start_time": "2026-11-20T20:35:01.000000900Z", "end_time": "2026-11-20T20:35:01.000001100Z"}
+        assert request_row(sample("otel_console.json")[0] | times)["latency_us"] == 0
+
+
+def request_row(value: dict[str, Any]) -> Row:
+    found: Row = rows_of(SOURCE, value)["requests"][0]
+    return found
+
+
 def all_tables() -> list[Rows]:
     resource = {"service.name": "loans", "deployment.environment": "prod", "cloud.region": "eu", "enduser.id": "e"}
     more = {"project": "p", "error.type": "500"}
     made = [parameter.values[0] for parameter in GENERATIONS]
     spans = [span_of(attributes | more, parentSpanId=SPAN) for attributes in made if isinstance(attributes, dict)]
+    spans.append(span_of({"openinference.span.kind": "TOOL"} | TestAnnotations.ONE))
     records = [*SOURCE.split(export_of(*spans, resource=resource)), *SOURCE.split(evaluation_of())]
     return [rows for record in records if isinstance(rows := SOURCE.rows(record), Rows)]
 
