@@ -29,6 +29,7 @@ from governance.formats.conversions import (
     sha256_of,
     whole,
 )
+from governance.formats.times import at_nanoseconds, moment, nanoseconds
 from governance.sources import UnreadableError
 
 HOSTILE = [Decimal(text) for text in ("1e999999999", "-1e999999999", "1e9999999", "0e999999999", "1e-999999999")]
