@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from governance import batches
 from governance.engines.duckdb import Engine
+from governance.mapped import alike, numerals, quotes, reading, templates
 from governance.mapped import lines as subject
-from governance.mapped import numerals, quotes, reading
 from governance.mapped import rows as rows_of_csv
 from governance.mapped.chunks import Chunk, RecordChunk
 from governance.mapped.lines import LinesChunk, LinesReader
@@ -128,14 +128,17 @@ def plain(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     st.randoms(use_true_random=False),
     st.booleans(),
     st.booleans(),
+    st.sampled_from([-1.0, 1.0]),
 )
-def test_lines_of_json(odd: list[str], usual: int, dice: Any, ends: bool, has_ids: bool) -> None:
+def test_lines_of_json(odd: list[str], usual: int, dice: Any, ends: bool, has_ids: bool, unlike: float) -> None:
     texts = [*odd, *[PLAIN] * usual]
     dice.shuffle(texts)
     content = ("\n".join(texts) + "\n" * ends).encode()
     if not content.strip():
         return
-    with read(content) as (stretch, engine):
+    with read(content) as (stretch, engine), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "MAX_UNLIKE", unlike)
+        patch.setattr(templates, "LEAST_ALIKE", 0.0)
         quick = told(LinesReader(engine, WANTED).chunk(stretch, 7), engine, has_ids=has_ids)
         strict = told(RecordChunk(list(json_lines(lines([content]))), 7, is_by_bytes=True), engine, has_ids=has_ids)
     assert quick[0] == strict[0]
@@ -143,10 +146,12 @@ def test_lines_of_json(odd: list[str], usual: int, dice: Any, ends: bool, has_id
     assert quick[2] == strict[2]
 
 
+@pytest.mark.parametrize("unlike", [-1.0, 1.0], ids=["engine", "template"])
 @pytest.mark.parametrize("odd", ODD)
-def test_one_odd_line_among_many(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read quickly for sure, so that the line is among those that the engine saw."""
+def test_one_odd_line_among_many(odd: str, unlike: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read quickly for sure, so that the line is among those that the engine, or a template, saw."""
     monkeypatch.setattr(subject, "_SAMPLED", 3)
+    monkeypatch.setattr(subject, "MAX_UNLIKE", unlike)
     content = "\n".join([*[PLAIN] * 20, odd, *[PLAIN] * 20, ""]).encode()
     with read(content) as (stretch, engine):
         chunk = LinesReader(engine, WANTED).chunk(stretch, 0)
@@ -254,6 +259,7 @@ def same(
         patch.setattr(quotes, "_LEAST", 16)
         patch.setattr(quotes, "_BLOCK", 64)
         patch.setattr(numerals, "_AT_ONCE", 100)
+        patch.setattr(alike, "_AT_ONCE", 300)
         quick = chunked(path, engine, has_ids=has_ids, wanted=wanted)
     assert quick[0] == strict[0]
     assert plain(quick[1]) == plain(strict[1])
@@ -392,6 +398,7 @@ READINGS = [
     st.sampled_from(READINGS),
     st.sampled_from([(10_000, 1 << 20), (7, 1 << 20), (10_000, 300)]),
     st.sampled_from([3, 50]),
+    st.sampled_from([-1.0, 1.0]),
 )
 def test_nested_lines(
     tmp_path_factory: pytest.TempPathFactory,
@@ -403,6 +410,7 @@ def test_nested_lines(
     wanted: Wanted,
     cut: tuple[int, int],
     sampled: int,
+    unlike: float,
 ) -> None:
     rows = [*odd, *usual]
     dice.shuffle(rows)
@@ -410,18 +418,23 @@ def test_nested_lines(
     path.write_text("\n".join([*usual[:1], *rows]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "_SAMPLED", sampled)
+        patch.setattr(subject, "MAX_UNLIKE", unlike)
+        patch.setattr(templates, "LEAST_ALIKE", 0.0)
         same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1], wanted=wanted)
 
 
 @pytest.mark.parametrize("wanted", READINGS[:2])
 @pytest.mark.parametrize("odd", ODD_NESTED)
-def test_one_odd_nested_line_among_many(odd: str, wanted: Wanted, tmp_path: Path, engine: Engine) -> None:
+@pytest.mark.parametrize("usual", [NESTED * 10, NESTED[:1] * 30], ids=["engine", "template"])
+def test_one_odd_nested_line_among_many(
+    odd: str, wanted: Wanted, usual: list[str], tmp_path: Path, engine: Engine
+) -> None:
     """Read quickly for sure."""
     path = tmp_path / "log.jsonl"
-    usual = NESTED * 10
     path.write_text("\n".join([*usual, odd, *usual, ""]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "_SAMPLED", 8)
+        patch.setattr(subject, "MAX_UNLIKE", 0.1)
         assert all(isinstance(chunk, LinesChunk) for chunk in chunks_of(open_log(path), engine, wanted))
         same(path, engine, has_ids=True, wanted=wanted)
 
@@ -453,3 +466,66 @@ def test_any_objects(
     path.write_text("".join(json.dumps(value, separators=by, ensure_ascii=spaced) + "\n" for value in found))
     names = {"a", "b", "c", "c.b", "a.b", "b.c.a"} if whole else {"c.b", "a.b", "b.c.a"}
     same(path, engine, has_ids=False, wanted=Wanted(frozenset(names), takes_all=False, exact=frozenset("b")))
+
+
+LINE = '{"id":"a%d","n":%d,"x":%s,"t":"%s","in":{"b":%s}}\n'
+VALUES_OF_LINES = [
+    "0.5",
+    "-3",
+    "7",
+    "1e3",
+    "null",
+    "true",
+    "0.00001",
+    "1.50",
+    "123456789012345678901",
+    "-0",
+    "01",
+    "[1]",
+]
+VALUES_OF_LINES += ["", " 5", "{}", "1,", "1.", "-", ".5", "0.00012", "-0.0", "1.0", "12345678901234.25", "NaN", "}"]
+TEXTS_OF_LINES = ["plain", "", "é", r"say \"hi\"", r"\\", r"\n", r"\u0000", r"\ud800", r"\ud83d\ude00", r"\x", "NA"]
+TEXTS_OF_LINES += ["a,b:{}", "\x01", "\x7f", "\udcff", r"ends\\", r"ends\\\"", '","t":"', r"\\\u0000", r"\\u0000"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(VALUES_OF_LINES), st.sampled_from(TEXTS_OF_LINES), st.sampled_from(VALUES_OF_LINES)),
+        min_size=1,
+        max_size=30,
+    ),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n", "\n\n"]),
+    st.sampled_from([(10_000, 1 << 20), (7, 1 << 20), (10_000, 300)]),
+)
+def test_lines_that_are_written_alike(
+    tmp_path_factory: pytest.TempPathFactory,
+    engine: Engine,
+    found: list[tuple[str, str, str]],
+    spaced: bool,
+    end: str,
+    cut: tuple[int, int],
+) -> None:
+    lines = ["".join(LINE % (7, 8, "0.5", "x", "1")), *(LINE % (place, place, *row) for place, row in enumerate(found))]
+    if spaced:
+        lines = [line.replace('":', '" : ', 3) for line in lines]
+    path = tmp_path_factory.mktemp("rows") / "log.jsonl"
+    path.write_bytes("".join(lines).replace("\n", end).encode("utf-8", "surrogateescape"))
+    wanted = Wanted(frozenset({"id", "x", "t", "in.b"}), takes_all=False, exact=frozenset())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "MAX_UNLIKE", 1.0)
+        patch.setattr(templates, "LEAST_ALIKE", 0.0)
+        same(path, engine, has_ids=True, records=cut[0], size=cut[1], wanted=wanted)
+
+
+def test_lines_of_one_program_need_no_engine(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "scanned", lambda *_: pytest.fail("the engine was asked"))
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(LINE % (place, place, place / 8, r"it's \"it\"", place) for place in range(500)))
+    wanted = Wanted(frozenset({"id", "x", "t", "in.b"}), takes_all=False, exact=frozenset({"x"}))
+    (chunk,) = chunks_of(open_log(path), engine, wanted)
+    texts = chunk.texts(engine, {"id": "t0", "x": "t1", "t": "t2", "in.b": "t3"}, (), None)
+    assert texts.slice(499, 1).select(["t0", "t1", "t2", "t3"]).to_pylist() == [
+        {"t0": "a499", "t1": "62.375", "t2": 'it\'s "it"', "t3": "499"}
+    ]

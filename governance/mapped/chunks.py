@@ -187,10 +187,10 @@ def texts_of(values: list[dict[str, Any]], name: str) -> list[str | None]:
     found = [value.get(name) for value in values]
     if "." in name and None in found:
         found = [_inside(value, name) if cell is None else cell for cell, value in zip(found, values, strict=True)]
-    return [cell if type(cell) in _AS_IS else _text(cell) for cell in found]
+    return [cell if type(cell) in _AS_IS else cell_text(cell) for cell in found]
 
 
-def _text(cell: Any) -> str:
+def cell_text(cell: Any) -> str:
     """A number as the engine writes it, unless a double would lose a digit; then as it was written."""
     if type(cell) is Decimal:
         double = float(cell)

@@ -10,17 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine
+from governance.mapped.alike import alike
 from governance.mapped.chunks import Chunk, Origin, RecordChunk, derived_ids, digest_of
 from governance.mapped.digests import row_digests
 from governance.mapped.doubts import doubtful
 from governance.mapped.scans import Lines, Mask, Scan, Wanted, scanned
 from governance.mapped.shapes import Shape
+from governance.mapped.templates import Templates
 from governance.records import Record, json_lines
 from governance.records.record import Line
 from governance.records.streams import line_of
 from governance.records.stretches import Stretch
 
 _SAMPLED = 50  # lines that tell the keys
+MAX_UNLIKE = 0.02  # share of lines; beyond it the engine is quicker than a template and the parser
 MAX_DOUBTFUL = 0.3  # share of lines; beyond it the parser alone is quicker than both
 _MANY = 0.02  # share of lines of which most may be doubtful for keys that are not known
 _EXACT_LENGTH = 16  # a double keeps every number of fifteen digits and a point
@@ -37,6 +40,7 @@ class LinesReader:
     def __init__(self, engine: Engine, wanted: Wanted) -> None:
         self._engine = engine
         self._wanted = wanted
+        self._templates = Templates(wanted)
         self._shape = Shape()
         self._is_hopeless = False
 
@@ -48,23 +52,45 @@ class LinesReader:
             before: How many records come before.
         """
         lines = Lines.filled(stretch)
-        if not self._is_hopeless and len(lines):
-            self._learn(lines, range(min(_SAMPLED, len(lines))))
-            for _ in range(2):
-                scan = scanned(stretch, self._shape, self._engine, self._wanted)
-                if scan is None or scan.rows != len(lines):
-                    break
-                table = scan.table()
-                doubts = self._doubts(stretch, lines, scan, table)
-                if doubts is None or doubts.mean() <= MAX_DOUBTFUL:
-                    sure = table if doubts is None else table.filter(pa.array(~doubts))
-                    if doubts is not None and doubts.mean() > _MANY:  # for the stretches that follow
-                        self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist())
-                    return LinesChunk(lines, sure, doubts, before, _parsed, names=scan.names())
-                if not self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist()):
-                    self._is_hopeless = True
-                    break
+        if len(lines):
+            chunk = self._alike(stretch, lines, before) or self._scanned(stretch, lines, before)
+            if chunk is not None:
+                return chunk
         return RecordChunk(list(json_lines(given(stretch))), before, is_by_bytes=True)
+
+    def _alike(self, stretch: Stretch, lines: Lines, before: int) -> Chunk | None:
+        """The chunk of lines that are written alike; None if too few are."""
+        sample = (line_at(lines, place) for place in range(min(_SAMPLED, len(lines))))
+        template = self._templates.of(line.raw for line in sample if _parsed(line).value is not None)
+        if template is None:
+            return None
+        scan, doubts = alike(stretch, lines, template, self._wanted)
+        is_fitting = bool(doubts.mean() <= MAX_UNLIKE)
+        self._templates.tell(is_fitting=is_fitting)
+        if not is_fitting:
+            return None
+        return LinesChunk(lines, scan.table(), doubts if doubts.any() else None, before, _parsed, names=scan.names())
+
+    def _scanned(self, stretch: Stretch, lines: Lines, before: int) -> Chunk | None:
+        """The chunk of lines that the engine has read; None where it is of no use."""
+        if self._is_hopeless:
+            return None
+        self._learn(lines, range(min(_SAMPLED, len(lines))))
+        for _ in range(2):
+            scan = scanned(stretch, self._shape, self._engine, self._wanted)
+            if scan is None or scan.rows != len(lines):
+                return None
+            table = scan.table()
+            doubts = self._doubts(stretch, lines, scan, table)
+            if doubts is None or doubts.mean() <= MAX_DOUBTFUL:
+                sure = table if doubts is None else table.filter(pa.array(~doubts))
+                if doubts is not None and doubts.mean() > _MANY:  # for the stretches that follow
+                    self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist())
+                return LinesChunk(lines, sure, doubts, before, _parsed, names=scan.names())
+            if not self._learn(lines, np.flatnonzero(doubts)[:_SAMPLED].tolist()):
+                self._is_hopeless = True
+                break
+        return None
 
     def _learn(self, lines: Lines, places: Iterable[int]) -> bool:
         """Adds the keys of some lines; whether there were new ones."""
