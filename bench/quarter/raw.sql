@@ -10,8 +10,9 @@ CREATE VIEW mistral AS SELECT * FROM r WHERE model GLOB 'mistral-*';
 CREATE VIEW d AS SELECT *, strftime(decision_ts, '%Y-%m') AS month
 FROM decisions WHERE decision_ts >= TIMESTAMPTZ '2026-07-01' AND decision_ts < TIMESTAMPTZ '2026-10-01';
 CREATE VIEW credit AS SELECT * FROM d WHERE model GLOB 'credit-*';
+CREATE VIEW mature AS SELECT * FROM credit WHERE decision_ts <= (SELECT max(known_ts) FROM outcomes) - INTERVAL 30 DAY;
 CREATE VIEW known AS SELECT decision_id, arg_max(positive, known_ts) AS positive
-FROM outcomes WHERE name = 'default' GROUP BY decision_id;
+FROM outcomes WHERE name = 'default_next_month' GROUP BY decision_id;
 CREATE VIEW inputs AS SELECT f.* FROM "features:credit-default" f;
 
 -- cost/monthly-budget
@@ -71,6 +72,30 @@ FROM r WHERE model GLOB 'credit-*';
 -- credit-decisions/silent-hours
 SELECT max(gap) FROM (SELECT start_ts - lag(start_ts) OVER (ORDER BY start_ts) AS gap FROM r
     WHERE model GLOB 'credit-*' AND isodow(start_ts) < 6 AND hour(start_ts) BETWEEN 8 AND 17);
+-- credit-decisions/reasons-of-the-score
+SELECT count(*), count(*) FILTER (score_error > score_tolerance)
+FROM credit JOIN "attributions:credit-default" USING (decision_id);
+-- credit-decisions/ranks-the-risks
+SELECT sex, sum(ranks) FILTER (positive), sum(own) FILTER (positive), count(*) FILTER (positive), count(positive), count(*)
+FROM (SELECT sex, positive, rank() OVER (PARTITION BY positive IS NULL ORDER BY score) AS ranks,
+    rank() OVER (PARTITION BY positive IS NULL, sex ORDER BY score) AS own
+    FROM mature LEFT JOIN known USING (decision_id) JOIN subjects USING (decision_id)) GROUP BY CUBE (sex);
+-- credit-decisions/scores-as-they-say
+SELECT floor(score * 10), count(*), count(positive), count(*) FILTER (positive), avg(score), sum(score * (1 - score))
+FROM mature LEFT JOIN known USING (decision_id) GROUP BY ALL;
+-- credit-decisions/equal-errors
+SELECT sex, count(*), count(positive), count(*) FILTER (positive AND NOT favourable),
+    count(*) FILTER (positive AND favourable), count(*) FILTER (NOT positive AND NOT favourable)
+FROM mature LEFT JOIN known USING (decision_id) JOIN subjects USING (decision_id) GROUP BY sex;
+-- credit-decisions/overrides
+SELECT reviewer, count(*), count(*) FILTER (outcome = 'overridden'), count(*) FILTER (outcome = 'overridden' AND favourable)
+FROM credit JOIN reviews USING (decision_id) WHERE completed_ts IS NOT NULL GROUP BY ALL;
+-- credit-decisions/reviewers-look
+SELECT reviewer, count(*), count(*) FILTER (completed_ts - started_ts < INTERVAL 30 SECOND), count(started_ts),
+    count(*) FILTER (outcome = 'confirmed'), median(completed_ts - started_ts)
+FROM credit JOIN reviews USING (decision_id) WHERE completed_ts IS NOT NULL GROUP BY ALL;
+-- credit-decisions/used-as-intended
+SELECT business_unit, operation, count(*) FROM credit GROUP BY ALL;
 
 -- llm-assistant/monthly-budget
 SELECT business_unit, month, CAST(start_ts AS DATE) AS day, sum(cost), count(cost), count(*) FROM mistral GROUP BY ALL;
@@ -113,6 +138,10 @@ WHERE n_decisions > 0 AND start_ts < TIMESTAMPTZ '2026-10-01' GROUP BY ALL;
 -- model-operations/source-as-before
 SELECT source, start_ts >= TIMESTAMPTZ '2026-07-01' AS is_now, count(*), count(COLUMNS(* EXCLUDE (source))) FROM requests
 WHERE start_ts >= TIMESTAMPTZ '2026-04-01' AND start_ts < TIMESTAMPTZ '2026-10-01' GROUP BY ALL;
+-- model-operations/kept-and-deleted
+SELECT (SELECT epoch(min(start_ts)) FROM requests), (SELECT epoch(min(decision_ts)) FROM decisions),
+    (SELECT count(*) FROM requests WHERE start_ts < TIMESTAMPTZ '2022-10-01'),
+    (SELECT count(*) FROM decisions WHERE decision_ts < TIMESTAMPTZ '2022-10-01');
 -- model-operations/store-intact
 -- (the digest of every file, in Python)
 
@@ -209,7 +238,7 @@ FROM (SELECT sex, positive, rank() OVER (PARTITION BY positive IS NULL ORDER BY 
     FROM d LEFT JOIN known USING (decision_id) JOIN subjects USING (decision_id)) GROUP BY CUBE (sex);
 -- further/error-of-score
 SELECT count(*), count(value), avg((score - value) ** 2), var_samp((score - value) ** 2), avg(score) FILTER (value >= 0), avg(value)
-FROM d LEFT JOIN (SELECT decision_id, arg_max(value_num, known_ts) AS value FROM outcomes WHERE name = 'default' GROUP BY ALL)
+FROM d LEFT JOIN (SELECT decision_id, arg_max(value_num, known_ts) AS value FROM outcomes WHERE name = 'default_next_month' GROUP BY ALL)
 USING (decision_id);
 -- further/breakers
 SELECT provider, model, month, count(*), count(*) FILTER (breaker_state = 'open' AND was <> 'open'),

@@ -143,7 +143,7 @@ _TARGET = {"target_id": "native(i)", "request_uid": "'bench:' || native(i)", "de
 OUTCOMES = _SHARED | {
     "outcome_id": "md5('o' || i)",
     **_TARGET,
-    "name": "'default'",
+    "name": "'default_next_month'",
     "value": "CASE WHEN u(i, 51) < score THEN '1' ELSE '0' END",
     "value_num": "CASE WHEN u(i, 51) < score THEN 1 ELSE 0 END",
     "positive": "u(i, 51) < score",

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, unattributed
-from governance.checks._shares import Measure, counted, distinct, exceeds, observed, shares, told
+from governance.checks._listed import Listing, listed
+from governance.checks._shares import counted, exceeds, observed, told
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope
 
@@ -70,13 +71,12 @@ class ChangeApproved(Check):
     def statement(self, scope: Scope) -> str:
         measures = []
         if self.models:
-            each = ", ".join(f"count(*) FILTER (state = '{name}') AS {name}" for name in _STATES)
-            found = distinct("served", "state <> 'approved'")
-            measures.append(Measure(MODEL, "state <> 'approved'", "state <> 'unknown'", f"{each}, {found} AS seen"))
+            each = tuple((name, f"count(*) FILTER (state = '{name}')") for name in _STATES)
+            found = "CASE WHEN state <> 'approved' THEN served END"
+            measures.append(Listing(MODEL, "state <> 'approved'", found, "state <> 'unknown'", each))
         if self.prompts:
-            none = ", ".join(f"CAST(NULL AS BIGINT) AS {name}" for name in _STATES)
-            found = distinct("prompt", "NOT prompt_allowed")
-            measures.append(Measure(PROMPT, "NOT prompt_allowed", "prompt IS NOT NULL", f"{none}, {found} AS seen"))
+            found = "CASE WHEN NOT prompt_allowed THEN prompt END"
+            measures.append(Listing(PROMPT, "NOT prompt_allowed", found, "prompt IS NOT NULL"))
         sole = "SELECT model, min(version) AS version FROM models GROUP BY model HAVING min(version) = max(version)"
         registered = (
             "SELECT model, version, min(approved_ts) AS approved_ts, min(valid_from) AS valid_from "
@@ -97,7 +97,7 @@ class ChangeApproved(Check):
             "FROM served s LEFT JOIN sole o ON o.model = s.model AND s.version IS NULL "
             "LEFT JOIN (SELECT model, count(*) AS models FROM registered GROUP BY model) k ON k.model = s.model "
             "LEFT JOIN registered m ON m.model = s.model AND m.version = coalesce(s.version, o.version)) "
-            f"{shares(self, measures, 'judged', ids='again')} ORDER BY axis, subject"
+            f"{listed(self, measures, 'judged')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

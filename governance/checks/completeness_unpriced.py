@@ -9,7 +9,8 @@ from pydantic import Field
 
 from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, unattributed
-from governance.checks._shares import Measure, counted, distinct, exceeds, observed, shares, told
+from governance.checks._listed import Listing, listed
+from governance.checks._shares import counted, exceeds, observed, told
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope
 
@@ -48,18 +49,16 @@ class CompletenessUnpriced(Check):
     max_share: float = Field(default=0.0, ge=0, lt=1)
 
     def statement(self, scope: Scope) -> str:
-        is_free, used = "cost IS NULL", "tokens > 0"
-        also = (
-            f"CAST(coalesce(sum(tokens) FILTER (cost IS NULL), 0) AS BIGINT) AS tokens, "
-            f"{distinct('model', 'cost IS NULL AND tokens > 0')} AS models"
-        )
+        tokens = ("free_tokens", "sum(tokens) FILTER (cost IS NULL)")
+        named = "CASE WHEN cost IS NULL AND tokens > 0 THEN model END"
+        unpriced = Listing("unpriced", "cost IS NULL", named, "tokens > 0", (tokens,))
         return (
             f"WITH records AS NOT MATERIALIZED (SELECT {columns(self, scope)}"
             "coalesce(r.cost_reported, r.cost_computed) AS cost, "
             "coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0) AS tokens, "
             f"coalesce(r.model_served, r.model_requested, 'unknown') AS model, {REQUEST_ID} AS id, r.start_ts AS ts "
             f"FROM {scope.requests()} r) "
-            f"{shares(self, [Measure('unpriced', is_free, used, also)], 'records', ids='again')} ORDER BY axis, subject"
+            f"{listed(self, [unpriced], 'records')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
@@ -67,7 +66,7 @@ class CompletenessUnpriced(Check):
 
     def _observation(self, row: Row) -> Observation:
         counts = {"requests": row["records"], "with_tokens": row["n"], "unpriced": row["marked"]}
-        counts |= {"unpriced_tokens": row["tokens"], "models": counted(row["models"])}
+        counts |= {"unpriced_tokens": row["free_tokens"], "models": counted(row["seen"])}
         reason = f"none of the {row['records']} requests logs tokens" if row["n"] == 0 else None
         return observed(row, "unpriced_share", counts, reason)
 

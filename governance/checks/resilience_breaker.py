@@ -79,31 +79,33 @@ class ResilienceBreaker(Check):
 
     def statement(self, scope: Scope) -> str:
         period = f", {scope.calendar(self.per, 'a.start_ts')} AS period" if self.per else ""
-        closing = "lead(CASE WHEN NOT is_open THEN ts END IGNORE NULLS) OVER later"
+        keys = f"provider, model{', period' if self.per else ''}"
         return (
-            "WITH calls AS (SELECT a.provider, a.model, a.start_ts AS ts, a.attempt_uid, a.breaker_state = 'open' AS "
+            "WITH calls AS (SELECT a.provider, a.model, a.start_ts AS ts, a.attempt_no, a.breaker_state = 'open' AS "
             "is_open, a.breaker_state = 'open' AND a.status NOT IN ('blocked', 'cancelled') AS is_through, "
             # Ids are long to put in order, and shown of calls at an open breaker alone
             f"CASE WHEN a.breaker_state = 'open' THEN coalesce(r.request_id, r.request_uid) END AS id{period} "
             f"FROM attempts a JOIN {scope.requests()} r "
             "ON r.request_uid = a.request_uid "
             "WHERE a.breaker_state IS NOT NULL AND a.kind NOT IN ('tool', 'retrieval')), "
-            "states AS (SELECT * EXCLUDE (attempt_uid), is_open AND NOT "
-            "coalesce(lag(is_open) OVER later, false) AS is_opening, "
-            f"{closing} AS closed_ts FROM calls "
-            "WINDOW later AS (PARTITION BY provider, model ORDER BY ts, attempt_uid)), "
-            "timed AS (SELECT *, CASE WHEN is_opening THEN (epoch_us(coalesce(closed_ts, "
-            "greatest(CAST($end AS TIMESTAMPTZ), ts))) - epoch_us(ts)) / 60e6 END AS minutes FROM states) "
+            "states AS (SELECT *, lag(is_open) OVER (PARTITION BY provider, model "
+            "ORDER BY ts, attempt_no, is_open, id) AS was_open FROM calls), "
+            # One row for each breaker: the calls are not kept, only those at which the state changes
+            f"breakers AS (SELECT {keys}, count(*) AS n, count(*) FILTER (is_open) AS met_open, "
+            "count(*) FILTER (is_through) AS calls_while_open, "
+            f"arg_min({{'ts': ts, 'id': id}}, (ts, id), {LISTED}) FILTER (is_through) AS through, "
+            "list({'ts': ts, 'no': attempt_no, 'is_open': is_open, 'id': id}) "
+            "FILTER (is_open <> coalesce(was_open, false)) AS changes FROM states GROUP BY ALL), "
+            f"changed AS (SELECT {keys}, unnest(changes, max_depth := 2) FROM breakers), "
+            "closed AS (SELECT *, lead(ts) OVER (PARTITION BY provider, model ORDER BY ts, no, is_open, id) "
+            "AS closed_ts FROM changed), "
+            f"openings AS (SELECT {keys}, ts, id, closed_ts, (epoch_us(coalesce(closed_ts, "
+            "greatest(CAST($end AS TIMESTAMPTZ), ts))) - epoch_us(ts)) / 60e6 AS minutes FROM closed WHERE is_open) "
             f"{' UNION ALL '.join(self._parts())} ORDER BY axis, subject"
         )
 
     def _parts(self) -> list[str]:
-        values = {
-            OPENINGS: "count(*) FILTER (is_opening)",
-            MINUTES: "coalesce(sum(minutes), 0)",
-            CALLS: "count(*) FILTER (is_through)",
-        }
-        shown = {OPENINGS: "is_opening", MINUTES: "is_opening", CALLS: "is_through"}
+        values = {OPENINGS: "openings", MINUTES: "open_minutes", CALLS: "calls_while_open"}
         parts = []
         for place, axis in enumerate(self.axes):
             groups = [*(identifier(name) for name in axis), *(["period"] if self.per else [])]
@@ -113,12 +115,10 @@ class ResilienceBreaker(Check):
                 subject = subject_sql(
                     [*names, *(["measure"] if several else [])], [*groups, *([literal(measure)] if several else [])]
                 )
-                by = f" GROUP BY {', '.join(groups)}" if groups else ""
                 parts.append(
                     f"SELECT {place} AS axis, {subject} AS subject, '{measure}' AS measure, "
                     f"CAST({values[measure]} AS DOUBLE) AS value, {_FIGURES}, "
-                    f"arg_min(id, (ts, id), {LISTED}) FILTER ({shown[measure]}) AS samples "
-                    f"FROM timed{by} HAVING count(*) > 0"
+                    f"{'through' if measure == CALLS else 'opened'} AS samples FROM ({_grouped(groups)})"
                 )
         return parts
 
@@ -150,8 +150,27 @@ class ResilienceBreaker(Check):
         return Judgement(Verdict.FAILED, f"{who}{said}{lasting}", self.limit())
 
 
-_FIGURES = (
-    "count(*) AS n, count(*) FILTER (is_opening) AS openings, coalesce(sum(minutes), 0) AS open_minutes, "
-    "max(minutes) AS longest_minutes, count(*) FILTER (is_opening AND closed_ts IS NULL) AS not_recovered, "
-    "count(*) FILTER (is_through) AS calls_while_open, count(*) FILTER (is_open) AS met_open"
-)
+_FIGURES = "n, openings, open_minutes, longest_minutes, not_recovered, calls_while_open, met_open"
+
+
+def _grouped(groups: Sequence[str]) -> str:
+    """SELECT of the calls and openings of the breakers of each group, for groups that have a call."""
+    listed = "".join(f"{group}, " for group in groups)
+    by = f" GROUP BY {listed[:-2]}" if groups else ""
+    same = " AND ".join(f"o.{group} IS NOT DISTINCT FROM c.{group}" for group in groups) or "true"
+    calls = (
+        f"SELECT {listed}sum(n)::BIGINT AS n, sum(met_open)::BIGINT AS met_open, "
+        "sum(calls_while_open)::BIGINT AS calls_while_open, "
+        f"list_transform(list_sort(flatten(list(through)))[:{LISTED}], lambda one: one.id) AS through "
+        f"FROM breakers{by} HAVING count(*) > 0"
+    )
+    openings = (
+        f"SELECT {listed}count(*) AS openings, sum(minutes) AS open_minutes, max(minutes) AS longest_minutes, "
+        "count(*) FILTER (closed_ts IS NULL) AS not_recovered, "
+        f"arg_min(id, (ts, id), {LISTED}) AS opened FROM openings{by}"
+    )
+    return (
+        "SELECT c.*, coalesce(o.openings, 0) AS openings, coalesce(o.open_minutes, 0) AS open_minutes, "
+        "o.longest_minutes, coalesce(o.not_recovered, 0) AS not_recovered, o.opened "
+        f"FROM ({calls}) c LEFT JOIN ({openings}) o ON {same}"
+    )

@@ -9,7 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, unattributed
-from governance.checks._shares import Measure, bound_globs, counted, distinct, exceeds, globs, observed, shares, told
+from governance.checks._listed import Listing, listed
+from governance.checks._shares import bound_globs, counted, exceeds, globs, observed, told
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope
 
@@ -92,11 +93,11 @@ class Routing(Check):
         for name, patterns in self._lists().items():
             column = _COLUMNS[name]
             outside = f"NOT {globs(column, f'permitted_{name}', patterns)}"
-            seen = f"{distinct(column, outside)} AS seen"
-            measures.append(Measure(name, outside, f"{column} IS NOT NULL", seen))
+            seen = f"CASE WHEN {outside} THEN {column} END"
+            measures.append(Listing(name, outside, seen, f"{column} IS NOT NULL"))
         if self.max_substituted is not None:
-            seen = distinct("model_requested || ' -> ' || model_served", "is_other")
-            measures.append(Measure(SUBSTITUTED, "is_other", "is_other IS NOT NULL", f"{seen} AS seen"))
+            seen = "CASE WHEN is_other THEN model_requested || ' -> ' || model_served END"
+            measures.append(Listing(SUBSTITUTED, "is_other", seen, "is_other IS NOT NULL"))
         bare = "regexp_replace({}, '^.*/', '')"
         asked, served = bare.format("r.model_requested"), bare.format("r.model_served")
         same = f"{served} = {asked} OR regexp_full_match(substring({served}, length({asked}) + 1), '[-@:].*')"
@@ -104,7 +105,7 @@ class Routing(Check):
             f"WITH served AS NOT MATERIALIZED (SELECT {columns(self, scope)}r.model_requested, "
             f"{', '.join(_COLUMNS.values())}, "
             f"NOT (starts_with({served}, {asked}) AND ({same})) AS is_other, {REQUEST_ID} AS id, r.start_ts AS ts "
-            f"FROM {scope.requests()} r) {shares(self, measures, 'served', ids='again')} ORDER BY axis, subject"
+            f"FROM {scope.requests()} r) {listed(self, measures, 'served')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check

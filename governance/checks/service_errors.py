@@ -10,7 +10,8 @@ from pydantic import Field
 
 from governance.checks import Check, Row
 from governance.checks._groups import REQUEST_ID, columns, unattributed
-from governance.checks._shares import Measure, counted, distinct, exceeds, observed, shares, told
+from governance.checks._listed import Listing, listed
+from governance.checks._shares import counted, exceeds, observed, told
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope
 from governance.wording import percent
@@ -61,14 +62,14 @@ class ServiceErrors(Check):
         return scope.parameters | {"counted": list(self.counted)}
 
     def statement(self, scope: Scope) -> str:
-        seen = distinct("cause", "is_error")
-        also = f"count(*) FILTER (status <> 'ok' AND NOT is_error) AS others, {seen} AS causes"
+        others = ("others", "count(*) FILTER (status <> 'ok' AND NOT is_error)")
+        errors = Listing("errors", "is_error", "CASE WHEN is_error THEN cause END", sums=(others,))
         return (
             f"WITH answers AS NOT MATERIALIZED (SELECT {columns(self, scope)}r.status, "
             "list_contains($counted, r.status) AS is_error, "
             "coalesce(r.error_type, 'HTTP ' || CAST(r.http_status AS VARCHAR), r.status) AS cause, "
             f"{REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r) "
-            f"{shares(self, [Measure('errors', 'is_error', also=also)], 'answers', ids='again')} ORDER BY axis, subject"
+            f"{listed(self, [errors], 'answers')} ORDER BY axis, subject"
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
@@ -77,7 +78,7 @@ class ServiceErrors(Check):
     def _observation(self, row: Row) -> Observation:
         counts = {"requests": row["n"], "errors": row["marked"], "other_failures": row["others"]}
         spent = Fraction(row["marked"], row["n"]) / Fraction(str(self.max_share)) if self.max_share else None
-        counts |= {"budget_spent": None if spent is None else float(spent), "causes": counted(row["causes"])}
+        counts |= {"budget_spent": None if spent is None else float(spent), "causes": counted(row["seen"])}
         return observed(row, "error_share", counts)
 
     def limit(self) -> Mapping[str, Any]:

@@ -9,19 +9,10 @@ from pydantic import Field, field_validator, model_validator
 
 from governance.checks import Check, Row, above
 from governance.checks._groups import DECISION_ID, REQUEST_ID, columns, decided, grouped, unattributed
-from governance.checks._shares import (
-    LISTED,
-    Measure,
-    bound_globs,
-    counted,
-    distinct,
-    exceeds,
-    globs,
-    observed,
-    shares,
-    told,
-)
-from governance.engines.duckdb import identifier, literal
+from governance.checks._listed import Listing, listed
+from governance.checks._references import own_columns
+from governance.checks._shares import LISTED, bound_globs, counted, exceeds, globs, observed, told
+from governance.engines.duckdb import literal
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope, subject_of
 
@@ -109,25 +100,16 @@ class UseIntended(Check):
         parts = []
         if self.within:
             fields = [_outside(place, name, patterns) for place, (name, patterns) in enumerate(self.within.items())]
-            parts.append(shares(self, fields, "records", several=True, ids="again" if is_request else "here"))
-        daily = ""
+            parts.append(f"SELECT {_COLUMNS} FROM ({listed(self, fields, 'records', several=True)})")
         if self.max_per_day is not None:
-            keys = "".join(f"{identifier(f'group_{name}')}, " for name in self._dimensions())
-            daily = (
-                f", daily AS (SELECT {keys}local_day, count(*) AS n, arg_min(id, (ts, id)) AS first "
-                "FROM records GROUP BY ALL)"
-            )
-            parts.append(self._volumes())
+            parts.append(f"SELECT {_COLUMNS} FROM ({self._volumes()})")
         source = f"{scope.requests()} r" if is_request else decided(self._with_fields(), scope)
-        kept = " NOT MATERIALIZED" if is_request else ""
         return (
-            f"WITH records AS{kept} (SELECT {columns(self, scope)}{values}{scope.calendar('day', time)} AS local_day, "
-            f"{REQUEST_ID if is_request else DECISION_ID} AS id, {time} AS ts FROM {source}){daily} "
+            f"WITH records AS NOT MATERIALIZED (SELECT {columns(self, scope)}{values}"
+            f"CAST({scope.local(time)} AS DATE) AS local_day, "
+            f"{REQUEST_ID if is_request else DECISION_ID} AS id, {time} AS ts FROM {source}) "
             f"{' UNION ALL '.join(parts)} ORDER BY axis, subject"
         )
-
-    def _dimensions(self) -> tuple[str, ...]:
-        return (*self.dimensions, *([self.per] if self.per else []))
 
     def _with_fields(self) -> UseIntended:
         """The same check with its fields as groups, so that protected attributes are joined where one is a field."""
@@ -144,20 +126,32 @@ class UseIntended(Check):
         return f"CAST({scope.dimension(name, self.table)} AS VARCHAR)"
 
     def _volumes(self) -> str:
-        """The busiest day of each group: an axis that leaves a dimension out sums the days first."""
+        """The busiest day of each group, and the first record of it: an axis that leaves a dimension out sums first."""
+        own = own_columns(self)
+        daily = f"SELECT {own}local_day, count(*) AS n, min(ts) AS first_ts FROM records GROUP BY ALL"
         figures = (
-            f"'{VOLUME}' AS measure, max(n) AS value, sum(n) AS n, sum(n) AS records, "
-            "count(*) FILTER (n > $max_per_day) AS marked, [arg_max(first, (n, first))] AS samples, "
-            f"arg_max({{'n': n, 'value': local_day}}, (n, local_day), {LISTED}) FILTER (n > $max_per_day) AS seen"
+            f"'{VOLUME}' AS measure, max(n) AS value, CAST(sum(n) AS BIGINT) AS n, CAST(sum(n) AS BIGINT) AS records, "
+            "count(*) FILTER (n > $max_per_day) AS marked, arg_max(first_ts, (n, local_day)) AS first_ts, "
+            f"arg_max({{'n': n, 'value': strftime(local_day, '%Y-%m-%d')}}, (n, local_day), {LISTED}) "
+            "FILTER (n > $max_per_day) AS seen"
         )
-        parts = []
+        parts, ids = [], []
         for place, axis in enumerate(self.axes):
-            own = self.model_copy(update={"by": (axis,) if axis else ()})
-            keys = "".join(f"{identifier(f'group_{name}')}, " for name in own._dimensions())  # noqa: SLF001 - its own
-            days = f"(SELECT {keys}local_day, sum(n) AS n, min(first) AS first FROM daily GROUP BY ALL)"
-            found = grouped(own, figures, days, measure=VOLUME)
+            only = self.model_copy(update={"by": (axis,) if axis else ()})
+            days = (
+                f"(SELECT {own_columns(only)}local_day, CAST(sum(n) AS BIGINT) AS n, min(first_ts) AS first_ts "
+                "FROM daily GROUP BY ALL)"
+            )
+            found, firsts = grouped(only, figures, days, measure=VOLUME), "ts, min(id) AS id"
             parts.append(f"SELECT * REPLACE ({place} AS axis) FROM ({found})")
-        return " UNION ALL ".join(parts)
+            first = grouped(only, firsts, "firsts", measure=VOLUME, also=["ts"])
+            ids.append(f"SELECT * REPLACE ({place} AS axis) FROM ({first})")
+        return (
+            f"WITH daily AS MATERIALIZED ({daily}), busiest AS MATERIALIZED ({' UNION ALL '.join(parts)}), "
+            "firsts AS MATERIALIZED (SELECT * FROM records WHERE ts IN (SELECT first_ts FROM busiest)) "
+            f"SELECT b.*, [i.id] AS samples FROM busiest b JOIN ({' UNION ALL '.join(ids)}) i "
+            "ON i.axis = b.axis AND i.subject = b.subject AND i.ts = b.first_ts"
+        )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
         return [self._volume(row) if row["measure"] == VOLUME else self._share(row) for row in rows]
@@ -196,6 +190,9 @@ class UseIntended(Check):
         return Judgement(Verdict.PASSED, f"{who}{unknown}" or None, self.limit())
 
 
-def _outside(place: int, name: str, patterns: Sequence[str]) -> Measure:
+def _outside(place: int, name: str, patterns: Sequence[str]) -> Listing:
     outside = f"NOT {globs(f'v{place}', f'intended_{place}', patterns)}"
-    return Measure(name, outside, f"v{place} IS NOT NULL", f"{distinct(f'v{place}', outside)} AS seen")
+    return Listing(name, outside, f"CASE WHEN {outside} THEN v{place} END", f"v{place} IS NOT NULL")
+
+
+_COLUMNS = "axis, subject, measure, value, n, records, marked, samples, seen"
