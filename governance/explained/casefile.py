@@ -5,7 +5,6 @@ Only what the request's days can hold is opened, so that a look-up costs the sam
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -85,37 +84,41 @@ class _Reading:
     def deliveries(self) -> list[Row]:
         """The rows of the request itself, found with it."""
         self._note(self._segments(REQUESTS.name))
-        return [{name: value for name, value in row.items() if name != "filename"} for row in self.found.rows]
+        return list(self.found.rows)
 
     def rows(self, table: str) -> list[Row]:
         """The rows of another table."""
         segments = self._segments(table)
         if not segments:
             return []
-        by_path = {f"{self.snapshot.root}{os.sep}{segment.path}": segment for segment in segments}
         is_side = table in SIDE_TABLES
         selected = f"* REPLACE ({_DECISION_OF_LATE} AS decision_id, $uid AS request_uid)" if is_side else "*"
-        found = records(
+        read = records(
             self.snapshot.root,
             self.engine,
             segments,
-            f"SELECT {selected} FROM FILES WHERE {self._condition(table)}",
+            f"SELECT {selected} FROM FILES WHERE {self._condition(table, segments)}",
             {"uid": self.found.request_uid, "ids": self.ids},
         )
+        self._note([segment for _, segment in read])
+        found = [row for row, _ in read]
         time = CANONICAL[table].time  # a dozen rows at most; sorting in the engine is a plan more
         found.sort(key=lambda row: (row[time] is None, row[time]))
-        self._note([by_path[row.pop("filename")] for row in found])
         if table == "decisions":  # the day's file is proof also where it holds no decision
             self._note(segments)
             self.decisions = [(row["decision_id"], row["decision_ts"]) for row in found]
         return found
 
-    def _condition(self, table: str) -> str:
+    def _condition(self, table: str, segments: Sequence[Segment]) -> str:
         """SQL: which rows of a table belong to the request."""
         if table in SIDE_TABLES:
             return _OF_LATE
         if table in BY_REQUEST:
-            return "request_uid = $uid"
+            if any(segment.batches is None for segment in segments):
+                return "request_uid = $uid"
+            # What came with the request has its number, in which most files ascend: the engine reads the one group
+            numbers = ", ".join(str(row["row_no"]) for row in self.found.rows)
+            return f"request_uid = $uid AND row_no IN ({numbers})"
         if not self.decisions:
             item = "regexp_full_match(substr(decision_id, length($uid) + 1), '#[0-9]+')"
             return f"starts_with(decision_id, $uid || '#') AND {item}"
@@ -174,12 +177,13 @@ def latest_findings(snapshot: Snapshot, engine: Engine, moment: str) -> list[Row
         return []
     check_digests(snapshot.root, segments)
     at = f"CAST({literal(moment)} AS TIMESTAMPTZ)"
-    return records(
+    found = records(
         snapshot.root,
         engine,
         segments,
-        f"SELECT * EXCLUDE (filename) FROM FILES WHERE window_start <= {at} AND {at} < window_end "
+        f"SELECT * FROM FILES WHERE window_start <= {at} AND {at} < window_end "
         "QUALIFY assessed_ts = max(assessed_ts) OVER "
         "(PARTITION BY policy, version, check_id, window_start, window_end) ORDER BY policy, check_id, window_start",
         {},
     )
+    return [row for row, _ in found]

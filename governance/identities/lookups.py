@@ -51,7 +51,7 @@ class Lookup:
     Attributes:
         request_uid: Which.
         place: Where what belongs to it lies.
-        rows: Its deliveries that were found, each with the `filename` that it lies in.
+        rows: Its deliveries that were found.
     """
 
     request_uid: str
@@ -155,7 +155,7 @@ def _candidates(snapshot: Snapshot, engine: Engine, places: Mapping[int, Place])
         return []
     sql = f"SELECT * FROM FILES WHERE row_no IN ({', '.join(map(str, places))})"
     rows = records(snapshot.root, engine, segments, sql, {})
-    return sorted(rows, key=lambda row: str(row[REQUESTS.time]))
+    return sorted((row for row, _ in rows), key=lambda row: str(row[REQUESTS.time]))
 
 
 def _nearest(snapshot: Snapshot, engine: Engine, wanted: str) -> str:

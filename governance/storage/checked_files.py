@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from governance.engines.duckdb import Engine, EngineError, file_list
+from governance.engines.duckdb import Engine, EngineError, file_list, literal
 from governance.errors import LedgerError
 from governance.storage.segments import Segment
 
 Row = dict[str, Any]
 
+_FILE = "\x1ffile"  # no input of a model has this name
 
-def records(root: Path, engine: Engine, segments: Sequence[Segment], sql: str, bound: dict[str, Any]) -> list[Row]:
-    """The rows of a query over files; where the engine cannot read one, the one that was changed is named.
+
+def records(
+    root: Path, engine: Engine, segments: Sequence[Segment], sql: str, bound: Mapping[str, Any]
+) -> list[tuple[Row, Segment]]:
+    """The rows of a query over files, each with the file that it lies in.
 
     Args:
         root: The store.
         engine: Any engine.
         segments: The files.
-        sql: The query; `FILES` stands for them, as a relation with a column `filename` (see `segment_of_row`).
+        sql: The query, a SELECT of every column; `FILES` stands for them.
         bound: Its parameters.
 
     Raises:
         LedgerError: A file is missing, cannot be read, or is not the one that the ledger names.
     """
-    paths = file_list([f"{root}{os.sep}{segment.path}" for segment in segments])
-    files = f"read_parquet({paths}, union_by_name = true, hive_partitioning = false, filename = true)"
+    by_path = {f"{root}{os.sep}{segment.path}": segment for segment in segments}
+    several = f", union_by_name = true, filename = {literal(_FILE)}" if len(segments) > 1 else ""
+    files = f"read_parquet({file_list(list(by_path))}, hive_partitioning = false{several})"
     try:
-        return engine.records(sql.replace("FILES", files), bound)
+        rows = engine.records(sql.replace("FILES", files), bound)
     except EngineError as error:
         raise unreadable(root, segments, error) from error
+    return [(row, by_path[row.pop(_FILE)] if several else segments[0]) for row in rows]
 
 
 def unreadable(root: Path, segments: Iterable[Segment], error: EngineError) -> LedgerError:
