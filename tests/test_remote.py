@@ -80,6 +80,22 @@ def put(server: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return stored
 
 
+def parquet(book: Logbook, columns: dict[str, list[Any]]) -> bytes:
+    """A table with a group for each 2,000 rows."""
+    path = book.folder / "table.parquet"
+    pq.write_table(pa.table(columns), path, row_group_size=2_000)
+    return path.read_bytes()
+
+
+DATABRICKS = {
+    "databricks_request_id": "",
+    "timestamp_ms": 1_782_000_000_000,
+    "status_code": 200,
+    "request": '{"messages": []}',
+    "response": "{}",
+}
+
+
 def ingest(book: Logbook, *addresses: str) -> ingestion.Ingestion:
     mapping = book.write("mapping.yaml", MAPPING)
     return ingestion.ingest(book.workspace, addresses, now=NOW, mapping=mapping)
@@ -151,7 +167,7 @@ class TestS3:
         states = iter([{"size": 7_700, "etag": "1"}, {"size": 7_700, "etag": "2"}])
         with monkeypatch.context() as patch:
             patch.setattr(remote, "_fresh", lambda *_: next(states))
-            put("b.jsonl", "x" * 7_700)
+            put("b.jsonl", line("b").ljust(7_700))
             with pytest.raises(SourceError, match="changed while it was read"):
                 ingest(book, f"s3://{BUCKET}/b.jsonl")
 
@@ -210,16 +226,47 @@ class TestS3:
     def test_what_the_first_bytes_do_not_tell_is_told_by_the_whole(
         self, book: Logbook, put: Callable[..., None]
     ) -> None:
-        """One long record, of which the first bytes hold no whole one; and a table whose end says what it is."""
+        """One long record, of which the first bytes hold no whole one."""
         long = json.loads(KNOWN) | {"decision_id": "d2", "input": {"text": "x" * 2 * remote.HEAD}}
         put("logs/long.json", json.dumps(long))
         done = ingestion.ingest(book.workspace, [f"s3://{BUCKET}/logs"], now=NOW)
         assert [(report.source, report.stored) for report in done.files] == [("opa", 1)]
-        table = book.folder / "t.parquet"
-        pq.write_table(pa.table({"a": [1]}), table)
-        put("logs/t.parquet", table.read_bytes())
-        with pytest.raises(SourceError, match="not recognised"):
+
+    @pytest.mark.parametrize("rows", [1, 50_000])
+    def test_a_table_of_no_known_format_is_refused_before_anything_is_stored(
+        self, book: Logbook, put: Callable[..., None], rows: int
+    ) -> None:
+        put("logs/a.jsonl", KNOWN)
+        put("logs/t.parquet", parquet(book, {"a": list(range(rows)), "b": [f"{row:x}" * 3 for row in range(rows)]}))
+        before = book.digest()
+        with pytest.raises(SourceError, match="format of this file is not recognised") as caught:
             ingestion.ingest(book.workspace, [f"s3://{BUCKET}/logs"], now=NOW)
+        assert caught.value.where == f"s3://{BUCKET}/logs/t.parquet"
+        assert book.digest() == before
+
+    def test_a_table_is_told_by_its_footer_and_its_first_rows(self, book: Logbook, put: Callable[..., None]) -> None:
+        columns = {name: [value] * 30_000 for name, value in DATABRICKS.items()}
+        columns["databricks_request_id"] = [f"{row * 2654435761:032x}" for row in range(30_000)]
+        content = parquet(book, columns)
+        assert len(content) > remote.HEAD
+        put("logs/t.parquet", content)
+        done = ingestion.ingest(book.workspace, [f"s3://{BUCKET}/logs"], now=NOW)
+        assert [(report.source, report.stored) for report in done.files] == [("databricks", 30_000)]
+        put("cut/t.parquet", content[:-100])
+        with pytest.raises(SourceError, match="the Parquet file cannot be read"):
+            ingestion.ingest(book.workspace, [f"s3://{BUCKET}/cut"], now=NOW)
+
+    @pytest.mark.parametrize("rows", [1, 50_000])
+    def test_a_table_without_a_column_of_the_mapping_is_refused_before_anything_is_stored(
+        self, book: Logbook, put: Callable[..., None], rows: int
+    ) -> None:
+        put("logs/a.jsonl", line("a"))
+        put("logs/t.parquet", parquet(book, {"id": [f"{row:x}" * 3 for row in range(rows)], "at": [1] * rows}))
+        before = book.digest()
+        with pytest.raises(SourceError, match=r"'decision'|'score'") as caught:
+            ingest(book, f"s3://{BUCKET}/logs")
+        assert caught.value.where == f"s3://{BUCKET}/logs/t.parquet"
+        assert book.digest() == before
 
     def test_refused(
         self, book: Logbook, put: Callable[..., None], server: str, capfd: pytest.CaptureFixture[str]

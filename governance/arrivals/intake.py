@@ -13,9 +13,10 @@ from typing import IO, Any
 
 from governance.arrivals.arrived import Arrived
 from governance.arrivals.manifest import Manifest
+from governance.arrivals.outlines import outlines
 from governance.arrivals.paths import expand
 from governance.arrivals.recognition import recognised, refuse_other
-from governance.arrivals.remote import Remote, fetch, heads, is_address, objects
+from governance.arrivals.remote import Remote, fetch, is_address, objects
 from governance.arrivals.scratch import scratch_file
 from governance.errors import SourceError
 from governance.extensions import sources
@@ -216,16 +217,17 @@ def _distant(address: str, form: Format, memory: Memory) -> Iterator[Distant | K
         else:
             new.append(each)
             yield Distant(each, form, memory)
-    if form.source is None and form.mapping is None:
-        _refuse_others(new, memory.cache)
+    if form.source is None:
+        _refuse_others(new, form, memory.cache)
 
 
-def _refuse_others(found: Sequence[Remote], cache: Path) -> None:
-    """Refuses objects whose first bytes tell that no source reads them, before anything is fetched as a whole."""
-    for each, head in zip(found, heads(found), strict=True):
-        with scratch_file(cache, "head") as path:
-            path.write_bytes(head)
-            refuse_other(open_log(path, each.name), is_whole=len(head) == each.bytes)
+def _refuse_others(found: Sequence[Remote], form: Format, cache: Path) -> None:
+    """Refuses objects of which a part tells that they cannot be read so, before anything is fetched as a whole."""
+    for log, is_whole in outlines(found, cache):
+        if form.mapping is None:
+            refuse_other(log, is_whole=is_whole)
+        elif (columns := columns_of(log)) is not None:
+            refuse_missing(form.mapping, columns, log.name)
 
 
 def _looked_at(

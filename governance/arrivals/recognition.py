@@ -39,18 +39,17 @@ def recognised(log: LogFile) -> Source:
 
 
 def refuse_other(log: LogFile, *, is_whole: bool) -> None:
-    """Refuses what no source reads, as far as the first bytes of it tell: the end of a Parquet file says what it is.
+    """Refuses what no source reads, as far as a part of it tells.
 
     Args:
-        log: The first bytes of a file.
-        is_whole: Whether they are all that there are.
+        log: The part.
+        is_whole: Whether it is all that there is.
 
     Raises:
         SourceError: As `recognised` would of the whole file.
     """
-    if log.form == "parquet" or not (is_whole or len(list(islice(_values(log), ENOUGH))) == ENOUGH):
-        return
-    recognised(log)
+    if is_whole or len(list(islice(_values(log), ENOUGH))) == ENOUGH:
+        recognised(log)
 
 
 def _values(log: LogFile) -> Iterator[Mapping[str, Any]]:

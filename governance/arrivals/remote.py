@@ -159,6 +159,22 @@ def heads(found: Sequence[Remote]) -> Iterator[bytes]:
             yield from system.cat_ranges(places, [0] * len(some), ends, on_error="raise")
 
 
+def ranges(remote: Remote, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Some bytes of an object, each from a first one to before a last one.
+
+    Raises:
+        NotFoundError: It is gone.
+        SourceError: The store refuses or does not answer.
+    """
+    store = _store(remote.name)
+    with _told(store, remote.name):
+        system = _system(store, remote.name)
+        places = [system._strip_protocol(remote.name)] * len(wanted)  # noqa: SLF001
+        starts, ends = [list(each) for each in zip(*wanted, strict=True)]
+        found: list[bytes] = system.cat_ranges(places, starts, ends, on_error="raise")
+    return found
+
+
 def _fresh(system: Any, place: str) -> dict[str, Any]:
     system.invalidate_cache()
     found: dict[str, Any] = system.info(place)

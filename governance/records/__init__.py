@@ -17,7 +17,13 @@ from governance.records.foreign import foreign
 from governance.records.json_texts import json_record, json_sequence, parse_json, text_of
 from governance.records.json_texts import json_records as json_lines
 from governance.records.messages import is_messages
-from governance.records.parquet_rows import parquet_columns, parquet_records, parquet_tables
+from governance.records.parquet_rows import (
+    FirstRows,
+    parquet_columns,
+    parquet_first_rows,
+    parquet_records,
+    parquet_tables,
+)
 from governance.records.record import Prefix, Record
 from governance.records.streams import CutShortError, Meter, blocks, lines
 from governance.records.stretches import Rest, Stretch
@@ -26,6 +32,7 @@ from governance.records.stretches import stretches as cut
 __all__ = [
     "CsvLayout",
     "FirstRow",
+    "FirstRows",
     "LogFile",
     "Meter",
     "Prefix",
@@ -34,6 +41,7 @@ __all__ = [
     "csv_records",
     "csv_rows",
     "first_row",
+    "first_rows",
     "json_lines",
     "layout_of",
     "open_log",
@@ -249,6 +257,15 @@ def columns_of(log: LogFile) -> list[str] | None:
         return parquet_columns(log.path, log.name)
     layout = layout_of(log)
     return None if layout is None else layout.names
+
+
+def first_rows(log: LogFile) -> FirstRows:
+    """Where the first rows of a Parquet file lie.
+
+    Raises:
+        SourceError: The footer cannot be used.
+    """
+    return parquet_first_rows(log.path, log.name)
 
 
 def layout_of(log: LogFile) -> CsvLayout | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from governance.errors import SourceError
 from governance.records.json_texts import text_of
@@ -85,6 +85,36 @@ def parquet_columns(path: Path, name: str) -> list[str]:
         SourceError: It cannot be read, or two columns have one name.
     """
     return list(_open(path, name).schema_arrow.names)
+
+
+class FirstRows(NamedTuple):
+    """Where the first group of rows lies.
+
+    Attributes:
+        start: Its first byte.
+        end: The byte behind it.
+        are_all: Whether there are no other rows.
+    """
+
+    start: int
+    end: int
+    are_all: bool
+
+
+def parquet_first_rows(path: Path, name: str) -> FirstRows:
+    """Where the first rows of a table lie, as its footer says.
+
+    Raises:
+        SourceError: It cannot be read, or two columns have one name.
+    """
+    footer = _open(path, name).metadata
+    if not footer.num_row_groups:
+        return FirstRows(0, 0, are_all=True)
+    group = footer.row_group(0)
+    columns = [group.column(place) for place in range(group.num_columns)]
+    starts = [column.dictionary_page_offset or column.data_page_offset for column in columns]
+    ends = [start + column.total_compressed_size for start, column in zip(starts, columns, strict=True)]
+    return FirstRows(min(starts, default=0), max(ends, default=0), are_all=footer.num_row_groups == 1)
 
 
 def _open(path: Path, name: str) -> Any:
