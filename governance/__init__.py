@@ -17,6 +17,11 @@ __all__ = ["__version__", "exhibits", "open"]
 __version__ = "0.1.0"
 
 
+def __dir__() -> list[str]:
+    """What there is to use, for completion in a notebook."""
+    return list(__all__)
+
+
 def __getattr__(name: str) -> Any:
     """`open` and `exhibits`, loaded when they are asked for: importing the package must stay light."""
     if name == "open":

@@ -3,7 +3,8 @@
 The rules, once for terminal, HTML and PDF:
 
 1. Text from a log is shown, never obeyed: control, bidirectional, invisible and unassigned characters become escapes.
-2. Digits are fixed in a column; thousands are parted by a narrow no-break space (U+202F), so that no number wraps.
+2. Digits are fixed in a column; thousands are parted by a narrow no-break space (U+202F), so that no number wraps;
+   the screen of a terminal shows it as a comma.
 3. A value that is not zero is never printed as zero: it becomes "<0.01".
 4. No value is a dash; the reason stands beside it where it is known.
 5. Times are UTC and written as in ISO 8601, without the T.

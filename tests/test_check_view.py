@@ -43,7 +43,7 @@ def printed(capsys: pytest.CaptureFixture[str], *findings: Finding, shows_all: b
 def test_a_check_that_passed_is_one_line_whatever_it_measured(capsys: pytest.CaptureFixture[str]) -> None:
     several = [found("drift", Verdict.PASSED, subject=(("month", month),)) for month in ("2026-07", "2026-08")]
     lines = printed(capsys, *several, found("budget", Verdict.PASSED))
-    assert lines[:3] == ["loans 3", "✓ drift   all 2 passed", "✓ budget  50.0 % (n 1 234)"]
+    assert lines[:3] == ["loans 3", "✓ drift   all 2 passed", "✓ budget  50.0 % (n 1,234)"]
     assert lines[-1] == "2026-07: 3 passed. Ledger 7 entries, root aaaaaaaaaaaaaaaa"
 
 
@@ -62,11 +62,11 @@ def test_what_failed_comes_first_with_its_reason_and_requests_to_look_at(capsys:
     )
     assert lines[1:7] == [
         "✗ rates   1 failed, 1 passed",
-        "  ✗ sex female: 50.0 % (n 1 234)",
+        "  ✗ sex female: 50.0 % (n 1,234)",
         "    the rate is half of the other, which is much below the",
         "    limit that was set",
         "    such as app-1, app-2",
-        "✓ budget  50.0 % (n 1 234)",
+        "✓ budget  50.0 % (n 1,234)",
     ]
 
 
@@ -74,7 +74,7 @@ def test_a_check_with_one_subject_says_figure_subject_and_reason(capsys: pytest.
     alone = found("drill", Verdict.NOT_ASSESSED, subject=(("year", "2026"),), value=None, reason="no drill was seen")
     assert printed(capsys, alone)[1:4] == ["? drill", "    2026", "    no drill was seen"]
     waived = found("limit", Verdict.WAIVED, reason="waived by A until 2026-10-31")
-    assert printed(capsys, waived)[1:3] == ["~ limit  50.0 % (n 1 234)", "    waived by A until 2026-10-31"]
+    assert printed(capsys, waived)[1:3] == ["~ limit  50.0 % (n 1,234)", "    waived by A until 2026-10-31"]
 
 
 def test_no_check_fills_the_screen_unless_all_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +85,7 @@ def test_no_check_fills_the_screen_unless_all_is_asked_for(capsys: pytest.Captur
     assert "    and 3 more; --all shows them" in lines
     lines = printed(capsys, passed, *many, shows_all=True)
     assert sum("✗" in line for line in lines) == len(many) + 1
-    assert "    later: 50.0 % (n 1 234)" in lines
+    assert "    later: 50.0 % (n 1,234)" in lines
 
 
 def test_text_from_a_log_does_not_act(capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,3 +164,17 @@ def test_without_jupyterlab_it_names_the_extra(quarter: Quarter, monkeypatch: py
     with pytest.raises(MissingExtraError) as caught:
         explore(cast("typer.Context", context), browser=True)
     assert caught.value.hint == "pip install 'governance[jupyter]'"
+
+
+def test_what_there_is_to_use_is_completed(store: View) -> None:
+    assert {"open", "exhibits"} <= set(dir(gov))
+    assert {"decisions", "explain", "window"} <= set(dir(store))
+
+
+def test_a_table_says_what_its_columns_mean(store: View) -> None:
+    described = store.decisions.where("favourable").describe()
+    assert {row[0]: row[2] for row in described.rows}[
+        "entity_id"
+    ] == "applicant, ticket or other thing that was decided about"
+    (counted,) = store.decisions.sql("SELECT count(*) AS n FROM this").describe().rows
+    assert counted == ("n", "BIGINT", None)

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from governance.cli.screen import Cell, Column, Screen, cells, folded
+from governance.cli.printing import Hanging
+from governance.cli.screen import UNBROKEN, Cell, Column, Screen, cells, folded
+from governance.display import THIN, number, share
 
 COLUMNS = (Column("input", may_fold=True), Column("value", is_right=True, may_fold=True), Column())
 
@@ -81,13 +84,13 @@ def test_what_must_be_copied_whole_is_not_broken(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("is_terminal", "environment", "expected"),
     [
-        (False, {}, Screen(80)),
+        (False, {}, Screen(UNBROKEN)),
         (False, {"COLUMNS": "50"}, Screen(50)),
-        (False, {"COLUMNS": "0"}, Screen(80)),
+        (False, {"COLUMNS": "0"}, Screen(UNBROKEN)),
         (True, {"COLUMNS": "50", "TERM": "xterm"}, Screen(50, is_styled=True, is_coloured=True)),
         (True, {"COLUMNS": "50", "TERM": "xterm", "NO_COLOR": "1"}, Screen(50, is_styled=True)),
         (True, {"COLUMNS": "50", "TERM": "dumb"}, Screen(50)),
-        (False, {"TERM": "xterm", "FORCE_COLOR": "1"}, Screen(80, is_styled=True, is_coloured=True)),
+        (False, {"TERM": "xterm", "FORCE_COLOR": "1"}, Screen(UNBROKEN, is_styled=True, is_coloured=True)),
     ],
 )
 def test_the_screen_is_the_terminal(
@@ -100,3 +103,39 @@ def test_the_screen_is_the_terminal(
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal, raising=False)
     assert Screen.of_terminal() == expected
+
+
+def test_a_broken_line_goes_on_behind_its_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen(44).line("  framework: its name is long, and so is what it says of itself")
+    assert capsys.readouterr().out == ("  framework: its name is long, and so is\n    what it says of itself\n")
+
+
+def test_the_console_breaks_as_the_screen_does_and_leaves_no_space_behind_a_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "44")
+    Hanging().print("  framework: its name is long, and so is what it says of itself\n\nlast", style="bold")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("name")
+    table.add_column("more")
+    table.add_row("a", "b")
+    Hanging().print(table)
+    assert capsys.readouterr().out.splitlines() == [
+        "  framework: its name is long, and so is",
+        "    what it says of itself",
+        "",
+        "last",
+        "name  more",
+        "a     b",
+    ]
+
+
+def test_a_pipe_gets_whole_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("COLUMNS")
+    Hanging().print("word " * 100)
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_thousands_are_parted_by_a_comma(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().line(f"n {number(9032)}, {share(0.5)}")
+    assert capsys.readouterr().out == f"n 9,032, 50.0{THIN}%\n"

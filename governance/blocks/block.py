@@ -49,11 +49,15 @@ class Block(ABC):
         }
 
 
-# Enough to be readable in a notebook, in light and dark themes; reports bring a style sheet of their own.
+# Enough to be readable in a notebook, in light and dark themes; reports bring a style sheet of their own. Jupyter's own
+# sheet aligns all cells to the right and floats the names of facts beside their values, which overlap then.
 STYLE = (
     "<style>.gov table{border-collapse:collapse;font-variant-numeric:tabular-nums}.gov caption{text-align:left;"
-    "font-weight:600}.gov .num{text-align:right}.gov svg{max-width:100%;height:auto}.gov .tiles{display:flex;gap:1.5em}"
-    ".gov dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1.5em}.gov dd{margin:0}</style>"
+    "font-weight:600}.gov .table th,.gov .table td{text-align:left}.gov .table tbody th,.gov dt{font-weight:400}"
+    ".gov .table .num{text-align:right}"
+    ".gov svg{max-width:100%;height:auto}.gov dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1.5em}"
+    ".gov dl>div{display:contents}.gov dt,.gov dd{float:none;clear:none;width:auto;margin:0;padding:0}"
+    ".gov dl.tiles{display:flex;gap:1.5em}.gov dl.tiles>div{display:block}</style>"
 )
 
 

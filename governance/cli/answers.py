@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance.cli.session import Session
-from governance.errors import GovernanceError
+from governance.errors import GovernanceError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,10 @@ def answer(session: Session, question: Question) -> None:
     """Explains, notes that it was read, and prints or writes the explanation."""
     from governance.explanation import explain
 
-    found = explain(session.workspace.store, question.wanted, as_of=question.as_of)
+    try:
+        found = explain(session.workspace.store, question.wanted, as_of=question.as_of)
+    except NotFoundError as error:
+        raise _elsewhere(error, question.wanted) from error
     documents = [item.document for item in found]
     _record_reading(session, documents, question.reader)
     written = _write(session, documents, question)
@@ -73,6 +77,15 @@ def answer(session: Session, question: Question) -> None:
 
         for document in documents:
             show(Screen.of_terminal(), document, question.reader)
+
+
+def _elsewhere(error: NotFoundError, wanted: str) -> NotFoundError:
+    """The error, with another command as its hint where the id looks like that of a quarantined record or a finding."""
+    if re.fullmatch(r"[0-9a-f]{12,64}:\d+:\d+", wanted):
+        return NotFoundError(error.what, where=error.where, hint=f"quarantined? `governance quarantine show {wanted}`")
+    if re.fullmatch(r"[0-9a-f]{10}|[0-9a-f]{64}", wanted):
+        return NotFoundError(error.what, where=error.where, hint=f"a finding? `governance finding show {wanted}`")
+    return error
 
 
 def _record_reading(session: Session, documents: Sequence[Mapping[str, Any]], reader: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(controls)
+    app.command(epilog=below("controls"))(controls)
 
 
 def controls(

@@ -39,7 +39,10 @@ def show(console: Console, done: Demo) -> None:
         console.print(str(path), soft_wrap=True)
     console.print()
     # `make demo` runs it from .venv, which is not on the path of a shell
-    program = "governance" if shutil.which("governance") else str(Path(sys.argv[0]).absolute())
+    called = Path(sys.argv[0])
+    program = "governance" if shutil.which("governance") else str(called.absolute())
+    if called.name == "__main__.py":
+        program = f"{sys.executable} -m governance"
     console.print("Try next", style="bold")
     console.print(f"cd {done.workspace}", soft_wrap=True)
     console.print(f"{program} explain {done.example}", soft_wrap=True)

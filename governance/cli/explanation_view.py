@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from governance.cli.screen import VERDICT_STYLES, Cell, Column, Screen
-from governance.display import ABSENT, SIGNS, money, number, visible
+from governance.display import ABSENT, SIGNS, moment, money, number, visible
+from governance.wording import words
 
 SHOWN_INPUTS = 8  # chosen here: what fits a screen beside the rest; --json has all
 BAR = 12
@@ -170,19 +172,24 @@ def _people(screen: Screen, document: Mapping[str, Any]) -> None:
     if document["reviews"]:
         _section(screen, "Reviews by people")
     for review in document["reviews"]:
-        done = review["completed_ts"] or "not completed"
+        done = _time(review["completed_ts"]) if review["completed_ts"] else "not completed"
         late = _before_effect(review)
         screen.line(visible(f"{review['outcome'] or 'open'} by {review['reviewer'] or 'unknown'}, {done}{late}"))
     _listed(
         screen,
         "Outcomes known later",
-        [f"{r['name']} = {r['value']}, known {r['known_ts']}" for r in document["outcomes"]],
+        [f"{r['name']} = {r['value']}, known {_time(r['known_ts'])}" for r in document["outcomes"]],
     )
     judged = [f"{r['name']} {r['score']} by {r['annotator'] or r['annotator_kind']}" for r in document["assessments"]]
     _listed(screen, "Assessments", judged)
     _listed(screen, "Guardrails", [f"{r['guardrail']}: {r['verdict']}" for r in document["guardrails"]])
     calls = [f"{r['kind']} {r['model'] or r['name'] or ''}: {r['status']}" for r in document["attempts"]]
     _listed(screen, "Upstream calls", calls)
+
+
+def _time(text: str) -> str:
+    """A time of the document as people read it."""
+    return f"{moment(datetime.fromisoformat(text))} UTC"
 
 
 def _listed(screen: Screen, title: str, lines: Sequence[str]) -> None:
@@ -210,8 +217,7 @@ def _rules(screen: Screen, document: Mapping[str, Any]) -> None:
         _section(screen, f"Findings that this record belongs to ({passed} passed)")
     for finding in shown[:10]:
         verdict = finding["verdict"]
-        subject = ", ".join(f"{k} {v}" for k, v in finding["subject"].items())
-        text = f"{finding['check']} [{subject or 'all'}]: {finding['reason'] or verdict}"
+        text = f"{finding['check']} [{words(finding['subject'])}]: {finding['reason'] or verdict}"
         screen.line(Cell(SIGNS[verdict].mark, VERDICT_STYLES[verdict]), f" {visible(text)}")
     if len(shown) > 10:  # noqa: PLR2004 - a screen
         screen.line(Cell(f"  and {len(shown) - 10} more in --json", "dim"))

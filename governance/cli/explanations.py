@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from governance.cli.answers import Question, Reader, answer
+from governance.cli.examples import below
 from governance.cli.session import Session
 from governance.errors import GovernanceError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(explain)
+    app.command(epilog=below("explain"))(explain)
 
 
 def explain(

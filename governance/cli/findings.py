@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def show(
     _show(session, read_history(session.workspace).issue(finding_id))
 
 
-@finding.command()
+@finding.command(epilog=below("finding respond"))
 def respond(
     context: typer.Context,
     finding_id: str = typer.Argument(metavar="ID", help="A finding, or the beginning of its id."),

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(verify)
+    app.command(epilog=below("verify"))(verify)
 
 
 def verify(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(mapping, name="mapping")
 
 
-@mapping.command("init")
+@mapping.command("init", epilog=below("mapping init"))
 def init_mapping(
     context: typer.Context,
     log: Path = typer.Argument(metavar="FILE", help="Your log: CSV, JSON Lines, JSON or Parquet; .gz .zst .bz2."),

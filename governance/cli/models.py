@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(model, name="model")
 
 
-@model.command()
+@model.command(epilog=below("model register"))
 def register(
     context: typer.Context,
     card: Path = typer.Argument(metavar="FILE", help="Model card, MLmodel, ML-BOM, or the model file."),
@@ -172,5 +173,13 @@ def _show(session: Session, item: RegisteredModel) -> None:
     session.console.print(f"{visible(item.model)} {visible(item.version)}, ledger entry {item.entry}", style="bold")
     for key, value in item.facts.items():
         if value not in (None, [], {}) and key not in ("model", "version"):
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            session.console.print(f"  {key}: {visible(shown)}")
+            session.console.print(f"  {visible(key.replace('_', ' '))}:{_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """What a card says, behind its name or, by name, below it."""
+    from governance.display import visible
+
+    if isinstance(value, dict):
+        return "".join(f"\n    {visible(str(name))}:{_shown(own)}" for name, own in value.items())
+    return f" {visible(', '.join(map(str, value)) if isinstance(value, list) else str(value))}"

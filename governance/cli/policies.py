@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(check)
+    app.command(epilog=below("check"))(check)
 
 
 def check(

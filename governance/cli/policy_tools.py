@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from governance.policies.lint import Warned
     from governance.policies.policy import Examined, Policy
     from governance.policy_trial import Trial
+
+WIDEST = 112  # characters to which the lines of a manual are filled
 
 policy = typer.Typer(help="Tools for those who write policies.", no_args_is_help=True)
 
@@ -21,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(policy, name="policy")
 
 
-@policy.command()
+@policy.command(epilog=below("policy show"))
 def show(
     context: typer.Context,
     kind: str | None = typer.Argument(None, metavar="[KIND]", help="A kind of check; all are listed without one."),
@@ -36,13 +42,27 @@ def show(
         _list_kinds(session, {name: check.question() for name, check in known.items()})
         return
     if kind not in known:
-        hint = nearest(kind, known) or "`governance policy show` lists the kinds"
+        hint = nearest(kind, known) or "`governance policy show` lists the kinds, `governance check --help` runs checks"
         raise NotFoundError(f"no check is called '{kind}'", where="KIND", hint=hint)
     if session.as_json:
         session.result({"kind": kind, "manual": known[kind].manual(), "schema": known[kind].model_json_schema()})
         return
     session.console.print(kind, style="bold")
-    session.console.print(known[kind].manual())
+    for line in _rejoined(known[kind].manual()):
+        session.console.print(line)
+
+
+def _rejoined(manual: str) -> list[str]:
+    """The lines of a manual, what was broken only for its width in one, so that any terminal can break it anew."""
+    lines: list[str] = []
+    last = ""
+    for line in manual.splitlines():
+        if line.strip() and len(last) + 1 + len(line.split()[0]) > WIDEST:
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+        last = line
+    return lines
 
 
 def _list_kinds(session: Session, questions: dict[str, str]) -> None:
@@ -78,7 +98,7 @@ def lint(
 
     session: Session = context.obj
     found = [(item, warnings(item, session.now.date())) for item in _policies(session, named, mistakes)]
-    code = 1 if strict and any(own for _, own in found) else 0
+    code = 1 if strict and any(not one.is_note for _, own in found for one in own) else 0
     if session.as_json:
         listed = [
             _summary(item)
@@ -88,13 +108,21 @@ def lint(
         session.result({"policies": listed})
         return code
     for item, own in found:
-        mark = "!" if own else "✓"
-        said = f"{item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks"
-        session.console.print(f"{mark} {said}")
-        for one in own:
-            session.console.print(f"  warning: {one.where}: {one.what} [{one.rule}]", soft_wrap=True)
-            session.console.print(f"    hint: {one.hint}", soft_wrap=True)
+        _show_lint(session, item, own)
     return code
+
+
+def _show_lint(session: Session, item: Policy, own: Sequence[Warned]) -> None:
+    """A line for the policy, one for each warning with its hint, and one for all notes together."""
+    warned = [one for one in own if not one.is_note]
+    said = f"{item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks"
+    session.console.print(f"{'!' if warned else '✓'} {said}")
+    for one in warned:
+        session.console.print(f"  warning: {session.near(one.where)}: {one.what} [{one.rule}]", soft_wrap=True)
+        session.console.print(f"    hint: {one.hint}", soft_wrap=True)
+    if noted := len(own) - len(warned):
+        which = "1 control that it names does" if noted == 1 else f"{noted} controls that it names do"
+        session.console.print(f"  note: {which} not apply yet; each counts once it does (--json names them)")
 
 
 @policy.command(name="test")

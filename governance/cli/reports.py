@@ -6,12 +6,13 @@ from pathlib import Path
 
 import typer
 
+from governance.cli.examples import below
 from governance.cli.session import Session
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(report)
+    app.command(epilog=below("report"))(report)
 
 
 def report(

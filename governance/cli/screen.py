@@ -1,5 +1,8 @@
 """A screen of plain lines and columns, wrapped at its width: what the answer of one look-up needs.
 
+What is broken goes on further to the right, so that each answer begins at the margin. Nothing is broken where no
+terminal is: a pipe gets whole lines, for `grep` and `wc -l`.
+
 rich draws what other commands print; it takes longer to load than `explain` to find its record.
 """
 
@@ -34,6 +37,11 @@ VERDICT_STYLES = {
 _COLOURS = _STYLES.keys() - {"bold", "dim"}
 _UNSTYLED = ("dumb", "unknown")  # terminals that show escape sequences as text
 _GAP = 2  # spaces between columns
+_HANG = 2  # spaces by which a line that was broken goes on behind its beginning
+_NARROW = 40  # chosen here: cells below which no room is left for that
+# Shells and editors know a comma, and not the narrow space of print.
+_THOUSANDS = re.compile(r"(?<=\d)\u202f(?=\d{3})")
+UNBROKEN = 10_000  # chosen here: cells of a line where there is no terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,8 @@ class Screen:
 
     @classmethod
     def of_terminal(cls) -> Screen:
-        """Standard output: as wide as the terminal, 80 where there is none, with colours unless NO_COLOR is set."""
-        is_terminal = sys.stdout.isatty()
-        given = os.environ.get("COLUMNS", "")
-        size = shutil.get_terminal_size().columns if is_terminal else 80
-        width = int(given) if given.isdigit() and int(given) else size
+        """Standard output, with colours unless NO_COLOR is set."""
+        is_terminal, width = sys.stdout.isatty(), terminal_width()
         is_styled = (is_terminal or bool(os.environ.get("FORCE_COLOR"))) and os.environ.get("TERM") not in _UNSTYLED
         return cls(width, is_styled, is_styled and not os.environ.get("NO_COLOR"))
 
@@ -87,11 +92,8 @@ class Screen:
         """Prints pieces of text, one behind the other, on as many lines as they need, or on one."""
         cells = [piece if isinstance(piece, Cell) else Cell(piece) for piece in pieces]
         text = "".join(cell.text for cell in cells)
-        start = 0
-        for part in folded(text, self.width) if fold else [text]:
-            start = text.index(part, start)
-            self._write(self._between(cells, start, start + len(part)))
-            start += len(part)
+        for margin, start, stop in hung(text, self.width) if fold else [(0, 0, len(text))]:
+            self._write(" " * margin + self._between(cells, start, stop))
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
         """Prints rows in columns, with a heading where a column has a title."""
@@ -143,7 +145,7 @@ class Screen:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
     def _write(self, line: str) -> None:
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(_THOUSANDS.sub(",", line) + "\n")
 
 
 def cells(text: str) -> int:
@@ -157,6 +159,28 @@ def _cells(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def terminal_width() -> int:
+    """Cells in a line: those of COLUMNS, else of the terminal; without one lines are not broken."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBROKEN
+
+
+def hung(text: str, width: int) -> list[tuple[int, int, int]]:
+    """The lines that a text takes, each as its margin and the places in the text where it begins and ends."""
+    first = folded(text, width)[0]
+    lines, start = [(0, 0, len(first))], len(first)
+    if not text[start:].strip(" "):
+        return lines
+    margin = len(text) - len(text.lstrip(" ")) + _HANG if width > _NARROW else 0
+    for part in folded(text[start:].lstrip(" "), width - margin):
+        start = text.index(part, start)
+        lines.append((margin, start, start + len(part)))
+        start += len(part)
+    return lines
 
 
 def folded(text: str, width: int) -> list[str]:

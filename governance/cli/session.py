@@ -43,11 +43,10 @@ class Session:
 
     @cached_property
     def console(self) -> Console:
-        """Where results are printed; its width is that of the terminal, 80 where there is none."""
-        from rich.console import Console
+        """Where results are printed; its width is that of the terminal, without one lines are not broken."""
+        from governance.cli.printing import Hanging
 
-        width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "80"))
-        return Console(width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)
+        return Hanging()
 
     def result(self, document: Any) -> None:
         """Prints the one JSON document of a command."""
@@ -71,10 +70,14 @@ class Session:
     def _error(self, what: str, where: str | None, hint: str | None) -> None:
         from governance.display import visible
 
-        place = f"{visible(where)}: " if where else ""
+        place = f"{visible(self.near(where))}: " if where else ""
         self.note(f"error: {place}{visible(what)}")
         if hint:
             self.note(f"  hint: {visible(hint)}")
+
+    def near(self, where: str) -> str:
+        """A place as somebody in this folder names it: files below it without the way to it."""
+        return where.removeprefix(f"{Path.cwd()}{os.sep}")
 
     def usage(self, error: Exception) -> None:
         """Says what is wrong with the command line."""

@@ -10,6 +10,7 @@ from governance.blocks import Column, Table
 from governance.display import number, visible
 from governance.engines.duckdb import Engine
 from governance.errors import MissingExtraError
+from governance.tables import CANONICAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,13 +26,21 @@ class Rows:
     Args:
         engine: Where it runs.
         statement: One SELECT.
-        what: What a row is called.
+        what: What a row is called; the name of a canonical table, where they are its rows.
     """
 
     def __init__(self, engine: Engine, statement: str, what: str = "rows") -> None:
         self._engine = engine
         self.statement = statement
         self._what = what
+
+    def describe(self) -> Table:
+        """Every column with its type and, in a canonical table, what it means."""
+        own = CANONICAL.get(self._what)
+        meanings = {} if own is None else {column.name: column.meaning for column in own.columns}
+        columns = (Column("column", "code"), Column("type"), Column("meaning"))
+        rows = tuple((name, kind, meanings.get(name)) for name, kind in self.columns.items())
+        return Table(f"Columns of {self._what}", columns, rows, own.meaning if own is not None else "")
 
     def sql(self, query: str) -> Rows:
         """Rows of a query in which `this` stands for these rows: `d.sql("select count(*) from this")`."""
@@ -80,7 +89,7 @@ class Rows:
         drawn = filled[:SHOWN_COLUMNS]
         rest = len(names) - len(drawn)
         cells = tuple(tuple(None if row[name] is None else _text(row[name]) for name in drawn) for row in rows)
-        note = f"{rest} more columns: .columns names them" if rest else ""
+        note = f"{rest} more columns: .describe() says what they mean" if rest else ""
         caption = f"{number(len(self), 0)} {self._what}" + (f", the first {len(rows)}" if rows else "")
         return Table(caption, tuple(Column(name) for name in drawn), cells, note)
 

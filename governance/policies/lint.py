@@ -11,7 +11,8 @@
 | waiver-expired | the last day of a waiver is over |
 | waiver-of-all | a waiver excepts every subject of a check |
 | waiver-unmatched | no finding of the check can have the subject of the waiver |
-| control-not-in-force | a control is repealed, superseded or does not apply yet |
+| control-not-in-force | a control is repealed or superseded |
+| control-not-yet | a control does not apply yet: a note, for nothing need change |
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from governance.policies.policy import Policy
 
 _GLOB = frozenset("*?[")
+NOT_YET = "control-not-yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Warned:
     where: str  # file:line: field
     what: str
     hint: str
+
+    @property
+    def is_note(self) -> bool:
+        """Whether nobody need do anything about it."""
+        return self.rule == NOT_YET
 
 
 def warnings(policy: Policy, today: date) -> list[Warned]:
@@ -152,9 +159,11 @@ def _of_controls(policy: Policy, document: yamltext.Document, today: date) -> It
         dates = ", ".join(f"{key.replace('_', ' ')} {day}" for key, day in control.dates.items())
         said = control.status.replace("_", " ") + (f" ({dates})" if dates else "")
         asking = ", ".join(policy.checks[place].id for place in places)
-        is_over = control.status in NO_LONGER
-        hint = "name what took its place" if is_over else "it counts once it applies; nothing need change"
-        yield Warned("control-not-in-force", at, f"{name} is {said}; named by {asking}", hint)
+        what = f"{name} is {said}; named by {asking}"
+        if control.status in NO_LONGER:
+            yield Warned("control-not-in-force", at, what, "name what took its place")
+        else:
+            yield Warned(NOT_YET, at, what, "it counts once it applies; nothing need change")
 
 
 def _of_waivers(policy: Policy, document: yamltext.Document, today: date) -> Iterator[Warned]:
