@@ -25,6 +25,7 @@ from governance.verification import verify
 from governance.workspace import Workspace, default_key, find_workspace, make_workspace
 
 MARKER = ".governance-demo"  # a folder that holds it was made by the demo and may be made anew
+METHODS = ("interventional", "native")  # two, so that the reasons of one can be compared with those of the other
 QUARTERS = ("2026-Q2", "2026-Q3")
 
 
@@ -128,8 +129,10 @@ def play(
         say(f"ingested {done.total('records'):,} records of {done.files[0].source}")
     windows = [parse_window(name, now=now) for name in quarters]
     for window in windows:
-        explained = attribute(workspace, window, now=now, adverse=True)
-        say(f"explained {sum(item.stored for item in explained):,} adverse decisions of {window.name}")
+        for method in METHODS:
+            explained = attribute(workspace, window, now=now, adverse=True, method=method)
+            count = sum(item.stored for item in explained)
+            say(f"explained {count:,} adverse decisions of {window.name} by {method}")
     policies = read_policies([workspace.policies])
     assessments = []
     for window in windows:

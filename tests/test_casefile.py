@@ -74,6 +74,43 @@ def test_an_ambiguous_id_is_refused_with_the_list(book: Logbook) -> None:
         open_(book, "bb")
 
 
+ASSESSED = """\
+source: judge
+table: assessments
+columns: {request_id: id, name: {constant: good}, score: score, created_ts: {column: at, format: iso}}
+"""
+
+
+@pytest.mark.parametrize("order", ["requests first", "assessment first"])
+def test_a_hit_of_a_cache_does_not_take_the_id_of_the_answer_that_it_repeats(tmp_path: Path, order: str) -> None:
+    book = logbook(tmp_path)
+    asked = LINE | {"trace": None, "cache": "miss"}
+    hits = [asked | {"id": f"hit{place}", "client": None, "cache": "exact_hit"} for place in range(2)]
+    text = "".join(json.dumps(line) + "\n" for line in (asked, *hits))
+    columns = MORE.replace("score: score", "score: score\n  cache_status: cache")
+    judged = json.dumps({"id": "resp1", "score": 1, "at": "2026-07-03T00:00:00Z"}) + "\n"
+    if order == "requests first":
+        book.read("log.jsonl", text, columns)
+        book.read("judged.jsonl", judged, ASSESSED)
+    else:
+        book.read("judged.jsonl", judged, ASSESSED)
+        book.read("log.jsonl", text, columns)
+    case = open_(book, "resp1")
+    assert case.request["request_id"] == "r1"
+    assert [row["score"] for row in case.rows["assessments"]] == [1.0]
+    assert open_(book, "hit1").rows["assessments"] == []
+    assert book.values("SELECT request_uid FROM assessments") == ["loans:r1"]
+
+
+def test_hits_of_an_answer_that_nobody_logged_are_ambiguous(tmp_path: Path) -> None:
+    book = logbook(tmp_path)
+    columns = MORE.replace("score: score", "score: score\n  cache_status: cache")
+    hits = [LINE | {"id": f"hit{place}", "client": None, "trace": None, "cache": "exact_hit"} for place in range(2)]
+    book.read("log.jsonl", "".join(json.dumps(line) + "\n" for line in hits), columns)
+    with pytest.raises(GovernanceError, match="names 2 requests"):
+        open_(book, "resp1")
+
+
 def test_an_unknown_id_gets_the_nearest_one(book: Logbook, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no request has this id") as caught:
         open_(book, "resp3")

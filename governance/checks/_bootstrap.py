@@ -9,6 +9,7 @@ same interval, wherever and whenever.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from governance.checks._intervals import Interval
@@ -57,7 +58,7 @@ class Reselected(NamedTuple):
     """What becomes of a group where the reference is chosen anew in each draw.
 
     Attributes:
-        interval: 95 % interval of the ratio of its rate to the highest; None where too many draws have none.
+        interval: 95 % interval of the comparison of its rate with the highest; None where too many draws have none.
         is_highest: Share of the draws in which no group that may be the reference has a higher rate, 0..1.
     """
 
@@ -65,12 +66,21 @@ class Reselected(NamedTuple):
     is_highest: float
 
 
-def ratios_to_highest(groups: Sequence[Group], may_refer: Sequence[bool]) -> list[Reselected]:
-    """The ratio of each group's rate to the highest among those that may be the reference, chosen anew in each draw.
+class Comparison(StrEnum):
+    """How a rate is compared with the highest: divided by it, less it, or the smaller by the larger of the two."""
+
+    QUOTIENT = "quotient"
+    DIFFERENCE = "difference"
+    SMALLER_BY_LARGER = "ratio"
+
+
+def compared_with_highest(groups: Sequence[Group], may_refer: Sequence[bool], how: Comparison) -> list[Reselected]:
+    """Each group's rate beside the highest among those that may be the reference, chosen anew in each draw.
 
     Args:
         groups: Each with n >= 1.
         may_refer: Whether the group may be the reference; at least one may.
+        how: What is computed of the two rates.
     """
     import numpy as np  # noqa: PLC0415 - as above
 
@@ -79,6 +89,20 @@ def ratios_to_highest(groups: Sequence[Group], may_refer: Sequence[bool]) -> lis
     with np.errstate(divide="ignore", invalid="ignore"):
         rates = drawn[:, :, 0] / drawn.sum(axis=2)
         highest = np.nanmax(np.where(np.asarray(may_refer), rates, -np.inf), axis=1, keepdims=True)
-        ratios = rates / highest
+        figures = _compared(rates, highest, how)
     is_highest = (rates >= highest).mean(axis=0)
-    return [Reselected(percentile_interval(ratios[:, at]), float(is_highest[at])) for at in range(len(groups))]
+    return [Reselected(percentile_interval(figures[:, at]), float(is_highest[at])) for at in range(len(groups))]
+
+
+def _compared(
+    rates: npt.NDArray[np.float64], highest: npt.NDArray[np.float64], how: Comparison
+) -> npt.NDArray[np.float64]:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    match how:
+        case Comparison.QUOTIENT:
+            return rates / highest
+        case Comparison.DIFFERENCE:
+            return rates - highest
+        case Comparison.SMALLER_BY_LARGER:
+            return np.minimum(rates, highest) / np.maximum(rates, highest)

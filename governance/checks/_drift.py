@@ -5,57 +5,23 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field
 
 from governance.checks import Check, Measurement, Row, _drift_bins, _drift_noise, _drift_order, above
 from governance.checks._drift_records import Samples
+from governance.checks._drift_reference import Reference
 from governance.checks._groups import unattributed
 from governance.engines.duckdb import Engine, literal
 from governance.errors import GovernanceError
-from governance.findings import Judgement, Observation, Subject, Verdict, Window, parse_window
-from governance.measurement.scopes import PREVIOUS, Scope, subject_of, subject_text
+from governance.findings import Judgement, Observation, Subject, Verdict, Window
+from governance.measurement.scopes import Scope, subject_of, subject_text
 
 _NAMES = {"psi": "PSI", "js": "Jensen-Shannon distance", "ks": "KS distance", "wasserstein": "Wasserstein distance"}
 _UNITS = {"psi": "index", "js": "distance", "ks": "distance", "wasserstein": "reference sd"}
 _BINNED = ("psi", "js")
 _ORDERED = ("mean", "reference_mean", "sd", "reference_sd", "distance")
-_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)  # windows that depend on today are refused, so this never shows
-
-
-class Reference(BaseModel):
-    """What records are compared with: those of another window, or the sample that the model was registered with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    window: str | None = None
-    training: Literal[True] | None = None
-
-    @field_validator("window")
-    @classmethod
-    def _is_fixed(cls, value: str | None) -> str | None:
-        if value is None or value == PREVIOUS:
-            return value
-        if value.startswith("last-"):
-            raise ValueError("a reference must not move: name a quarter, a month, a day or two days, or `previous`")
-        try:
-            parse_window(value, now=_ANY_DAY)
-        except GovernanceError as error:
-            raise ValueError(f"{error.what}; {error.hint}") from error
-        return value
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Reference:
-        if (self.window is None) == (self.training is None):
-            raise ValueError("give either `window` or `training: true`")
-        return self
-
-    @property
-    def label(self) -> str:
-        """How reasons call it."""
-        return "the window before" if self.window == PREVIOUS else self.window or "the registered sample"
 
 
 @dataclass(frozen=True)
@@ -83,7 +49,10 @@ class Drift(Check):
         return tuple(ids)
 
     def measure(self, engine: Engine, scope: Scope) -> Measurement:
-        own = self._referring(scope)
+        try:
+            own = self.reference.scoped(scope)
+        except GovernanceError as error:
+            return _without([Nothing((), f"the reference cannot be read: {error.what}")])
         if own.reference is not None and _overlap(own.reference, own.window):
             reason = (
                 f"the window overlaps the reference {self.reference.label}: records would be compared to themselves"
@@ -105,12 +74,6 @@ class Drift(Check):
         sql_of = {subject_of(row["subject"]): sql for row, sql, _ in rows} | dict(without.sql_of or {})
         first = rows[0][1] if rows else without.sql
         return Measurement([*sampled, *without.observations], first, own.parameters, sql_of)
-
-    def _referring(self, scope: Scope) -> Scope:
-        """The scope with the reference window in it, if the reference is one."""
-        if self.reference.window is None or scope.reference is not None:
-            return scope
-        return replace(scope, reference=scope.named_window(self.reference.window))
 
     def _statements(self, samples: Samples, engine: Engine, scope: Scope) -> list[str]:
         if self.statistic in _BINNED:
@@ -198,7 +161,7 @@ class Drift(Check):
         return super().verdict(observation)
 
     def limit(self) -> Mapping[str, Any]:
-        return {"max": self.max, "measure": self.statistic, "reference": self.reference.window or "training"}
+        return {"max": self.max, "measure": self.statistic, "reference": self.reference.limit}
 
     def judge(self, observation: Observation) -> Judgement:
         value, floor = observation.value or 0.0, observation.counts["noise_floor"]

@@ -54,8 +54,11 @@ class DriftInput(Drift):
     Fields:
         reference: `{window: 2026-Q2}` for the records of another window, which must not overlap the checked one;
             `{window: previous}` for the one before it (the quarter, month or day before those, else of equal length);
-            or `{training: true}` for the background sample that the newest version of the model was registered with.
-            A group in `by` is compared with the same group of the window, or with the whole sample.
+            `{window: 2026-Q2, as_of: 120}`, or `{as_of: 120}` for all before the checked window, of which only the
+            records of files count that had been read when the ledger had 120 entries, so that what is delivered later
+            does not move the reference; or `{training: true}` for the background sample that the newest version of the
+            model was registered with. A group in `by` is compared with the same group of the window, or with the whole
+            sample.
         features: Inputs to look at; all of them unless named.
         measure: The `statistic`: psi, js, ks or wasserstein; psi unless named.
         max: Figure above which the check fails; exactly on it passes. By a common rule of thumb a PSI below 0.1 is
@@ -131,8 +134,7 @@ class DriftInput(Drift):
     def _records(self, scope: Scope, view: str, *, is_joined: bool, reference: bool = False) -> str:
         """FROM clause of the inputs as `f`; with their decisions as `d` where the check looks at these too."""
         if not is_joined:
-            start, end = ("$reference_start", "$reference_end") if reference else ("$start", "$end")
-            during = f"decision_ts >= CAST({start} AS TIMESTAMPTZ) AND decision_ts < CAST({end} AS TIMESTAMPTZ)"
+            during = scope.during("decision_ts", reference=reference)
             return f"(SELECT * FROM {identifier(view)} WHERE {during}) f"
         attributes = any(scope.dimension(name, "decisions").startswith("s.") for name in self.dimensions)
         joined = " LEFT JOIN subjects s ON s.decision_id = d.decision_id" if attributes else ""

@@ -51,7 +51,7 @@ class DriftOutput(Drift):
 
     Fields:
         reference: `{window: 2026-Q2}`, which must not overlap the checked window, or `{window: previous}`, the one
-            before it. `{training: true}` is refused: a background sample holds inputs.
+            before it, or `as_of` as in `drift-input`. `{training: true}` is refused: a background sample holds inputs.
         of: One of, or a list of: `score`, `decision`, `favourable`, `output_tokens`, `finish_reason`, `status`. Unless
             named: those of the first three that any decision has or, where there are no decisions, those of the others
             that any request has; with ks and wasserstein the numbers among them.

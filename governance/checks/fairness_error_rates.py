@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from governance.checks import Check, Row
+from governance.checks._bootstrap import Comparison, Reselected, compared_with_highest
 from governance.checks._discoveries import p_of_difference
 from governance.checks._intervals import share_ratio_interval
 from governance.checks._labels import (
@@ -22,7 +23,9 @@ from governance.checks._labels import (
     one_sided,
     prediction,
 )
+from governance.checks._ratios import Group
 from governance.checks._references import (
+    HIGHEST,
     Reference,
     bound_reference,
     groups,
@@ -52,7 +55,8 @@ class ErrorRates(Check):
     foretold) and the false positive rate (of those who did not have it), with Wilson intervals, and how far they lie
     from those of the reference group: as a difference (interval by Newcombe) or as a ratio of the smaller to the larger
     rate (interval by Katz and others). With both rates and no limit broken a system satisfies equalised odds within
-    that limit, with `rates: [tpr]` equal opportunity.
+    that limit, with `rates: [tpr]` equal opportunity. Where the reference is the group with the highest rate, chance
+    chooses it too: `reselected_interval` and `reference_again` say how far, as in `fairness-impact-ratio`.
 
     Why it matters: a system with the same approval rates can still refuse those who would have paid back, in one group
     more often than in another (Hardt, Price & Srebro 2016; Regulation (EU) 2024/1689, articles 10(2) and 15; NIST AI
@@ -171,10 +175,13 @@ class ErrorRates(Check):
         """The observations of one rate and comparison on one axis in one part of the calendar."""
         known = [row for row in rows if row["known"]]
         unknown = sum(row["n"] for row in rows if not row["known"])
+        drawn = _reselected(known) if self.reference == HIGHEST else {}
         for row in known:
-            yield self._observation(row, known, unknown)
+            yield self._observation(row, known, unknown, drawn)
 
-    def _observation(self, row: Row, rivals: Sequence[Row], unknown: int) -> Observation:
+    def _observation(
+        self, row: Row, rivals: Sequence[Row], unknown: int, drawn: Mapping[str, Reselected]
+    ) -> Observation:
         k, n = row["k"], row["n"]
         reference = next((other for other in rivals if other["owner"] == row["reference"]), None)
         counts = self.truth.counts(row) | {name: row[name] for name in CONFUSED}
@@ -193,6 +200,10 @@ class ErrorRates(Check):
             low, high = newcombe(k, n, j, m)
             counts |= {"p": p_of_difference(k, n, j, m), "difference_interval": [low, high]}
             interval = (low, high) if row["how"] == DIFFERENCE else _ratio_interval(k, n, j, m)
+        if reason is None and row["owner"] in drawn:
+            interval_again = drawn[row["owner"]].interval
+            counts["reselected_interval"] = interval_again and list(interval_again)
+            counts["reference_again"] = drawn[row["reference"]].is_highest
         value = row["value"] if reason is None else None
         subject, samples = subject_of(row["subject"]), samples_of(row)
         metric, unit = f"{row['what']}_{row['how']}", "share" if row["how"] == DIFFERENCE else "ratio"
@@ -241,6 +252,16 @@ class ErrorRates(Check):
         return Judgement(Verdict.FAILED, reason, self.limit())
 
 
+def _reselected(rows: Sequence[Row]) -> dict[str, Reselected]:
+    """Owner -> its distance where chance chooses the reference; empty where nothing can be compared."""
+    own = [row for row in rows if row["n"]]
+    if len(own) < 2 or not any(row["may_refer"] for row in own):  # noqa: PLR2004 - nothing to compare
+        return {}
+    how = Comparison.DIFFERENCE if own[0]["how"] == DIFFERENCE else Comparison.SMALLER_BY_LARGER
+    found = compared_with_highest([Group(row["k"], row["n"]) for row in own], [row["may_refer"] for row in own], how)
+    return {row["owner"]: one for row, one in zip(own, found, strict=True)}
+
+
 def _ratio_interval(k: int, n: int, j: int, m: int) -> tuple[float, float]:
     """Interval of the smaller rate over the larger."""
     smaller, larger = ((k, n), (j, m)) if Fraction(k, n) <= Fraction(j, m) else ((j, m), (k, n))
@@ -254,5 +275,5 @@ _SUMS = (
 )
 _KEPT = (
     *("axis", "period", "label", "known", "what", "k", "n", "rate", "samples"),
-    *("reference", "reference_rate", "outcomes", "seen_until"),
+    *("reference", "reference_rate", "may_refer", "outcomes", "seen_until"),
 )

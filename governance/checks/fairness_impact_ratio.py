@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from pydantic import Field, field_validator
 
 from governance.checks import Check, Row
-from governance.checks._bootstrap import Reselected, ratios_to_highest
+from governance.checks._bootstrap import Comparison, Reselected, compared_with_highest
 from governance.checks._groups import columns, decided, keys, subject_column
 from governance.checks._intervals import share_ratio_interval
 from governance.checks._ratios import Group, flipping_outcomes, ratio_bounds
@@ -259,7 +259,8 @@ def _reselected(rows: Sequence[Row]) -> dict[str, Reselected]:
     own = [row for row in rows if not row["left_out"]]
     if len(own) < 2 or not any(row["may_refer"] for row in own):  # noqa: PLR2004 - nothing to compare
         return {}
-    found = ratios_to_highest([Group(row["favourable"], row["n"]) for row in own], [row["may_refer"] for row in own])
+    counted = [Group(row["favourable"], row["n"]) for row in own]
+    found = compared_with_highest(counted, [row["may_refer"] for row in own], Comparison.QUOTIENT)
     return {row["subject"]: one for row, one in zip(own, found, strict=True)}
 
 

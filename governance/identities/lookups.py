@@ -14,7 +14,7 @@ from governance.identities.keys import key_of
 from governance.storage.checked_files import Row, check_digests, records
 from governance.storage.segments import INDEX, Segment, read
 from governance.storage.store import Snapshot
-from governance.tables import REQUESTS
+from governance.tables import CACHE_HITS, REQUESTS
 
 IDS = ("request_uid", "request_id", "client_request_id", "response_id", "trace_id")
 _LISTED = 10  # ids in the error of an ambiguous one
@@ -84,6 +84,7 @@ def find_one(snapshot: Snapshot, engine: Engine, wanted: str) -> Lookup:
     text, found = _first(snapshot, engine, wanted)
     if not found:
         raise NotFoundError("no request has this id", where=wanted, hint=_nearest(snapshot, engine, wanted))
+    found = _meant(found, text)
     if len(found) > 1:
         more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
         listed = ", ".join(lookup.request_uid for lookup in found[:_LISTED]) + more
@@ -95,10 +96,22 @@ def find_one(snapshot: Snapshot, engine: Engine, wanted: str) -> Lookup:
     return _named(snapshot, engine, [uid])[uid][0]
 
 
+def _meant(found: list[Lookup], text: str) -> list[Lookup]:
+    """The requests that bear an id, without hits of a cache that bear it as that of the answer which they repeat."""
+    return [lookup for lookup in found if not _repeats(lookup, text)] or found
+
+
+def _repeats(found: Lookup, text: str) -> bool:
+    bearing = [[name for name in IDS if row[name] == text] for row in found.rows]
+    hits = [row["cache_status"] in CACHE_HITS for row in found.rows]
+    return all(is_hit and names in ([], ["response_id"]) for is_hit, names in zip(hits, bearing, strict=True))
+
+
 def own_ids(snapshot: Snapshot, engine: Engine, found: Lookup) -> list[str]:
     """The ids that name this request and no other."""
     named = _named(snapshot, engine, found.ids)
-    return [text for text, requests in named.items() if len(requests) == 1]
+    meant = {text: _meant(requests, text) for text, requests in named.items()}
+    return [text for text, one in meant.items() if [lookup.request_uid for lookup in one] == [found.request_uid]]
 
 
 def _first(snapshot: Snapshot, engine: Engine, wanted: str) -> tuple[str, list[Lookup]]:

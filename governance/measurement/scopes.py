@@ -53,6 +53,7 @@ class Scope:
         columns: View -> its columns, of the store at hand.
         reference: A second window to compare with, for checks that have one.
         store: Folder of the store at hand, for checks that look at its files.
+        reference_files: Digests of the source files whose records count as the reference; of all unless given.
     """
 
     window: Window
@@ -64,6 +65,7 @@ class Scope:
     fiscal_year_start_month: int = 1
     reference: Window | None = None
     store: Path | None = None
+    reference_files: Sequence[str] | None = None
 
     def named_window(self, name: str) -> Window:
         """The window that a check names, in the workspace's calendar; `previous` is the one before this one."""
@@ -87,6 +89,8 @@ class Scope:
         bound: dict[str, Any] = {"start": _text(self.window.start), "end": _text(self.window.end)}
         if self.reference is not None:
             bound |= {"reference_start": _text(self.reference.start), "reference_end": _text(self.reference.end)}
+        if self.reference_files is not None:
+            bound["reference_files"] = list(self.reference_files)
         for name, globs in self.filters.items():
             bound |= {f"{name}_{place}": glob for place, glob in enumerate(globs)}
         for name, values in self.favourable.items():
@@ -95,12 +99,12 @@ class Scope:
 
     def requests(self, *, reference: bool = False) -> str:
         """Subquery of the requests in scope (in the reference window instead, if asked)."""
-        where = [self._during("start_ts", reference), *self._filters("requests"), *self.predicates]
+        where = [self.during("start_ts", reference=reference), *self._filters("requests"), *self.predicates]
         return f"(SELECT * FROM requests WHERE {' AND '.join(where)})"
 
     def decisions(self, *, reference: bool = False) -> str:
         """Subquery of the decisions in scope, `favourable` filled from the policy where the log leaves it out."""
-        where = [self._during("decision_ts", reference), *self._filters("decisions"), *self.predicates]
+        where = [self.during("decision_ts", reference=reference), *self._filters("decisions"), *self.predicates]
         selected = "*"
         if self.favourable:
             tests = []
@@ -110,9 +114,12 @@ class Scope:
             selected = f"* REPLACE (coalesce(favourable, {' AND '.join(tests)}) AS favourable)"
         return f"(SELECT {selected} FROM decisions WHERE {' AND '.join(where)})"
 
-    def _during(self, column: str, reference: bool) -> str:
+    def during(self, column: str, *, reference: bool) -> str:
+        """Predicate of the records of the window (of the reference instead, if asked) by the column of their time."""
         start, end = ("$reference_start", "$reference_end") if reference else ("$start", "$end")
-        return f"{column} >= CAST({start} AS TIMESTAMPTZ) AND {column} < CAST({end} AS TIMESTAMPTZ)"
+        read_by_then = " AND list_contains($reference_files, file_sha256)"
+        files = read_by_then if reference and self.reference_files is not None else ""
+        return f"{column} >= CAST({start} AS TIMESTAMPTZ) AND {column} < CAST({end} AS TIMESTAMPTZ){files}"
 
     def filtered(self, name: str, table: str) -> str:
         """SQL of what one of the `filters` is compared with."""

@@ -97,15 +97,16 @@ def simulate(folder: Path, *, clean: bool = False, seed: int = SEED, faults: Fau
     Raises:
         MissingExtraError: lightgbm is not installed; the applicants are scored when this runs.
     """
-    from governance.simulator.writing import write_credit, write_gateway  # noqa: PLC0415  (loads numpy and pyarrow)
+    from governance.simulator.writing import write_credit, write_gateway, write_operations  # noqa: PLC0415  (loads numpy and pyarrow)
 
     plan = FaultPlan.none() if clean else faults or FaultPlan()
     with as_file(files("governance").joinpath("demo_data")) as shipped:
         credit = write_credit(shipped / "credit", folder / "credit", seed, plan)
         gateway = write_gateway(shipped / "gateway", folder / "gateway", seed, plan)
+        operations = write_operations(shipped / "operations", folder / "operations", plan)
     return Simulation(
         folder=folder,
-        ingests=(*credit.ingests, *gateway.ingests),
+        ingests=(*credit.ingests, *gateway.ingests, *operations.ingests),
         model=folder / "credit" / "model.txt",
         card=folder / "credit" / "card.yaml",
         background=folder / "credit" / "background.parquet",

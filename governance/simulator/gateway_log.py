@@ -75,18 +75,36 @@ def draw_ids(count: int, rng: np.random.Generator) -> list[str]:
 
 def by_month(requests: Requests, ids: list[str], prices: Mapping[str, Price], rng: np.random.Generator) -> list[Log]:
     """The log of each month, with a few lines written twice and one that broke off before it was written again."""
-    months = month_of(requests.times)
+    months, answers = month_of(requests.times), _answers(requests, ids)
     logs = []
     for month in range(months.max() + 1):
         rows = np.flatnonzero(months == month)
-        lines = [json.dumps(payload(requests, int(row), ids[row], prices), separators=(",", ":")) for row in rows]
+        lines = [
+            json.dumps(payload(requests, int(row), ids[row], answers[row], prices), separators=(",", ":"))
+            for row in rows
+        ]
         repeated = [lines[place] for place in rng.choice(len(lines), min(REPEATED_LINES, len(lines)), replace=False)]
         broken = [lines[-1][: len(lines[-1]) // 2]] if month == months.max() else []
         logs.append(Log([*lines[:-1], *broken, lines[-1], *repeated], len(repeated), len(broken)))
     return logs
 
 
-def payload(requests: Requests, row: int, request_id: str, prices: Mapping[str, Price]) -> dict[str, Any]:
+def _answers(requests: Requests, ids: list[str]) -> list[str]:
+    """Id of the answer of each request: its own, or for a hit of the cache that of the answer which it repeats."""
+    made: dict[tuple[str, str], str] = {}  # model and group -> the last fresh answer
+    found = []
+    for row, own in enumerate(ids):
+        asked = (str(requests.models[row]), str(requests.groups[row]))
+        is_fresh = not requests.cached[row] and not requests.errors[row] and not requests.fallen_back[row]
+        if is_fresh:
+            made[asked] = own
+        found.append(made.get(asked, own) if requests.cached[row] else own)
+    return found
+
+
+def payload(
+    requests: Requests, row: int, request_id: str, answer_id: str, prices: Mapping[str, Price]
+) -> dict[str, Any]:
     """One request in LiteLLM's form; only keys that LiteLLM writes."""
     model = str(requests.models[row])
     error = str(requests.errors[row])
@@ -107,7 +125,7 @@ def payload(requests: Requests, row: int, request_id: str, prices: Mapping[str, 
         "response_cost": 0.0 if cached else cost,
         "saved_cache_cost": cost if cached else 0.0,
         "cache_hit": cached,
-        "cache_key": request_id[9:17] if cached else None,
+        "cache_key": answer_id[9:17] if cached else None,
         "startTime": start / 1e6,
         "endTime": (start + int(requests.total_us[row])) / 1e6,
         "completionStartTime": (start + int(requests.ttft_us[row])) / 1e6,
@@ -122,7 +140,7 @@ def payload(requests: Requests, row: int, request_id: str, prices: Mapping[str, 
         "end_user": f"user-{requests.users[row]}",
         "requester_ip_address": None,
         "messages": [{"role": "user", "content": REDACTED}],
-        "response": None if error else _response(request_id, model, start, tokens),
+        "response": None if error else _response(answer_id, model, start, tokens),
         "model_parameters": {"stream": True, "max_tokens": 100},
         "metadata": _metadata(requests, row, prompt),
         "hidden_params": {"model_id": str(requests.systems[row]), "response_cost": cost, "litellm_model_name": model},
@@ -137,10 +155,10 @@ def payload(requests: Requests, row: int, request_id: str, prices: Mapping[str, 
     }
 
 
-def _response(request_id: str, model: str, start: int, tokens: dict[str, int]) -> dict[str, Any]:
+def _response(answer_id: str, model: str, start: int, tokens: dict[str, int]) -> dict[str, Any]:
     message = {"role": "assistant", "content": REDACTED}
     return {
-        "id": request_id,
+        "id": answer_id,
         "object": "chat.completion",
         "created": start // 1_000_000,
         "model": model,

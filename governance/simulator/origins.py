@@ -110,4 +110,17 @@ REAL_AND_SIMULATED: tuple[Origin, ...] = (
         simulated=("score_name", "score", "label", "annotator_kind, annotator", "created", "prompt_version"),
         note="The measured requests carry no text, so no answer was judged: the scores are drawn at random.",
     ),
+    Origin(
+        file="operations/incidents.csv",
+        source="",
+        real=(),
+        measured=(),
+        computed=("model",),
+        simulated=(
+            "ticket",
+            "severity, regime, summary",
+            "opened, aware, classified, reported, closed",
+        ),
+        note="Nothing of this happened: the incidents are made up, so that the clocks of rules are shown.",
+    ),
 )

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from governance import artefacts
-from governance.simulator import Ingest, credit, gateway, gateway_log, judge, oversight
+from governance.simulator import Ingest, credit, gateway, gateway_log, incidents, judge, oversight
 from governance.simulator.timeline import MONTHS
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ def write_gateway(shipped: Path, folder: Path, seed: int, plan: FaultPlan) -> Wr
         Ingest((folder / "assessments.csv",), None, folder / "assessments.mapping.yaml"),
     )
     return Written(ingests, len(requests), sum(log.repeated for log in logs), sum(log.broken for log in logs))
+
+
+def write_operations(shipped: Path, folder: Path, plan: FaultPlan) -> Written:
+    """Incidents and their mapping."""
+    _copy(shipped, folder, ("incidents.mapping.yaml",))
+    table = incidents.incidents(plan)
+    (folder / "incidents.csv").write_bytes(_csv(table))
+    return Written((Ingest((folder / "incidents.csv",), None, folder / "incidents.mapping.yaml"),), table.num_rows)
 
 
 def _scores(model: Path, table: pa.Table) -> credit.Scores:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from governance.engines.duckdb import file_list
 from governance.proof.entries import REPLACES, Entry, NamedFile
-from governance.tables import Table
+from governance.tables import CACHE_HITS, Table
 
 INDEX = "index"  # folder of the request index, which is no table
 COMPACTION = "compaction"  # kind of the entries whose files hold the rows of others
@@ -122,10 +122,14 @@ def unreleased(quarantine: Sequence[Segment], released: Sequence[Segment], prefi
 
 
 def identities(requests: Sequence[Segment], prefix: str) -> str:
-    """Ids that name exactly one request; an id that several requests share resolves to none of them."""
+    """Ids that name exactly one request; an id that several requests share resolves to none of them.
+
+    A hit of a cache bears the response id of the answer that it repeats: that names the request which was answered.
+    """
     if not requests:
         return "SELECT CAST(NULL AS VARCHAR) AS id, CAST(NULL AS VARCHAR) AS request_uid WHERE false"
-    ids = "unnest([request_uid, request_id, client_request_id, response_id, trace_id]) AS id"
+    answer = f"CASE WHEN cache_status IN {CACHE_HITS} THEN NULL ELSE response_id END"
+    ids = f"unnest([request_uid, request_id, client_request_id, {answer}, trace_id]) AS id"
     return (
         f"SELECT id, min(request_uid) AS request_uid FROM (SELECT {ids}, request_uid FROM {read(requests, prefix)}) "
         "WHERE id IS NOT NULL GROUP BY id HAVING min(request_uid) = max(request_uid)"

@@ -25,7 +25,7 @@ from governance.tables.columns import (
 )
 from governance.tables.decisions import ATTRIBUTIONS, DECISIONS, FEATURES, SUBJECTS
 from governance.tables.kept import FINDINGS, MODELS, PROMPTS, QUARANTINE
-from governance.tables.requests import ATTEMPTS, GUARDRAILS, PAYLOADS, REQUESTS
+from governance.tables.requests import ATTEMPTS, CACHE_HITS, GUARDRAILS, PAYLOADS, REQUESTS
 from governance.tables.sides import ASSESSMENTS, OUTCOMES, REVIEWS, SUBJECT_RECORDS
 from governance.tables.standalone import EVALUATIONS, INCIDENTS, REQUEST_COUNTS
 
@@ -34,6 +34,7 @@ __all__ = [
     "ATTEMPTS",
     "ATTRIBUTIONS",
     "BYTES",
+    "CACHE_HITS",
     "CANONICAL",
     "CONFLICT",
     "DECISIONS",

@@ -18,6 +18,8 @@ from governance.tables.columns import (
     needed,
 )
 
+CACHE_HITS = ("exact_hit", "semantic_hit")  # in `cache_status`; its response id is that of the answer it repeats
+
 REQUESTS = Table(
     "requests",
     "one client-visible request",

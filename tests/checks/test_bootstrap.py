@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from governance.checks._bootstrap import DRAWS, percentile_interval, ratios_to_highest, resampled
+from governance.checks._bootstrap import DRAWS, Comparison, compared_with_highest, percentile_interval, resampled
 from governance.checks._ratios import Group
 
 if TYPE_CHECKING:
@@ -24,24 +24,35 @@ def rows(groups: list[Group]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int
 
 
 @pytest.mark.slow
-def test_the_bootstrap_of_rows_by_scipy_gives_the_same_intervals() -> None:
+@pytest.mark.parametrize("how", Comparison)
+def test_the_bootstrap_of_rows_by_scipy_gives_the_same_intervals(how: Comparison) -> None:
     """Within the noise of both: the ends of 4,000 draws vary by about a fiftieth of the width, five times that here."""
     from scipy.stats import bootstrap
 
     group, outcome = rows(GROUPS)
-    found = ratios_to_highest(GROUPS, [True] * 3)
+    found = compared_with_highest(GROUPS, [True] * 3, how)
     for place, own in enumerate(found):
 
-        def ratio(group: npt.NDArray[np.int64], outcome: npt.NDArray[np.int64], at: int = place) -> float:
-            rates = [outcome[group == one].mean() for one in range(3)]
-            return float(rates[at] / max(rates))
+        def figure(group: npt.NDArray[np.int64], outcome: npt.NDArray[np.int64], at: int = place) -> float:
+            rates = [float(outcome[group == one].mean()) for one in range(3)]
+            return rates[at] - max(rates) if how is Comparison.DIFFERENCE else rates[at] / max(rates)
 
         theirs = bootstrap(
-            (group, outcome), ratio, paired=True, vectorized=False, n_resamples=DRAWS, method="percentile", rng=1
+            (group, outcome), figure, paired=True, vectorized=False, n_resamples=DRAWS, method="percentile", rng=1
         ).confidence_interval
         assert own.interval is not None
         width = theirs.high - theirs.low
         assert own.interval == pytest.approx((theirs.low, theirs.high), abs=0.1 * width)
+
+
+def test_a_group_above_the_reference_is_the_larger_of_the_two() -> None:
+    groups = [Group(29, 30), Group(500, 1000)]
+    quotient, ratio = (
+        compared_with_highest(groups, [False, True], how)[0].interval
+        for how in (Comparison.QUOTIENT, Comparison.SMALLER_BY_LARGER)
+    )
+    assert quotient is not None
+    assert ratio == pytest.approx((1 / quotient[1], 1 / quotient[0]), rel=0.001)
 
 
 def test_a_single_share_has_the_quantiles_of_the_binomial() -> None:
@@ -55,11 +66,12 @@ def test_a_single_share_has_the_quantiles_of_the_binomial() -> None:
 
 
 def test_the_same_counts_give_the_same_interval() -> None:
-    assert ratios_to_highest(GROUPS, [True] * 3) == ratios_to_highest(GROUPS, [True] * 3)
+    once, again = (compared_with_highest(GROUPS, [True] * 3, Comparison.QUOTIENT) for _ in range(2))
+    assert once == again
 
 
 def test_equal_groups_are_the_reference_by_chance() -> None:
-    one, other = ratios_to_highest([Group(50, 100), Group(50, 100)], [True, True])
+    one, other = compared_with_highest([Group(50, 100), Group(50, 100)], [True, True], Comparison.QUOTIENT)
     assert one.is_highest == pytest.approx(0.5, abs=0.06)
     assert one.interval is not None
     assert one.interval[0] < 0.8
@@ -76,11 +88,11 @@ def test_equal_groups_are_the_reference_by_chance() -> None:
     ],
 )
 def test_small_samples(groups: list[Group], may_refer: list[bool], interval: tuple[float, float] | None) -> None:
-    assert ratios_to_highest(groups, may_refer)[0].interval == interval
+    assert compared_with_highest(groups, may_refer, Comparison.QUOTIENT)[0].interval == interval
 
 
 def test_a_group_that_may_not_refer_may_be_above_the_reference() -> None:
-    high, reference = ratios_to_highest([Group(29, 30), Group(500, 1000)], [False, True])
+    high, reference = compared_with_highest([Group(29, 30), Group(500, 1000)], [False, True], Comparison.QUOTIENT)
     assert high.interval is not None
     assert high.interval[0] > 1.5
     assert reference.interval == (1.0, 1.0)
