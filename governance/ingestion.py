@@ -157,7 +157,9 @@ class _Run:
         if isinstance(intake.form, Mapping):
             return mapped_batches(intake.log, intake.form, self.engine, known)
         log, others = intake.log, self.halves.get(intake.log.sha256)
-        return source_batches(records(log), intake.form, known, self.now, log.start_record, others=others)
+        return source_batches(
+            records(log), intake.form.within(log.name), known, self.now, log.start_record, others=others
+        )
 
     def _publish(
         self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch

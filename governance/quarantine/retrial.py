@@ -184,7 +184,8 @@ class _Run:
                 batch = mapped_batch(found, reader, engine, known, given, is_by_bytes=is_by_bytes)
                 return Attempt(lines, unread, batch)
         wanted = {line.number: line.items for line in lines}
-        return Attempt(lines, unread, merged(list(source_batches(found, reader, known, self.now, wanted=wanted))))
+        own = source_batches(found, reader.within(facts["file"]), known, self.now, wanted=wanted)
+        return Attempt(lines, unread, merged(list(own)))
 
     def _given_ids(self, sha256: str, mapping: Mapping) -> Counter[str]:
         """How often each id that a mapping derived from content was given in a file."""

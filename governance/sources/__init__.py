@@ -38,6 +38,14 @@ class Source(ABC):
         """The records in one object of the file; most formats have one."""
         return (value,)
 
+    def within(self, name: str) -> Source:  # noqa: ARG002 - the records of most formats say all
+        """The source for the records of one file, of a format in which the file's path says something about them.
+
+        Args:
+            name: The file's name, as the user wrote it.
+        """
+        return self
+
     def key(self, record: Any) -> str | None:  # noqa: ARG002 - most formats join nothing
         """What a record shares with its other half in the same file, such as the answer to a call; most have none."""
         return None

@@ -1,8 +1,10 @@
 """SageMaker's data capture, and the ground truth that is merged into it later.
 
-A capture is a request with one decision per line or element. It names neither model nor features: the endpoint and its
-variant stand in the path of the file only, inputs are called by their place, and a latency is not known. Where half of
-the capture is missing, the request is incomplete. Ground truth joins by the same id; it does not say when it became
+A capture is a request with one decision per line or element. It names neither model nor features. The endpoint is the
+model, its variant the arm of an experiment; both are read from the path of the file as SageMaker writes it,
+`ENDPOINT/VARIANT/2026/07/01/10/NAME.jsonl`: name the bucket, or a folder above. A version of the model is nowhere.
+Inputs are called by their place, and a latency is not known. Where half of the capture is missing, the request is
+incomplete. Ground truth joins by the same id; it does not say when it became
 known, which is then when it is read.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -29,24 +32,39 @@ NAMES: dict[str, tuple[str, ...]] = {
     "attributes": ("eventMetadata#customAttributes",),
 }
 _ALIASES = Aliases(NAMES)
+_PATH = re.compile(r"(?:.*/)?([A-Za-z0-9-]{1,63})/([A-Za-z0-9-]{1,63})/\d{4}/\d{2}/\d{2}/\d{2}/[^/]+", re.DOTALL)
 
 
 class SageMakerSource(Source):
-    """Lines of capture files and of ground-truth files."""
+    """Lines of capture files and of ground-truth files.
+
+    Args:
+        endpoint: That the captures are of, where it is known.
+        variant: Of the endpoint.
+    """
 
     name: ClassVar[str] = "sagemaker"
     title: ClassVar[str] = "SageMaker data capture and ground truth"
     fills: ClassVar[tuple[str, ...]] = fills(
-        requests=(*ALWAYS, "request_id", "client_request_id", "tags"),
-        decisions=DECISION_COLUMNS,
+        requests=(
+            *(*ALWAYS, "request_id", "client_request_id", "tags", "service_name", "model_served", "experiment_arm"),
+        ),
+        decisions=(*DECISION_COLUMNS, "model"),
         features=("decision_id", "decision_ts"),
         payloads=Bodies.columns,
         outcomes=("outcome_id", "target_id", "name", "value", "value_num"),
     )
     verified: ClassVar[str] = (
         "two captures in JSON, 44 in CSV (their times are an unfilled template) and 44 ground truths of the SDK's own "
-        "tests; base64, custom attributes and inference ids on made records only"
+        "tests; base64, custom attributes, inference ids and paths on made records only"
     )
+
+    def __init__(self, endpoint: str | None = None, variant: str | None = None) -> None:
+        self._endpoint, self._variant = endpoint, variant
+
+    def within(self, name: str) -> Source:
+        found = _PATH.fullmatch(name.replace("\\", "/"))
+        return SageMakerSource(found[1], found[2]) if found else self
 
     def recognises(self, value: Mapping[str, Any]) -> bool:
         is_half = isinstance(value.get("captureData"), Mapping) or isinstance(value.get("groundTruthData"), Mapping)
@@ -61,8 +79,9 @@ class SageMakerSource(Source):
         asked, answer = (look_up(value, ("captureData", half)) for half in ("endpointInput", "endpointOutput"))
         row = identity(self.name, fields.text("event_id"), value) | {"operation": "predict", "start_ts": start}
         row |= {"client_request_id": fields.text("inference_id"), "tags": _attributes(fields)}
+        row |= {"service_name": self._endpoint, "model_served": self._endpoint, "experiment_arm": self._variant}
         row["status"] = "ok" if asked and answer else "incomplete"
-        found = predicted(row, (_decoded(asked), _decoded(answer)), start, (None, None), fields.flags)
+        found = predicted(row, (_decoded(asked), _decoded(answer)), start, (self._endpoint, None), fields.flags)
         halves = {"request": asked, "response": answer}
         bodies = {role: body_text(look_up(half, ("data",))) for role, half in halves.items()}
         made = finished(row, fields, bodies)

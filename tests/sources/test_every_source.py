@@ -115,7 +115,7 @@ def test_what_is_no_request_log_is_recognised_by_none(path: str, shared_data: Ca
 @pytest.mark.parametrize("name", NEWER)
 def test_what_it_fills_is_what_it_says(name: str) -> None:
     """Of a format whose records are joined, what the joined ones fill counts as well."""
-    source = sources()[name]
+    source = sources()[name].within("capture/churn/AllTraffic/2026/07/01/10/a.jsonl")
     joined = [source.join(exact_of(first), exact_of(second)) for first, second in PAIRS.get(name, ())]
     assert filled(source, VALUES[name], joined) == set(source.fills)
     assert len(source.fills) == len(set(source.fills))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from governance.ingestion import ingest
 from governance.records import Record
 from governance.sourced import source_batches
 from governance.sources import Rows, UnreadableError
 from governance.sources.sagemaker import SOURCE
+from tests.logbooks import NOW, logbook
 from tests.sources.reading import exact, fates, request_of, rows_of, sample, told
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)
@@ -108,6 +112,40 @@ def test_every_column_of_a_full_capture() -> None:
         ("[0.25,0.75]", 0.75),
         ("[1,0]", 1.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "variant"),
+    [
+        ("s3://bucket/capture/churn-v2/AllTraffic/2026/07/01/10/30-00-123-abc.jsonl", "churn-v2", "AllTraffic"),
+        ("churn-v2/blue/2026/07/01/10/a.jsonl", "churn-v2", "blue"),
+        ("C:\\logs\\churn-v2\\blue\\2026\\07\\01\\10\\a.jsonl.gz", "churn-v2", "blue"),
+        ("captured-data.jsonl", None, None),
+        ("2026/07/01/10/a.jsonl", None, None),
+        ("churn-v2/blue/2026/07/01/a.jsonl", None, None),
+        ("<b>/blue/2026/07/01/10/a.jsonl", None, None),
+    ],
+)
+def test_endpoint_and_variant_stand_in_the_path(name: str, endpoint: str | None, variant: str | None) -> None:
+    (made,) = fates(SOURCE.within(name), MADE)
+    assert isinstance(made, Rows)
+    (request,) = made.tables["requests"]
+    expected = {"service_name": endpoint, "model_served": endpoint, "model_version": None, "experiment_arm": variant}
+    assert {column: request.get(column) for column in expected} == expected
+    assert {row["model"] for row in made.tables["decisions"]} == {endpoint}
+    assert list(made.features) == [endpoint or ""]
+
+
+def test_they_are_read_from_the_path_of_the_file_that_is_ingested(tmp_path: Path) -> None:
+    book = logbook(tmp_path)
+    folder = tmp_path / "capture" / "churn" / "AllTraffic" / "2026" / "07" / "01" / "10"
+    folder.mkdir(parents=True)
+    bad = MADE | {"eventMetadata": {"eventId": "e-2", "inferenceTime": "{%s}"}}
+    (folder / "a.jsonl").write_text(f"{json.dumps(MADE)}\n{json.dumps(bad)}\n", encoding="utf-8")
+    (report,) = ingest(book.workspace, [str(tmp_path / "capture")], now=NOW).files
+    assert (report.stored, report.quarantined) == (1, 1)
+    assert book.values("SELECT DISTINCT model FROM decisions") == ["churn"]
+    assert book.values("SELECT experiment_arm FROM requests") == ["AllTraffic"]
 
 
 def test_a_capture_without_an_answer_is_incomplete() -> None:
