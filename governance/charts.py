@@ -130,7 +130,10 @@ def intervals(
     Raises:
         ValueError: There are no rows, or an interval ends before it begins.
     """
-    clean = tuple(Interval(row.name, _float(row.value), _float(row.low), _float(row.high), row.note) for row in rows)
+    clean = tuple(
+        Interval(row.name, _float(row.value), _float(row.low), _float(row.high), row.note, row.is_judged)
+        for row in rows
+    )
     picture = Intervals(clean, _float(limit), limit_is, limit_name, unit, digits)
     return Chart(title, alt or picture.in_words(), picture, note)
 

@@ -108,6 +108,11 @@ def test_a_line_without_any_value_is_drawn() -> None:
     assert "no values" in " ".join(texts(charts.line("t", ["a"], {"s": [None]})))
 
 
+def test_what_nobody_could_judge_is_no_breach() -> None:
+    svg = charts.intervals("t", [Interval("f", 0.4, is_judged=False)], limit=0.8).svg()
+    assert not list(parsed(svg).iter(f"{NAMESPACE}polygon"))
+
+
 def test_a_ratio_below_its_limit_is_a_diamond_and_one_on_it_is_not() -> None:
     def diamonds(value: float, limit_is: str) -> int:
         chart = charts.intervals("t", [Interval("f", value)], limit=0.8, limit_is=limit_is)

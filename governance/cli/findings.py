@@ -131,7 +131,7 @@ def _document(session: Session, issue: Issue) -> dict[str, Any]:
 
 def _show(session: Session, issue: Issue) -> None:
     from governance.display import ABSENT, visible
-    from governance.wording import measured
+    from governance.wording import measured, metric
 
     if session.as_json:
         session.result(_document(session, issue))
@@ -141,7 +141,7 @@ def _show(session: Session, issue: Issue) -> None:
     due = f", due {issue.due}{late}" if issue.due else ""
     verdict, reason = row["verdict"].replace("_", " "), row["reason"] or "no reason given"
     value = ABSENT if row["value"] is None else measured(row["value"], row["unit"])
-    figure = f"{row['metric']} {value} of {row['n']:,}"
+    figure = f"{metric(row['metric'])} {value} of {row['n']:,} records"
     lines = [
         f"{row['policy']} {row['version']}: {row['check_id']}, {_about(issue)}",
         f"  {verdict} in {_window(row)}: {figure}; {reason}",
@@ -164,9 +164,9 @@ def _show(session: Session, issue: Issue) -> None:
 
 def _about(issue: Issue) -> str:
     from governance.history.issues import subject
+    from governance.wording import words
 
-    named = subject(issue.row).items()
-    return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in named) or "all"
+    return words(subject(issue.row))
 
 
 def _period(row: Any) -> str:

@@ -21,18 +21,23 @@ from governance.drawings.canvas import (
 from governance.drawings.drawing import Drawing, within
 
 ROW, TOP = 28.0, 34.0
+OPEN = "#66737f"  # grey: nobody can say
 NAME_ROOM = 210.0
 
 
 @dataclass(frozen=True)
 class Interval:
-    """One measured value with its interval; without a value the note says why."""
+    """One measured value with its interval; without a value the note says why.
+
+    `is_judged` is false where there are too few records for a verdict: then it is no breach, wherever it lies.
+    """
 
     name: str
     value: float | None
     low: float | None = None
     high: float | None = None
     note: str = ""
+    is_judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,11 @@ class Intervals(Drawing):
     def _marks(self, one: Interval, x: Scale, y: float) -> list[str]:
         if one.value is None:
             return []
-        breach = self.limit is not None and (
+        is_beyond = self.limit is not None and (
             one.value < self.limit if self.limit_is == "min" else one.value > self.limit
         )
-        colour = BREACH if breach else CALM
+        breach = is_beyond and one.is_judged
+        colour = BREACH if breach else CALM if one.is_judged else OPEN
         drawn: list[str] = []
         if one.low is not None and one.high is not None:
             drawn.append(polyline([(x.at(one.low), y), (x.at(one.high), y)], colour, thickness=2.5))

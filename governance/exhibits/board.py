@@ -65,11 +65,11 @@ def _figures(period: Period) -> Table:
         Column("verdict", "verdict"),
     )
     judged = (_judged(period, title, kinds) for title, kinds in FIGURES.items())
-    rows = (_systems(period), _decisions(period), *judged, _controls(period))
-    note = (
-        f"Limits are those of the policies in force. The course runs from the beginning of {period.span.previous.name} "
-        f"to the end of {period.span.window.name}."
-    )
+    rows = (_systems(period), _decisions(period), *(line for line in judged if line is not None), _controls(period))
+    open_ones = [title for title, kinds in FIGURES.items() if not period.of_kind(*kinds)]
+    unasked = f"No check of this window looks at: {', '.join(open_ones).lower()}. " if open_ones else ""
+    span = f"from the beginning of {period.span.previous.name} to the end of {period.span.window.name}"
+    note = f"{unasked}Limits are those of the policies in force. The course runs {span}."
     return Table("The figures", columns, rows, note)
 
 
@@ -133,11 +133,11 @@ def _controls(period: Period) -> tuple[Cell, ...]:
     return "Controls", f"evidenced; {said}", value, was, None, NO_LIMIT, None
 
 
-def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, ...]:
-    """The worst finding of some kinds, beside what the same check found in the window before."""
+def _judged(period: Period, title: str, kinds: tuple[str, ...]) -> tuple[Cell, ...] | None:
+    """The worst finding of some kinds, beside what the same check found in the window before; None without any."""
     first = worst(period.of_kind(*kinds))
     if first is None:
-        return title, None, None, None, None, Missing("no check"), None
+        return None
     before = [one for one in period.of_kind(*kinds, before=True) if one.key == first.key and one.metric == first.metric]
     was = next((one for one in before if dict(one.subject) == dict(first.subject)), None) or worst(before)
     bound = first.bound.value if first.bound is not None else None

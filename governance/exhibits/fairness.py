@@ -15,6 +15,7 @@ from governance.exhibits.period import Period
 from governance.exhibits.policies import favourable
 from governance.exhibits.sentences import group, measured, no_checks
 from governance.exhibits.verdicts import by_check, of_findings
+from governance.findings import Verdict
 from governance.wording import CALENDAR_KEYS, words
 from governance.wording import group as name
 
@@ -62,7 +63,9 @@ def _chart(axis: Sequence[str], own: Sequence[Found]) -> Chart | None:
 
 def _interval(one: Found) -> Interval:
     low, high = one.interval or (None, None)
-    return Interval(_group(one), one.value, low, high, "reference" if _is_reference(one) else "")
+    is_judged = one.verdict != Verdict.NOT_ASSESSED
+    said = "reference" if _is_reference(one) else "" if is_judged else "not assessed"
+    return Interval(_group(one), one.value, low, high, said, is_judged)
 
 
 def _is_reference(one: Found) -> bool:

@@ -18,7 +18,7 @@ ACUTE = (Verdict.FAILED, Verdict.ERRORED, Verdict.WARNED)  # somebody must act
 WORST_FIRST = ("failed", "errored", "warned", "waived", "not_assessed", "passed")
 SEVERITIES = ("critical", "high", "medium", "low")
 _SIDE_WORDS = {"min": "at least", "max": "at most"}
-_SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥", "grace": "≤"}
+_SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥", "grace": "≤", "max_difference": "±"}
 # A limit that names its unit is about figures in that unit.
 _UNITS = {"ms", "usd", "share", "seconds", "minutes", "hours", "days"}
 _NO_BOUNDS = {"min_value", "max_value", "minimum_n"}  # arguments of expectations, and a count of records
@@ -33,7 +33,7 @@ _MADE_FOR = {
 class Bound(NamedTuple):
     """The number that a figure must not cross."""
 
-    side: str  # "≥" or "≤": exactly on the limit holds
+    side: str  # "≥", "≤" or, for what may lie as far on either side of zero, "±": exactly on the limit holds
     value: float
 
 
@@ -107,7 +107,7 @@ class Found:
         """The number that the value is held against, where the limit has one."""
         own = _MADE_FOR.get(self.metric.rpartition("_")[2]) or self._named_after()
         for name, value in self.limit.items():
-            side = _SIDES.get(name) or _SIDES.get(name.partition("_")[0])
+            side = _SIDES.get(name) or _SIDES.get(name.partition("_")[0])  # the whole name comes first
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if side is not None and is_number and self._is_about(name, own):
                 return Bound(side, float(value))
@@ -130,8 +130,8 @@ class Found:
         """How far the value lies beyond the limit, as a share of the limit; below zero it keeps away from it."""
         if self.value is None or self.bound is None:
             return 0.0
-        distance = self.value - self.bound.value
-        signed = distance if self.bound.side == "≤" else -distance
+        distance = (abs(self.value) if self.bound.side == "±" else self.value) - self.bound.value
+        signed = -distance if self.bound.side == "≥" else distance
         return signed / abs(self.bound.value) if self.bound.value else signed
 
     @property

@@ -56,8 +56,11 @@ def nothing(reason: str) -> Notice:
 
 def no_checks(period: Period, kinds: Iterable[str]) -> Notice:
     """That no policy asks for some kinds of check."""
-    named = " or ".join(f"{kind}..." if kind.endswith("-") else kind for kind in kinds)
-    return nothing(f"No check of the kind {named} has run on {period.span.window.name}.")
+    named = " or ".join(f"{kind}*" if kind.endswith("-") else kind for kind in kinds)
+    return nothing(
+        f"No policy asked for this in {period.span.window.name}: a check of the kind {named} would. "
+        "`governance policy show` lists the kinds."
+    )
 
 
 def days(span: Span, *, previous: bool = False) -> str:

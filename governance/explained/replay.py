@@ -29,7 +29,7 @@ def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: M
     registered = find_model(snapshot, model, version)
     if registered is None:
         hint = "`governance model register CARD --artefact FILE` registers it"
-        raise NotFoundError(f"model {model} {version} is not registered", hint=hint)
+        raise NotFoundError(f"model {' '.join(filter(None, (model, version)))} is not registered", hint=hint)
     if registered.artefact_sha256 is None:
         raise SourceError(f"model {model} {version} is registered without its file")
     return _computed(snapshot, registered, decision, features)

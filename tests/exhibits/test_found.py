@@ -75,6 +75,7 @@ def made(**changes: Any) -> Found:
             id="and the other one after its own",
         ),
         pytest.param({"min_seconds": 30.0}, "quick_share", "share", None, id="seconds are no share"),
+        pytest.param({"max_difference": 0.1}, "tpr_difference", "share", Bound("±", 0.1), id="on either side of zero"),
         pytest.param({"max_age_days": 730, "within": "90d"}, "age", "days", Bound("≤", 730), id="age"),
         pytest.param({"max_age_days": 730, "within": "90d"}, "trigger", "days", None, id="not the age"),
         pytest.param({"min_value": 0, "max_value": 1}, "unexpected_share", "share", None, id="arguments are no limit"),
@@ -92,6 +93,8 @@ def test_says_how_far_beyond_the_limit_a_value_lies_on_the_side_that_matters() -
     assert made(value=30.0, unit="usd", limits='{"max_usd": 25}').excess == pytest.approx(0.2)
     assert made(value=0.9, limits='{"min": 0.8}').excess < 0
     assert made(value=None, limits='{"min": 0.8}').excess == 0
+    assert made(value=-0.3, limits='{"max_difference": 0.1}').excess == pytest.approx(2.0)
+    assert made(value=0.3, limits='{"max_difference": 0.1}').limits() == f"±{THIN}10.0{THIN}%"
 
 
 def test_puts_the_worst_first_by_verdict_then_severity_then_distance() -> None:
