@@ -75,6 +75,7 @@ class Batch:
         types: Model -> version -> input -> type, as far as this batch was the first to tell.
         rejected: Records for quarantine.
         ignored: Reason -> count of records that the format defines as something else.
+        alone: Numbers of records that are halves whose other half was not met.
     """
 
     records: int = 0
@@ -83,6 +84,7 @@ class Batch:
     types: Types = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    alone: set[int] = field(default_factory=set)
 
 
 def schema(table: Table) -> pa.Schema:

@@ -4,7 +4,8 @@
 2. Of the others, the first file that has one half and the first later file that has the other are told of each other.
 3. The earlier file stores what both say. The later one judges it in the same way: its half is counted as joined, or
    goes to quarantine like the other, so that neither is lost where both together cannot be read.
-4. What lies in a file of an earlier run cannot be joined any more: it was stored as it was.
+4. What lies in a file of an earlier run cannot be joined any more: it was stored as it was. The half that comes later
+   is a conflict with it, and counted under a reason of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from governance.records import LogFile, records
 from governance.sources import Source
 
+LATE = "late half, kept as a conflict (read both halves in one run)"
 MAX_BYTES = 256 << 20  # of halves that are held; chosen here: parsed they take about a gigabyte
 
 

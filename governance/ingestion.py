@@ -16,8 +16,8 @@ from governance.arrivals.manifest import Manifest
 from governance.balances import COUNTS, FileReport, Outcome
 from governance.batches import Batch
 from governance.engines.duckdb import Engine
-from governance.halves import Halves, halves_across
-from governance.identities.deduplication import fates
+from governance.halves import LATE, Halves, halves_across
+from governance.identities.deduplication import Fate, fates
 from governance.identities.known_keys import KnownKeys
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
@@ -173,7 +173,8 @@ class _Run:
         counts = stage.counts()
         if self.form.mapping_path is not None and not (self.store.root / BLOBS / self.form.mapping_sha256).exists():
             staged.append(self.store.stage_blob(self.form.mapping_path.read_bytes(), {"blob": "mapping"}))
-        reasons = dict(Counter(rejection.reason for rejection in batch.rejected) + batch.ignored)
+        late = sum(1 for number, fate in met.requests.items() if fate is Fate.CONFLICT and number in batch.alone)
+        reasons = Counter(rejection.reason for rejection in batch.rejected) + batch.ignored + Counter({LATE: late})
         first, last = (None if moment is None else stamp(moment) for moment in (stage.first, stage.last))
         facts: dict[str, Any] = {
             "batch": identified,
@@ -183,7 +184,7 @@ class _Run:
             "source": intake.source,
             "mapping_sha256": self.form.mapping_sha256,
             "counts": counts,
-            "reasons": reasons,
+            "reasons": dict(reasons),
             "types": batch.types,
             "first": first,
             "last": last,

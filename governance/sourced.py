@@ -15,7 +15,7 @@ from governance.halves import Halves
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.records import Record, text_of
 from governance.sources import Ignored, InputRow, Source, UnreadableError
-from governance.tables import CANONICAL, OUTCOMES
+from governance.tables import CANONICAL, OUTCOMES, PAYLOADS, REQUESTS
 
 MAX_PENDING, MAX_PENDING_BYTES = 1_024, 4 << 20  # records that are parsed and not yet read; more are no quicker
 MAX_REASONS, MAX_REASON = 100, 80  # kinds of ignored records that one batch tells apart, and their length
@@ -51,10 +51,13 @@ def source_batches(
     while not reading.is_done:
         with _nothing_collected():
             batch = reading.batch(left)
-        if batch is not None:
-            yield batch
+        yield from _filled(batch, reading.loose())
     if reading.waiting:
-        yield reading.rest()
+        yield from _filled(reading.rest(), reading.loose())
+
+
+def _filled(*found: Batch | None) -> Iterator[Batch]:
+    return (batch for batch in found if batch is not None and batch.records)
 
 
 @contextmanager
@@ -129,6 +132,7 @@ class _Reading:
         self._wanted = wanted
         self._others = others
         self._number = before
+        self._loose, self._loose_rows = Batch(), RowTables()
         self._start()
 
     def _start(self) -> None:
@@ -171,10 +175,18 @@ class _Reading:
         self.waiting = {}
         return self._finished()
 
+    def loose(self) -> Batch:
+        """Bodies that came without their requests: a batch of their own, which a look-up searches by day."""
+        batch, self._loose = self._loose, Batch()
+        rows, self._loose_rows = self._loose_rows, RowTables()
+        batch.tables = rows.tables(())
+        return batch
+
     def _alone(self, key: str, item: _Item) -> None:
         """Reads a half whose other half is not in this file, with the one from another file if there is one."""
         other = self._others.get(key)
         if other is None:
+            self._batch.alone.add(item.number)
             self._keep(item)
         elif other.comes_later:
             self._keep(item._replace(content=self._source.join(item.content, other.content)))
@@ -232,9 +244,14 @@ class _Reading:
         except RecursionError:  # JSON text inside a record may nest deeper than the record itself may
             self._batch.rejected += _rejections(item, "too_deep", "JSON text inside the record nests too deeply")
             return
+        is_loose = PAYLOADS.name in converted and REQUESTS.name not in converted
+        if is_loose:
+            self._batch.records -= len(item.parts)
+            self._loose.records += len(item.parts)
+        rows = self._loose_rows if is_loose else self._rows
         self._batch.ignored[JOINED] += len(item.parts) - 1 + item.is_told
         for name, found in converted.items() if not item.is_told else ():
-            self._rows.add(name, found)
+            rows.add(name, found)
         for model, inputs in made.features.items():
             self._items[item.number] = item.without_content()
             self._given += [_given(row, model, item.number) for row in inputs]

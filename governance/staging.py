@@ -119,11 +119,11 @@ class Staging:
 
     def _new(self, name: str, rows: pa.Table) -> pa.Table:
         """The rows that are not duplicates; bodies only where the workspace keeps them."""
+        if name == "payloads" and not self.keep_payloads:
+            rows = rows.set_column(rows.column_names.index("body"), "body", pa.nulls(rows.num_rows, pa.string()))
         if name in (*SIDE_TABLES, *STANDALONE, *self.met.side):
             known = self.met.side.get(name)
             return _without(rows, known) if known else rows
-        if name == "payloads" and not self.keep_payloads:
-            rows = rows.set_column(rows.column_names.index("body"), "body", pa.nulls(rows.num_rows, pa.string()))
         return self._by_request(rows)
 
     def _by_request(self, rows: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from governance import halves
+from governance.halves import LATE
 from governance.ingestion import FileReport, ingest
 from governance.sourced import JOINED
 from tests.logbooks import NOW, Logbook, logbook
@@ -101,8 +102,8 @@ def test_inputs_of_another_type_keep_both_halves(book: Logbook) -> None:
 
 def test_a_half_of_an_earlier_run_stays_what_it_is(book: Logbook) -> None:
     read(book, a=[request(1)])
-    (later,) = read(book, b=[response(1)])
-    assert (later.stored, later.conflicts) == (1, 1)
+    (later,) = read(book, b=[response(1), response(2)])
+    assert (later.stored, later.conflicts, later.reasons) == (2, 1, {LATE: 1})
     copied, other = read(book, c=[request(1)], d=[response(1, 0.7)])  # c is a in another name: it is in
     assert (copied.duplicates, other.conflicts, other.ignored) == (1, 1, 0)
 

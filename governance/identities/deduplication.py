@@ -83,7 +83,7 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
     found = Fates(keys=None if requests is None else identity_keys(requests))
     if found.keys is not None:
         found.requests.update(_requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys)))
-    alone = () if requests is not None else (ATTEMPTS.name,)  # from a file of their own
+    alone = () if requests is not None else (ATTEMPTS.name, PAYLOADS.name)  # they came without their requests
     side = [table for table in (*SIDE_TABLES, *STANDALONE, *alone) if table in batch.tables]
     if side:
         snapshot.attach(engine, side)

@@ -4,8 +4,9 @@ Both halves are joined inside one file, and in several local files that are read
 KServe's blob store wrote a file for each half. KServe logs an answer only if it was HTTP 200, so that a request without
 one is *incomplete*: it failed, or its answer was in no file of the run. An answer without its request is kept, flagged
 `request_missing`, and says when it was sent, not when it was asked for. A half that comes in a later run, or straight
-from an object store, is stored as a conflict with the first: copy the folder first, whole days of it. The model's
-version is in the log only where a V2 answer names it.
+from an object store, is stored as a conflict with the first, and `ingest` says how many such late halves there were.
+They are joined where both come in one run: copy the folder first, whole days of it, and read days that were cut before
+into a new workspace. The model's version is in the log only where a V2 answer names it.
 
     specversion, type, data        structured CloudEvents, JSON or base64 (KServe 1.0, Seldon 0.3)
     reqType, bytes, inferenceService   the records of KServe's blob store

@@ -3,6 +3,10 @@
 Spans come in exports, one by one, or as the SDK for Python prints them. Prompts and answers stand in attributes of a
 span or in its events. Evaluations and OpenInference's annotations become assessments, also those on other spans.
 
+An event `gen_ai.client.inference.operation.details` among the logs holds the bodies of the span whose ids it bears, in
+whichever order they come; without such ids it is a request of its own, at the time at which it ended. Events for single
+messages among the logs are ignored and counted.
+
 A span that is no model request (a tool, a retrieval, an agent's step, a web call) is ignored and counted by its kind:
 its tokens are those of the model requests under it, so that counting both would count twice.
 """
@@ -31,13 +35,22 @@ from governance.formats.llm_requests import (
     sampling_parameters,
     token_flags,
 )
-from governance.formats.protojson import attributes, events, is_otlp, member, split, status_message, status_name
+from governance.formats.protojson import (
+    any_value,
+    attributes,
+    events,
+    is_otlp,
+    member,
+    split,
+    status_message,
+    status_name,
+)
 from governance.formats.times import at_nanoseconds, nanoseconds
 from governance.sources import Ignored, Many, Row, Rows, Source, UnreadableError
 from governance.spans import assessments
 from governance.spans.assessments import EVALUATION, assessed, evaluation
 from governance.spans.columns import read_spans
-from governance.spans.events import told_in_events
+from governance.spans.events import DETAILS, TELLING, told_in_events
 from governance.spans.kinds import SaidByBody, body_operation, kind_word, span_kind
 from governance.spans.names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
 
@@ -86,7 +99,7 @@ class OtlpSource(Source):
         if "span" in record:
             return _span_rows(record["span"], attributes(record["resource"]))
         if "log_record" in record:
-            return _log_rows(record["log_record"])
+            return _log_rows(record["log_record"], record["resource"])
         if "metric" in record:
             return Ignored("metric")
         raise UnreadableError("missing_value", "neither resourceSpans nor resourceLogs nor resourceMetrics")
@@ -100,15 +113,33 @@ def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | I
     if span.get("events"):
         own = told_in_events(events(span)) | own
     fields = Fields({**resource, **own}, ALIASES, is_encoded)
-    operation = _operation(own, fields, str(span.get("name") or ""))
     scores = list(assessed(span, own, fields.text("session_id"), SOURCE.name))
+    made = _request_rows(_identity(span), span, own, fields)
+    if not scores:
+        return made
+    return Rows({**(made.tables if isinstance(made, Rows) else {}), "assessments": scores})
+
+
+def _request_rows(
+    identity: Row, span: Mapping[str, Any], own: Mapping[str, Any], fields: Fields, *, is_ended: bool = False
+) -> Rows | Ignored:
+    """A request with its bodies, or what kind of span it is instead.
+
+    Args:
+        identity: Its ids.
+        span: The span; or the times of an event that is told at the end of a request.
+        own: Its attributes.
+        fields: Its attributes, and those of its resource.
+        is_ended: Whether it is known to have ended, though the span does not say when.
+    """
+    operation = _operation(own, fields, str(span.get("name") or ""))
     if isinstance(operation, Ignored):
-        return Rows({"assessments": scores}) if scores else operation
-    row = _identity(span) | {"operation": operation, "source": SOURCE.name, "n_decisions": 0}
+        return operation
+    row = identity | {"operation": operation, "source": SOURCE.name, "n_decisions": 0}
     row |= _times(span, fields)
     row |= {column: fields.text(column) for column in TEXT_NAMES}
     row |= {column: fields.tokens(column) for column in TOKEN_NAMES}
-    row |= _cost(fields) | _result(span, fields, is_ended=row["end_ts"] is not None)
+    row |= _cost(fields) | _result(span, fields, is_ended=is_ended or row["end_ts"] is not None)
     row["provider"] = provider_name(fields.text("provider"), fields.text("llm_system"))
     row["parameters"] = sampling_parameters(fields, PARAMETERS)
     row["tags"] = {**fields.scalars("metadata"), **fields.labels("labels")} or None
@@ -118,8 +149,7 @@ def _span_rows(span: Mapping[str, Any], resource: Mapping[str, Any]) -> Rows | I
     bodies.add("error", _error_text(span, own))
     odd = fields.flags | token_flags(row, fields.tokens("total_tokens")) | bodies.flags | _span_flags(span)
     row["quality_flags"] = sorted(odd)
-    tables = {"requests": [row], "payloads": bodies.rows, "assessments": scores}
-    return Rows({name: rows for name, rows in tables.items() if rows})
+    return Rows({"requests": [row]} | ({"payloads": bodies.rows} if bodies.rows else {}))
 
 
 def _span_flags(span: Mapping[str, Any]) -> set[str]:
@@ -209,9 +239,33 @@ def _error_text(span: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
     return status_message(span) or body_text(own.get("exception.message"))
 
 
-def _log_rows(log: Mapping[str, Any]) -> Rows | Ignored:
-    """An evaluation of an earlier answer, which instrumentations log as an event."""
+def _log_rows(log: Mapping[str, Any], resource: Any) -> Rows | Ignored:
+    """What an event says: an evaluation of an earlier answer, or the details of a request."""
     own = attributes(log.get("attributes"))
-    if (member(log, "eventName") or own.get("event.name")) != EVALUATION:
-        return Ignored("log record")
-    return Rows({"assessments": [evaluation(log, own, SOURCE.name)]})
+    event = member(log, "eventName") or own.get("event.name")
+    if event == EVALUATION:
+        return Rows({"assessments": [evaluation(log, own, SOURCE.name)]})
+    if event != DETAILS:
+        return Ignored("message event" if isinstance(event, str) and event in TELLING else "log record")
+    said = any_value(log.get("body"))
+    own = {**said, **own} if isinstance(said, Mapping) else own
+    identity = _identity(log)
+    if identity["id_origin"] == "native":
+        return _loose_bodies(log, identity["request_uid"], own)
+    times = {name: at for name in ("timeUnixNano", "observedTimeUnixNano") if (at := member(log, name))}
+    span = {"startTimeUnixNano": next(iter(times.values()), None), "endTimeUnixNano": None, "name": event}
+    fields = Fields({**attributes(resource), **own}, ALIASES, is_encoded)
+    return _request_rows(identity, span, own, fields, is_ended=True)
+
+
+def _loose_bodies(log: Mapping[str, Any], request_uid: str, own: Mapping[str, Any]) -> Rows | Ignored:
+    """The bodies that an event holds; the span whose ids it bears is the request."""
+    at = nanoseconds(member(log, "timeUnixNano"), "timeUnixNano") or nanoseconds(
+        member(log, "observedTimeUnixNano"), "observedTimeUnixNano"
+    )
+    if at is None:
+        raise UnreadableError("missing_value", "timeUnixNano is not set")
+    fields, bodies = Fields(own, ALIASES, is_encoded), Bodies(request_uid, at_nanoseconds(at))
+    for role in ("request", "response"):
+        bodies.add(role, _body(f"{role}_body", fields, own))
+    return Rows({"payloads": bodies.rows}) if bodies.rows else Ignored("details of a request without its bodies")

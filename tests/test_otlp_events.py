@@ -1,0 +1,126 @@
+"""Details of requests among OpenTelemetry's logs: bodies of the span that they belong to, or requests of their own.
+
+The records are made from the conventions (open-telemetry/semantic-conventions-genai, gen-ai-events.md).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from governance.explanation import explain
+from governance.ingestion import FileReport, ingest
+from governance.inventory import status
+from tests.logbooks import NOW, Logbook, logbook
+from tests.sources.test_otlp import END, SPAN, START, TRACE, listed, span_of
+
+ASKED = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}])
+ANSWERED = json.dumps([{"role": "assistant", "parts": [], "finish_reason": "stop"}])
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 3}
+BODIES = {"gen_ai.input.messages": ASKED, "gen_ai.output.messages": ANSWERED}
+IDS = {"traceId": TRACE, "spanId": SPAN}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Logbook:
+    return logbook(tmp_path)
+
+
+def traces(*spans: dict[str, Any]) -> str:
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": list(spans)}]}]}) + "\n"
+
+
+def event(attributes: dict[str, Any], **members: object) -> dict[str, Any]:
+    name = {"eventName": "gen_ai.client.inference.operation.details", "timeUnixNano": str(END)}
+    return name | {"attributes": listed(attributes)} | members
+
+
+def logs(*events: dict[str, Any]) -> str:
+    resource = {"attributes": listed({"service.name": "desk"})}
+    return json.dumps({"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": list(events)}]}]}) + "\n"
+
+
+def read(book: Logbook, **files: str) -> list[FileReport]:
+    paths = [str(book.write(f"{name}.jsonl", content)) for name, content in files.items()]
+    done = ingest(book.workspace, paths, now=NOW)
+    for report in done.files:
+        assert report.records == report.stored + report.duplicates + report.quarantined + report.ignored
+    return list(done.files)
+
+
+def unmatched(book: Logbook) -> int | None:
+    found: int | None = status(book.workspace.store)["unmatched"].get("payloads")
+    return found
+
+
+SPANS, EVENTS = traces(span_of(CHAT)), logs(event(CHAT | BODIES, **IDS))
+
+
+@pytest.mark.parametrize("first", ["spans", "events", "one file", "one file, events first", "later"])
+def test_the_bodies_of_a_span(book: Logbook, first: str) -> None:
+    if first == "later":
+        read(book, a=EVENTS)
+        assert unmatched(book) == 2
+        read(book, b=SPANS)
+    elif first.startswith("one file"):
+        parts = [SPANS, EVENTS] if first == "one file" else [EVENTS, SPANS]
+        (report,) = read(book, all="".join(parts))
+        assert (report.records, report.stored) == (2, 2)
+    else:
+        reports = read(book, a=SPANS if first == "spans" else EVENTS, b=EVENTS if first == "spans" else SPANS)
+        assert [(report.stored, report.conflicts) for report in reports] == [(1, 0), (1, 0)]
+    assert unmatched(book) == 0
+    rows = book.rows("SELECT role, bytes, body, r.request_uid FROM payloads JOIN requests r USING (request_uid)")
+    assert sorted((row["role"], row["bytes"], row["body"]) for row in rows) == [
+        ("request", len(ASKED), None),
+        ("response", len(ANSWERED), None),
+    ]
+    (found,) = explain(book.workspace.store, f"otlp:{TRACE}:{SPAN}")
+    assert found.document["request_id"] == SPAN
+    assert book.verifies()
+
+
+def test_what_comes_again_is_a_duplicate(book: Logbook) -> None:
+    read(book, a=SPANS, b=EVENTS)
+    other = {"traceId": TRACE, "spanId": "aaaaaaaaaaaaaaaa"}
+    again = read(book, c=EVENTS + SPANS + logs(event(BODIES, **other)))
+    assert [(report.stored, report.duplicates, report.conflicts) for report in again] == [(1, 2, 0)]
+    assert len(book.rows("SELECT * FROM payloads")) == 4
+    assert unmatched(book) == 2
+
+
+def test_bodies_are_kept_where_the_workspace_says_so(book: Logbook) -> None:
+    book = replace(book, workspace=replace(book.workspace, keep_payloads=True))
+    read(book, a=EVENTS, b=SPANS)
+    assert sorted(book.values("SELECT body FROM payloads")) == sorted([ASKED, ANSWERED])
+
+
+def test_an_event_without_the_ids_of_a_span_is_a_request(book: Logbook) -> None:
+    (report,) = read(book, a=logs(event(CHAT | BODIES), event(CHAT | BODIES), event(CHAT | {"error.type": "timeout"})))
+    assert (report.stored, report.duplicates) == (2, 1)
+    rows = book.rows(
+        "SELECT id_origin, status, service_name, input_tokens, input_state, finish_reasons, latency_us, "
+        "epoch_us(start_ts) AS at FROM requests ORDER BY status DESC"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("content_hash", "timeout", "desk", 3, "absent", None, None, END // 1000),
+        ("content_hash", "ok", "desk", 3, "complete", ["stop"], None, END // 1000),
+    ]
+    assert len(book.rows("SELECT * FROM payloads")) == 2
+
+
+def test_what_holds_no_body_is_ignored_and_what_has_no_time_quarantined(book: Logbook) -> None:
+    message = event({}, **IDS) | {"eventName": "gen_ai.user.message"}
+    nested = event({}, **IDS, body={"kvlistValue": {"values": listed(BODIES)}})
+    (report,) = read(book, a=logs(event(CHAT, **IDS), event(BODIES, **IDS, timeUnixNano="0"), message, nested))
+    assert report.reasons == {
+        "details of a request without its bodies": 1,
+        "message event": 1,
+        "missing_value": 1,
+    }
+    assert (report.stored, unmatched(book)) == (1, 2)
+    assert START < END
