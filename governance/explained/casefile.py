@@ -113,12 +113,13 @@ class _Reading:
         """SQL: which rows of a table belong to the request."""
         if table in SIDE_TABLES:
             return _OF_LATE
-        if table in BY_REQUEST:
-            if any(segment.batches is None for segment in segments):
-                return "request_uid = $uid"
-            # What came with the request has its number, in which most files ascend: the engine reads the one group
-            numbers = ", ".join(str(row["row_no"]) for row in self.found.rows)
-            return f"request_uid = $uid AND row_no IN ({numbers})"
+        own = "request_uid = $uid" if table in BY_REQUEST else self._of_decisions()
+        if CANONICAL[table].column("row_no") is None or any(segment.batches is None for segment in segments):
+            return own
+        # What came with the request has its number, in which most files ascend: the engine reads the one group of rows
+        return f"row_no IN ({', '.join(str(row['row_no']) for row in self.found.rows)}) AND {own}"
+
+    def _of_decisions(self) -> str:
         if not self.decisions:
             item = "regexp_full_match(substr(decision_id, length($uid) + 1), '#[0-9]+')"
             return f"starts_with(decision_id, $uid || '#') AND {item}"

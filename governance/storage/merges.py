@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from governance.engines.duckdb import Engine, file_list, group_rows, identifier
 from governance.proof.entries import REPLACES
 from governance.storage.segments import Segment
-from governance.tables import CANONICAL, REAL
+from governance.tables import CANONICAL, PER_MODEL, REAL
 
 Shape: TypeAlias = tuple[tuple[str, str], ...]  # name and type of each column, in order
 
@@ -43,7 +43,8 @@ def write(engine: Engine, table: str, replaced: Sequence[Path], merged: Path) ->
     Raises:
         EngineError: A file cannot be read, or the new one cannot be written.
     """
-    return engine.write_parquet(_rows(table, replaced), merged, group=group_rows(_count(engine, replaced)))
+    group = group_rows(_count(engine, replaced), is_full=table in PER_MODEL)
+    return engine.write_parquet(_rows(table, replaced), merged, group=group)
 
 
 def difference(engine: Engine, table: str, replaced: Sequence[Path], merged: Path) -> str | None:

@@ -78,11 +78,13 @@ def segments_of(entries: Iterable[Entry]) -> list[Segment]:
         files = [file for file in entry.files if "table" in file.facts]
         own = frozenset([entry.number]) if any(file.facts["table"] == INDEX for file in files) else None
         for file in files:
-            replaced = [places.pop(path) for path in file.facts.get(REPLACES, ()) if path in places]
-            merged = _together([found.pop(place).batches for place in replaced])
-            batches = merged if REPLACES in file.facts else own
-            places[file.path] = min(replaced, default=next(following))
-            found[places[file.path]] = segment_of(file, str(file.facts["table"]), batches)
+            place, batches = next(following), own
+            if REPLACES in file.facts:
+                replaced = [places.pop(path) for path in file.facts[REPLACES] if path in places]
+                batches = _together([found.pop(each).batches for each in replaced])
+                place = min(replaced, default=place)
+            places[file.path] = place
+            found[place] = segment_of(file, str(file.facts["table"]), batches)
     return [found[place] for place in sorted(found)]
 
 

@@ -269,7 +269,7 @@ class Store:
                 write_statistics=measured,
             ) as writer,
         ):
-            writer.write_table(rows, group_rows(rows.num_rows))
+            writer.write_table(rows, group_rows(rows.num_rows, is_full=table in PER_MODEL))
             if key_filter:
                 own[KEY_FILTER] = [file.tell(), len(key_filter)]
                 file.write(key_filter)
