@@ -1,11 +1,12 @@
 """How long one id takes to be found and explained in a large store, warm and as a whole command.
 
-Usage: python bench/lookup.py [ROWS]
+Usage: python bench/lookup.py [ROWS [STORE ...]]
 
-Three stores of 90 days are made, with a decision, inputs and stored contributions for each request and an outcome for
-every tenth: random ids and time-ordered ids, each ingested in full batches in order of time, and random ids in batches
-that hold rows of every day. The files are staged and committed as ingestion does it; only the reading of a log is left
-out. Then, for ids all over the store, as it was ingested and once more after `compact`:
+Three stores of 90 days are made (random, time-ordered and scattered; all, unless some are named), with a decision,
+inputs and stored contributions for each request and an outcome for every tenth: random ids and time-ordered ids, each
+ingested in full batches in order of time, and random ids in batches that hold rows of every day. The files are staged
+and committed as ingestion does it; only the reading of a log is left out. Then, for ids all over the store, as it was
+ingested and once more after `compact`:
 
 record   the request's own row, found by its id in a process that looked up before; the ledger is read once
 whole    that and all that belongs to it, each file that was read compared with the digest in the ledger
@@ -133,14 +134,16 @@ class Traffic:
         )
 
 
-def traffics(rows: int) -> Iterator[Traffic]:
+def traffics(rows: int) -> dict[str, Traffic]:
     """The three stores."""
     in_order = tuple(f"n BETWEEN {start} AND {start + BATCH_RECORDS - 1}" for start in range(0, rows, BATCH_RECORDS))
     count = max(1, min(100, rows // 10_000))
     scattered = tuple(f"n % {count} = {batch}" for batch in range(count))
-    yield Traffic("random ids", rows, _RANDOM, in_order)
-    yield Traffic("time-ordered ids", rows, _ORDERED, in_order)
-    yield Traffic(f"random ids, {count} batches of {DAYS} days", rows, _RANDOM, scattered)
+    return {
+        "random": Traffic("random ids", rows, _RANDOM, in_order),
+        "time-ordered": Traffic("time-ordered ids", rows, _ORDERED, in_order),
+        "scattered": Traffic(f"random ids, {count} batches of {DAYS} days", rows, _RANDOM, scattered),
+    }
 
 
 def fill(space: Workspace, traffic: Traffic) -> None:
@@ -256,9 +259,10 @@ def timed(work: Callable[[], None]) -> float:
 def main() -> None:
     """Makes each store and measures."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    stores = traffics(rows)
     with tempfile.TemporaryDirectory() as name:
         environment = {**os.environ, "XDG_CONFIG_HOME": name}
-        for number, traffic in enumerate(traffics(rows)):
+        for number, traffic in enumerate(stores[which] for which in sys.argv[2:] or stores):
             space = make_workspace(Path(name) / f"store{number}", environment=environment, now=stamp(NOW))
             seconds = timed(lambda space=space, traffic=traffic: fill(space, traffic))  # type: ignore[misc]
             print(f"{traffic.name}: {rows:,} requests, made in {seconds:.0f} s", flush=True)

@@ -71,7 +71,7 @@ def segments_of(entries: Iterable[Entry]) -> list[Segment]:
     One that a compaction made stands in the place of the first that it replaced, so that a wide table keeps the order
     of its columns.
     """
-    found: dict[int, Segment] = {}
+    found: dict[int, tuple[NamedFile, frozenset[int] | None]] = {}
     places: dict[str, int] = {}
     following = count()
     for entry in entries:
@@ -81,11 +81,11 @@ def segments_of(entries: Iterable[Entry]) -> list[Segment]:
             place, batches = next(following), own
             if REPLACES in file.facts:
                 replaced = [places.pop(path) for path in file.facts[REPLACES] if path in places]
-                batches = _together([found.pop(each).batches for each in replaced])
+                batches = _together([found.pop(each)[1] for each in replaced])
                 place = min(replaced, default=place)
             places[file.path] = place
-            found[place] = segment_of(file, str(file.facts["table"]), batches)
-    return [found[place] for place in sorted(found)]
+            found[place] = (file, batches)
+    return [segment_of(file, str(file.facts["table"]), batches) for _, (file, batches) in sorted(found.items())]
 
 
 def _together(parts: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
