@@ -14,38 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.engines.duckdb import literal
+from governance.checks._schema_values import BOUNDS, TYPES, member_of_key_sql, member_sql, number_sql, text_sql
 
 _TAKEN = re.compile(r"v[0-9]+")  # a value that was taken out of the document
 _EXACT = 2**53  # whole numbers up to here are doubles
 _ALONE = re.compile(r"draft-0[3-7]/")  # in these drafts nothing counts that stands beside `$ref`
-_BOUNDS = {  # rule -> the kind of value that it is about, its measure, and when it is broken
-    "minimum": ("number", "{number}", "<"),
-    "maximum": ("number", "{number}", ">"),
-    "exclusiveMinimum": ("number", "{number}", "<="),
-    "exclusiveMaximum": ("number", "{number}", ">="),
-    "minLength": ("string", "length({text})", "<"),
-    "maxLength": ("string", "length({text})", ">"),
-    "minItems": ("array", "json_array_length({v})", "<"),
-    "maxItems": ("array", "json_array_length({v})", ">"),
-    "minProperties": ("object", "len(list_distinct(json_keys({v})))", "<"),
-    "maxProperties": ("object", "len(list_distinct(json_keys({v})))", ">"),
-}
-_TYPES = {
-    "null": "{type} = 'NULL'",
-    "boolean": "{type} = 'BOOLEAN'",
-    "string": "{type} = 'VARCHAR'",
-    "array": "{type} = 'ARRAY'",
-    "object": "{type} = 'OBJECT'",
-    "number": "{type} IN ('UBIGINT', 'BIGINT', 'DOUBLE') AND isfinite({number})",
-    "integer": "{type} IN ('UBIGINT', 'BIGINT') OR ({type} = 'DOUBLE' AND isfinite({number}) "
-    "AND {number} = floor({number}))",
+_LATER = {  # rule -> the drafts that do not know it, where it says nothing
+    "propertyNames": re.compile(r"draft-0[34]/"),
+    "dependentRequired": _ALONE,
 }
 # Rules that only the library judges
 BEYOND = frozenset(
-    "multipleOf uniqueItems patternProperties propertyNames dependentRequired dependentSchemas dependencies "
-    "prefixItems additionalItems unevaluatedProperties unevaluatedItems minContains maxContains $dynamicRef "
-    "$recursiveRef".split()
+    "multipleOf uniqueItems dependentSchemas dependencies prefixItems additionalItems unevaluatedProperties "
+    "unevaluatedItems minContains maxContains $dynamicRef $recursiveRef".split()
 )
 # Rules that stand for all that is beside them: a schema with one is judged whole
 WHOLE = frozenset("unevaluatedProperties unevaluatedItems $dynamicRef $recursiveRef".split())
@@ -53,24 +34,6 @@ WHOLE = frozenset("unevaluatedProperties unevaluatedItems $dynamicRef $recursive
 
 class BeyondError(Exception):
     """SQL cannot say what a rule says."""
-
-
-def pointer(at: Sequence[str]) -> str:
-    """JSON Pointer of a place. Source: RFC 6901."""
-    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in at)
-
-
-def number_sql(value: str) -> str:
-    """SQL of the number that a JSON value holds; infinite where it holds none."""
-    return f"coalesce(TRY_CAST({value} AS DOUBLE), 'inf')"
-
-
-def _text(value: str) -> str:
-    return f"json_extract_string({value}, '$')"
-
-
-def _member(value: str, name: str) -> str:
-    return f"json_extract({value}, {literal(pointer((name,)))})"
 
 
 @dataclass
@@ -96,7 +59,7 @@ class Rules:
 
     def is_a(self, kind: str, value: str) -> str:
         """SQL condition that a value is of a type of JSON Schema."""
-        form = _TYPES[kind]
+        form = TYPES[kind]
         number = self._number(value) if "{number}" in form else ""
         return f"({form.format(type=self._type(value), number=number)})"
 
@@ -119,7 +82,7 @@ class Rules:
         draft = str(self.schema.get("$schema", "")) if isinstance(self.schema, Mapping) else ""
         if "$ref" in schema and _ALONE.search(draft):
             return {"$ref": schema["$ref"]}
-        return dict(schema)
+        return {name: rule for name, rule in schema.items() if name not in _LATER or not _LATER[name].search(draft)}
 
     def target(self, reference: str, seen: Sequence[str]) -> Any:
         """What a reference leads to.
@@ -161,7 +124,7 @@ class Rules:
         """
         if name in BEYOND:
             raise BeyondError(name)
-        if name in _BOUNDS:
+        if name in BOUNDS:
             return self._beyond_bound(name, schema[name], value)
         made = getattr(self, f"_of_{name.removeprefix('$').lower()}", None) if name in _RULES else None
         return None if made is None else f"({made(schema, value, seen)})"
@@ -174,8 +137,8 @@ class Rules:
     def _beyond_bound(self, name: str, limit: Any, value: str) -> str:
         if isinstance(limit, bool) or abs(limit) >= _EXACT:
             raise BeyondError(name)
-        kind, measure, sign = _BOUNDS[name]
-        size = measure.format(v=value, number=self._number(value), text=_text(value))
+        kind, measure, sign = BOUNDS[name]
+        size = measure.format(v=value, number=self._number(value), text=text_sql(value))
         return f"({self.is_a(kind, value)} AND {size} {sign} {self._bind(float(limit))})"
 
     def _of_ref(self, schema: Mapping[str, Any], value: str, seen: tuple[str, ...]) -> str:
@@ -198,42 +161,90 @@ class Rules:
             raise BeyondError("enum")
         texts = [one for one in allowed if isinstance(one, str)]
         tests = (
-            [f"({self.is_a('string', value)} AND list_contains({self._bind(texts)}, {_text(value)}))"] if texts else []
+            [f"({self.is_a('string', value)} AND list_contains({self._bind(texts)}, {text_sql(value)}))"]
+            if texts
+            else []
         )
         if numbers:
             tests.append(
                 f"({self.is_a('number', value)} AND list_contains({self._bind(numbers)}, {self._number(value)}))"
             )
         flags = [str(one).lower() for one in allowed if isinstance(one, bool)]
-        tests += [f"({self.is_a('boolean', value)} AND {_text(value)} = '{flag}')" for flag in flags]
+        tests += [f"({self.is_a('boolean', value)} AND {text_sql(value)} = '{flag}')" for flag in flags]
         tests += [self.is_a("null", value)] if None in allowed else []
         return f"({' OR '.join(tests) or 'false'})"
 
     def _of_pattern(self, schema: Mapping[str, Any], value: str, _: tuple[str, ...]) -> str:
         if not self.is_re2(schema["pattern"]):
             raise BeyondError("pattern")
-        return f"{self.is_a('string', value)} AND NOT regexp_matches({_text(value)}, {self._bind(schema['pattern'])})"
+        return f"{self.is_a('string', value)} AND NOT {self._matches(text_sql(value), schema['pattern'])}"
 
     def _of_required(self, schema: Mapping[str, Any], value: str, _: tuple[str, ...]) -> str:
-        missing = " OR ".join(f"{_member(value, name)} IS NULL" for name in schema["required"])
+        missing = " OR ".join(f"{member_sql(value, name)} IS NULL" for name in schema["required"])
         return f"{self.is_a('object', value)} AND ({missing or 'false'})"
 
     def _of_properties(self, schema: Mapping[str, Any], value: str, seen: tuple[str, ...]) -> str:
-        members = [(_member(value, name), own) for name, own in schema["properties"].items()]
+        members = [(member_sql(value, name), own) for name, own in schema["properties"].items()]
         kept = [f"({member} IS NULL OR {self.holds(own, member, seen)})" for member, own in members]
         return f"{self.is_a('object', value)} AND NOT ({' AND '.join(kept) or 'true'})"
 
+    def _of_patternproperties(self, schema: Mapping[str, Any], value: str, seen: tuple[str, ...]) -> str:
+        broken = [
+            self._wrong_members(pattern, own, value, seen) for pattern, own in schema["patternProperties"].items()
+        ]
+        return f"{self.is_a('object', value)} AND ({' OR '.join(broken) or 'false'})"
+
+    def _wrong_members(self, pattern: str, schema: Any, value: str, seen: tuple[str, ...]) -> str:
+        """SQL condition that a member whose name matches is not as a schema says."""
+
+        def is_wrong(key: str) -> str:
+            member = member_of_key_sql(value, key)
+            return f"{self._matches(key, pattern)} AND NOT {self.holds(schema, member, seen)}"
+
+        return f"len({self._keys(value, is_wrong)}) > 0"
+
+    def _of_propertynames(self, schema: Mapping[str, Any], value: str, seen: tuple[str, ...]) -> str:
+        names = self._keys(value, lambda key: f"NOT {self.holds(schema['propertyNames'], f'to_json({key})', seen)}")
+        return f"{self.is_a('object', value)} AND len({names}) > 0"
+
+    def _of_dependentrequired(self, schema: Mapping[str, Any], value: str, _: tuple[str, ...]) -> str:
+        broken = [
+            f"({member_sql(value, name)} IS NOT NULL AND {member_sql(value, needed)} IS NULL)"
+            for name, listed in schema["dependentRequired"].items()
+            for needed in listed
+        ]
+        return f"{self.is_a('object', value)} AND ({' OR '.join(broken) or 'false'})"
+
     def _of_additionalproperties(self, schema: Mapping[str, Any], value: str, _: tuple[str, ...]) -> str:
         allowed = schema["additionalProperties"]
-        if "patternProperties" in schema or allowed not in (True, False, {}):
+        if allowed not in (True, False, {}):
             raise BeyondError("additionalProperties")
         if allowed is not False:
             return "false"
-        others = f"json_keys({value})"
-        if schema.get("properties"):
-            known = self._bind(list(schema["properties"]))
-            others = f"list_filter({others}, lambda key: NOT list_contains({known}, key))"
+        known = self._bind(list(schema.get("properties", {})))
+        patterns = schema.get("patternProperties", {})
+        others = self._keys(
+            value,
+            lambda key: " AND NOT ".join(
+                [f"NOT list_contains({known}, {key})", *(self._matches(key, pattern) for pattern in patterns)]
+            ),
+        )
         return f"{self.is_a('object', value)} AND len({others}) > 0"
+
+    def _matches(self, text: str, pattern: str) -> str:
+        if not self.is_re2(pattern):
+            raise BeyondError("pattern")
+        return f"regexp_matches({text}, {self._bind(pattern)})"
+
+    def _keys(self, value: str, condition: Callable[[str], str]) -> str:
+        """SQL list of the names of members for which a condition holds."""
+        self._depth += 1
+        key = f"key_{self._depth}"
+        try:
+            test = condition(key)
+        finally:
+            self._depth -= 1
+        return f"list_filter(json_keys({value}), lambda {key}: {test})"
 
     def _of_items(self, schema: Mapping[str, Any], value: str, seen: tuple[str, ...]) -> str:
         if "prefixItems" in schema or isinstance(schema["items"], list):
@@ -274,6 +285,6 @@ class Rules:
 
 
 _RULES = frozenset(
-    "$ref type enum const pattern required properties additionalProperties items contains allOf anyOf oneOf not "
-    "if".split()
+    "$ref type enum const pattern required properties patternProperties propertyNames dependentRequired "
+    "additionalProperties items contains allOf anyOf oneOf not if".split()
 )

@@ -3,7 +3,7 @@
 1. `properties`, `required`, `allOf` and references are taken apart down to single values; the value at each place is
    taken out of the document once.
 2. A rule about one value is an SQL condition.
-3. What SQL cannot say (`uniqueItems`, `patternProperties`, a schema that holds itself, ...) is a *part*: the library
+3. What SQL cannot say (`uniqueItems`, `multipleOf`, a schema that holds itself, ...) is a *part*: the library
    judges the different values at that place, and the condition is that a value is among those it refused.
 """
 
@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from governance.checks._schema_rules import WHOLE, BeyondError, Rules, number_sql, pointer
+from governance.checks._schema_rules import WHOLE, BeyondError, Rules
+from governance.checks._schema_values import number_sql, pointer
 from governance.engines.duckdb import literal
 
 Place = tuple[str, ...]

@@ -97,8 +97,8 @@ class ContractSchema(Check):
         max_share: Share of documents that may break the schema; exactly on it passes.
 
     Drafts 3 to 2020-12, by `$schema`, else 2020-12. The engine itself judges most rules; `uniqueItems`, `multipleOf`,
-    `patternProperties`, schemas that hold themselves and the like are judged by the library `jsonschema`, each
-    different value once (extra `schema`). Patterns are RE2 where it can read them; `format` is an annotation, as the
+    schemas that hold themselves and the like are judged by the library `jsonschema`, each different value once (extra
+    `schema`). Patterns are RE2 where it can read them; `format` is an annotation, as the
     standard has it, and says nothing. References lead to places in the schema: nothing is fetched. Where more than
     10,000 different values are refused by the library, a part of the documents, chosen by a digest, speaks for all.
 
