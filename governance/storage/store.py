@@ -15,11 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from governance.engines.duckdb import Engine, file_list, group_rows, identifier
+from governance.engines.duckdb import Engine, file_list, identifier
 from governance.moments import stamp
 from governance.proof import durable
 from governance.proof.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
@@ -54,9 +53,6 @@ if TYPE_CHECKING:
 
 BLOBS = "blobs"
 SPOOL = "spool"
-_DAY_US = 86_400_000_000
-_PAGE_BYTES = 8 << 20  # one page for each column of a group, which is read as a whole anyway
-_LOOKED_AT = 1_000  # rows; chosen here, enough to tell ids from names
 READINGS = 1_000  # in one entry
 MAX_READING_BYTES = 1 << 20  # chosen here: a reading names a few requests
 
@@ -250,38 +246,23 @@ class Store:
             repeating: Columns with few different values, where the caller knows them.
             key_filter: What tells whether the file may hold a key; put between its rows and its footer.
         """
-        import pyarrow as pa  # noqa: PLC0415 - writers alone need it
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        from governance.storage.parquet_files import write_rows  # noqa: PLC0415 - writers alone need it
 
         temporary = self._temporary(folder)
-        dictionaries = set(_repeating(rows) if repeating is None else repeating)
-        measured = [name for name in rows.column_names if name in dictionaries or not _is_text(rows, name)]
-        own = {"table": table, "rows": rows.num_rows} | facts
-        with (
-            pa.OSFile(str(temporary), "wb") as file,
-            pq.ParquetWriter(
-                file,
-                rows.schema,
-                compression="zstd",
-                write_page_index=False,
-                data_page_size=_PAGE_BYTES,
-                use_dictionary=list(dictionaries),
-                write_statistics=measured,
-            ) as writer,
-        ):
-            writer.write_table(rows, group_rows(rows.num_rows, is_full=table in PER_MODEL))
-            if key_filter:
-                own[KEY_FILTER] = [file.tell(), len(key_filter)]
-                file.write(key_filter)
+        at = write_rows(rows, temporary, repeating=repeating, is_full=table in PER_MODEL, key_filter=key_filter)
+        filtered = {KEY_FILTER: [at, len(key_filter)]} if key_filter else {}
+        own = {"table": table, "rows": rows.num_rows} | facts | filtered
         return _staged(temporary, folder, ".parquet", own)
 
     def stage_days(
         self, table: Table, rows: pa.Table, *, folder: str | None = None, facts: dict[str, Any] | None = None
     ) -> list[StagedFile]:
         """Writes the rows of a table, sorted by its time, to one file for each day."""
+        from governance.storage.parquet_files import by_day, repeating_columns  # noqa: PLC0415 - writers alone need it
+
         staged = []
-        repeating = _repeating(rows)
-        for day, part in _days(table, rows):
+        repeating = repeating_columns(rows)
+        for day, part in by_day(rows, table.time):
             place = f"{folder or table.name}/date={day}"
             own = {"day": day} | (facts or {})
             if table.column("target_id") is not None:
@@ -307,41 +288,3 @@ def _staged(temporary: Path, folder: str, suffix: str, facts: dict[str, Any]) ->
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     return StagedFile(temporary, NamedFile(f"{folder}/{digest}{suffix}", digest, len(content), facts))
-
-
-def _is_text(rows: pa.Table, name: str) -> bool:
-    """Whether these are texts: least and greatest of ids tell nobody what to skip, and take long to find."""
-    import pyarrow as pa  # noqa: PLC0415 - writers alone need it
-
-    return bool(pa.types.is_string(rows.schema.field(name).type))
-
-
-def _repeating(rows: pa.Table) -> list[str]:
-    """The columns of which a dictionary saves room: few different values among the first ones."""
-    import pyarrow as pa  # noqa: PLC0415 - writers alone need it
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    first = rows.slice(0, _LOOKED_AT)
-
-    def repeats(column: pa.ChunkedArray) -> bool:
-        if pa.types.is_nested(column.type):
-            return False
-        return bool(pa.types.is_dictionary(column.type) or 2 * pc.count_distinct(column).as_py() <= first.num_rows)
-
-    return [name for name, column in zip(first.column_names, first.columns, strict=True) if repeats(column)]
-
-
-def _days(table: Table, rows: pa.Table) -> Iterable[tuple[str, pa.Table]]:
-    import numpy as np  # noqa: PLC0415 - writers alone need it
-    import pyarrow as pa  # noqa: PLC0415
-
-    if rows.num_rows == 0:
-        return
-    times = rows.column(table.time).cast(pa.int64()).to_numpy()
-    if (times[1:] < times[:-1]).any():  # most logs are in order; rows of one time stay in theirs
-        order = np.argsort(times, kind="stable")
-        rows, times = rows.take(pa.array(order)), times[order]
-    days = times // _DAY_US
-    starts = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)]
-    for start, end in pairwise(starts):
-        yield str(np.datetime64(int(days[start]), "D")), rows.slice(start, end - start)

@@ -1,0 +1,86 @@
+"""Rows -> Parquet files as a store has them: zstd, typed, in order of time, one for each day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from governance.engines.duckdb import group_rows
+
+_DAY_US = 86_400_000_000
+_PAGE_BYTES = 8 << 20  # one page for each column of a group, which is read as a whole anyway
+_LOOKED_AT = 1_000  # rows; chosen here, enough to tell ids from names
+
+
+def write_rows(
+    rows: pa.Table,
+    path: Path,
+    *,
+    repeating: Sequence[str] | None = None,
+    is_full: bool = False,
+    key_filter: bytes = b"",
+) -> int:
+    """Writes a new file; returns how many bytes its rows take, and so where the filter begins.
+
+    Args:
+        rows: What it holds.
+        path: Where.
+        repeating: Columns with few different values, where the caller knows them.
+        is_full: Whether nearly every column has numbers in nearly every row.
+        key_filter: Put between the rows and the footer, where no reader looks.
+    """
+    dictionaries = repeating_columns(rows) if repeating is None else repeating
+    # The least and the greatest of ids tell nobody what to skip, and take long to find
+    measured = [name for name in rows.column_names if name in dictionaries or not _is_text(rows, name)]
+    with (
+        pa.OSFile(str(path), "wb") as file,
+        pq.ParquetWriter(
+            file,
+            rows.schema,
+            compression="zstd",
+            write_page_index=False,
+            data_page_size=_PAGE_BYTES,
+            use_dictionary=list(dictionaries),
+            write_statistics=measured,
+        ) as writer,
+    ):
+        writer.write_table(rows, group_rows(rows.num_rows, is_full=is_full))
+        size = int(file.tell())
+        file.write(key_filter)
+    return size
+
+
+def repeating_columns(rows: pa.Table) -> list[str]:
+    """The columns of which a dictionary saves room: few different values among the first ones."""
+    first = rows.slice(0, _LOOKED_AT)
+
+    def repeats(column: pa.ChunkedArray) -> bool:
+        if pa.types.is_nested(column.type):
+            return False
+        return bool(pa.types.is_dictionary(column.type) or 2 * pc.count_distinct(column).as_py() <= first.num_rows)
+
+    return [name for name, column in zip(first.column_names, first.columns, strict=True) if repeats(column)]
+
+
+def by_day(rows: pa.Table, time: str) -> Iterator[tuple[str, pa.Table]]:
+    """Day (ISO) and rows of each day in UTC, in order of the times in a column."""
+    if rows.num_rows == 0:
+        return
+    times = rows.column(time).cast(pa.int64()).to_numpy()
+    if (times[1:] < times[:-1]).any():  # most logs are in order; rows of one time stay in theirs
+        order = np.argsort(times, kind="stable")
+        rows, times = rows.take(pa.array(order)), times[order]
+    days = times // _DAY_US
+    starts = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)]
+    for start, end in pairwise(starts):
+        yield str(np.datetime64(int(days[start]), "D")), rows.slice(start, end - start)
+
+
+def _is_text(rows: pa.Table, name: str) -> bool:
+    return bool(pa.types.is_string(rows.schema.field(name).type))
