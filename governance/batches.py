@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -123,6 +124,19 @@ def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
             chunk = []
     if chunk:
         yield chunk
+
+
+def ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    """The same batches, each made while the one before is stored; an error is raised where its batch would come.
+
+    Whoever stops early closes this, and waits until the batch that is being made is done.
+    """
+    with ThreadPoolExecutor(1, "ahead") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+            del batch  # its memory is needed for the one after the next
 
 
 def reject(record: Record, row_no: int) -> Rejection:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from governance.arrivals.growth import Stretch, outgrown, stretch
 from governance.arrivals.intake import Distant, Format, Intake, Known, Memory, opened, read_format
 from governance.arrivals.manifest import Manifest
 from governance.balances import COUNTS, FileReport, Outcome
-from governance.batches import Batch
+from governance.batches import Batch, ahead
 from governance.engines.duckdb import Engine
 from governance.halves import LATE, Halves, halves_across
 from governance.identities.deduplication import Fate, fates
@@ -77,13 +78,14 @@ def ingest(
         opened(paths, form, stdin, memory, observe) as intakes,
         store.writing(workspace.key, now) as writer,
         Engine(store.spill) as engine,
+        Engine(store.spill) as reader,
     ):
         memory.manifest.save()
         tally = Tally(observe, Stage.READING, [intake.bytes for intake in intakes])
         snapshot = store.snapshot()
         arrived = Arrived(snapshot.entries)
         prices, halves = price_book(snapshot), _halves(intakes, form, arrived)
-        run = _Run(store, writer, workspace, form, now, engine, snapshot, prices, tally, arrived, halves)
+        run = _Run(store, writer, workspace, form, now, engine, reader, snapshot, prices, tally, arrived, halves)
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
     return Outcome(reports, checkpoint.size, checkpoint.root)
@@ -99,6 +101,7 @@ class _Run:
     form: Format
     now: datetime
     engine: Engine
+    reader: Engine  # makes the next batch while the other one is at work
     snapshot: Snapshot
     prices: PriceBook
     tally: Tally
@@ -125,14 +128,15 @@ class _Run:
         committed = list(self.arrived.batches(identified))
         self.tally.resume(sum(entry.facts["counts"]["records"] for entry in committed))
         number = 0
-        for batch in self._batches(intake):
-            if number < len(committed):
-                report.add_again(committed[number])
-            else:
-                self._publish(intake, batch, number, identified, report, part)
-            del batch
-            number += 1  # noqa: SIM113 - `enumerate` would keep a batch while the next one is read
-            self.tally.advance(intake.read_bytes, report.records)
+        with closing(self._batches(intake)) as batches:
+            for batch in batches:
+                if number < len(committed):
+                    report.add_again(committed[number])
+                else:
+                    self._publish(intake, batch, number, identified, report, part)
+                del batch
+                number += 1
+                self.tally.advance(intake.read_bytes, report.records)
         self._finish(intake, report, identified, part)
         self._add_retries(identified, report)
         return report
@@ -152,10 +156,10 @@ class _Run:
             report.add_again(entry)
         report.reasons = +report.reasons
 
-    def _batches(self, intake: Intake) -> Iterator[Batch]:
+    def _batches(self, intake: Intake) -> Generator[Batch, None, None]:
         known = known_types(self.snapshot)
         if isinstance(intake.form, Mapping):
-            return mapped_batches(intake.log, intake.form, self.engine, known)
+            return ahead(mapped_batches(intake.log, intake.form, self.reader, known))
         log, others = intake.log, self.halves.get(intake.log.sha256)
         return source_batches(
             records(log), intake.form.within(log.name), known, self.now, log.start_record, others=others
@@ -166,15 +170,17 @@ class _Run:
     ) -> None:
         origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identified, self.now)
         met = fates(self.engine, self.snapshot, batch, self.known)
-        batch = priced(doubted(batch, self.now), self.prices)  # after what was met: neither is part of what a log says
-        stage = Staging(self.store, self.snapshot, self.engine, batch, met, origin, self.workspace.keep_payloads)
+        made = priced(doubted(batch, self.now), self.prices)  # after what was met: neither is part of what a log says
+        if made.tables is not batch.tables:
+            batch.tables.clear()  # the next batch is being made, and needs the room
+        stage = Staging(self.store, self.snapshot, self.engine, made, met, origin, self.workspace.keep_payloads)
         staged = stage.files()
         self.engine.forget()
         counts = stage.counts()
         if self.form.mapping_path is not None and not (self.store.root / BLOBS / self.form.mapping_sha256).exists():
             staged.append(self.store.stage_blob(self.form.mapping_path.read_bytes(), {"blob": "mapping"}))
         late = sum(1 for number, fate in met.requests.items() if fate is Fate.CONFLICT and number in batch.alone)
-        reasons = Counter(rejection.reason for rejection in batch.rejected) + batch.ignored + Counter({LATE: late})
+        reasons = Counter(rejection.reason for rejection in made.rejected) + made.ignored + Counter({LATE: late})
         first, last = (None if moment is None else stamp(moment) for moment in (stage.first, stage.last))
         facts: dict[str, Any] = {
             "batch": identified,
@@ -185,13 +191,13 @@ class _Run:
             "mapping_sha256": self.form.mapping_sha256,
             "counts": counts,
             "reasons": dict(reasons),
-            "types": batch.types,
+            "types": made.types,
             "first": first,
             "last": last,
             **intake.facts(),
             **part.facts(),
         }
-        if batch.rejected:  # what it takes to read them again, without the file
+        if made.rejected:  # what it takes to read them again, without the file
             layout = layout_of(intake.log)
             facts |= {"form": intake.log.form} | ({"csv": layout.facts()} if layout else {})
         self._commit("ingest", facts, staged)

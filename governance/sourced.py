@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ def source_batches(
     before: int = 0,
     wanted: Mapping[int, Container[int]] | None = None,
     others: Halves | None = None,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """The batches that a source makes of the records of one file.
 
     Two records that the source joins (a call and its answer) count as one that is stored and one that is ignored.

@@ -53,7 +53,7 @@ class Staging:
         store: Where to.
         snapshot: What is in it.
         engine: With the views of the side tables that the batch has.
-        batch: What was read.
+        batch: What was read; its tables are taken out as they are written.
         met: What was stored before.
         origin: Where it was read.
         keep_payloads: Whether bodies are stored.
@@ -71,6 +71,7 @@ class Staging:
     first: datetime | None = None
     last: datetime | None = None
     _kept: dict[str, pa.Table] = field(default_factory=dict)
+    _left_out: dict[str, int] = field(default_factory=dict)
 
     @property
     def stored(self) -> int:
@@ -106,8 +107,10 @@ class Staging:
         }
 
     def _tables(self) -> Iterator[StagedFile]:
-        for name, rows in self.batch.tables.items():
-            kept = self._finished(self._new(name, rows))
+        for name in tuple(self.batch.tables):
+            kept = self._finished(self._new(name, rows := self.batch.tables.pop(name)))
+            self._left_out[name] = rows.num_rows - kept.num_rows
+            del rows  # the next batch is being made, and needs the room
             if kept.num_rows == 0:
                 continue
             indexed = {"indexed": True} if name in SIDE_TABLES else None
@@ -170,8 +173,7 @@ class Staging:
 
     def _keys(self) -> npt.NDArray[np.uint64] | None:
         """The keys of the requests, if none of them was left out."""
-        is_whole = self._kept[REQUESTS.name].num_rows == self.batch.tables[REQUESTS.name].num_rows
-        return self.met.keys if is_whole else None
+        return None if self._left_out[REQUESTS.name] else self.met.keys
 
     def _quarantine(self) -> Iterator[StagedFile]:
         """The file of what could not be read."""

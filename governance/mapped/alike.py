@@ -33,7 +33,7 @@ Bytes = npt.NDArray[np.uint8]
 _AT_ONCE = 1 << 21  # bytes that are looked at together: they stay in the processor's cache
 _THREADS = min(2, os.cpu_count() or 1)  # chosen here: more wait for one another
 _NONE = np.empty(0, np.int64)
-_QUOTE, _BACKSLASH, _SPACE, _HIGH = 0x22, 0x5C, 0x20, 0x80
+_QUOTE, _BACKSLASH, _NEWLINE, _SPACE, _HIGH = 0x22, 0x5C, 0x0A, 0x20, 0x80
 
 
 class Alike(NamedTuple):
@@ -125,11 +125,13 @@ class _Part:
             own = quotes.reshape(rows, wanted)
             if ((own[:, 0] >= self._starts) & (own[:, -1] < self._ends)).all():
                 return own
-        first = np.searchsorted(quotes, self._starts)
-        is_counted = (np.searchsorted(quotes, self._ends) - first == wanted) & is_short
+        first, last = np.searchsorted(quotes, self._starts), np.searchsorted(quotes, self._ends)
+        is_counted = (last - first == wanted) & is_short
         self._rows = self._rows[is_counted]
-        found: Places = quotes[first[is_counted][:, None] + np.arange(wanted)]
-        return found
+        is_own = np.ones(len(quotes), np.bool_)
+        for start, end in zip(first[~is_counted].tolist(), last[~is_counted].tolist(), strict=True):
+            is_own[start:end] = False
+        return quotes[is_own].reshape(-1, wanted)
 
     def _keep_fitting(self, quotes: Places) -> None:
         """Step 2; finds where the values are."""
@@ -155,7 +157,8 @@ class _Part:
         """Step 3."""
         data, tail = self._data, self._template.literals[-1]
         own = len(tail) - len(tail.rstrip(b"\r\n"))
-        if int(np.count_nonzero(data < _SPACE)) != own * len(self._ends) or len(self._rows) < len(self._ends):
+        have_ends = len(self._rows) == len(self._ends) or (own == 1 and bool((data[self._ends - 1] == _NEWLINE).all()))
+        if not have_ends or int(np.count_nonzero(data < _SPACE)) != own * len(self._ends):
             at = np.flatnonzero(data < _SPACE)
             lines = np.searchsorted(self._ends, at, side="right")
             inside = (at >= self._starts[lines]) & (at < self._ends[lines] - own)
