@@ -43,7 +43,7 @@ def tables(scope: Scope, checks: Sequence[str], *, of_versions: bool) -> str:
     """
     served = (
         "SELECT coalesce(model_served, model_requested) AS model, model_version AS version, "
-        "CAST(timezone('UTC', start_ts) AS DATE) AS day, start_ts AS ts FROM "
+        "CAST(make_timestamp(epoch_us(start_ts)) AS DATE) AS day, start_ts AS ts FROM "
     )
     is_named = (
         "false"

@@ -66,6 +66,15 @@ _SUMS = (
     ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in (*COUNTED[:4], *CONFUSED))
     + ", max(outcomes) AS outcomes, max(seen_until) AS seen_until, flatten(list(samples)) AS samples"
 )
+_RANKED = (
+    ", ".join(
+        f"CAST(sum({name}) AS BIGINT) AS {name}"
+        for name in (*COUNTED[:4], "scored", "positives", "negatives", "out_of_range")
+    )
+    + ", max(outcomes) AS outcomes, max(seen_until) AS seen_until, "
+    "list_transform(list_reverse_sort(flatten(list(samples) FILTER (samples IS NOT NULL)))[:10], "
+    "lambda one: {'ts': one.ts, 'id': one.id}) AS samples"
+)
 _SCORE_NAMES = ("scored", "positives", "negatives", "out_of_range")
 _RANK_NAMES = ("wins", "positive_squares", "negative_squares")
 _MEAN_NAMES = ("mean", "variance")
@@ -99,13 +108,22 @@ def names(metric: Metric) -> tuple[str, ...]:
 def relations(check: Check, metric: Metric, source: str, records: str) -> str:
     """The common tables that `figures` reads: `records` under the name of the source, and what it adds up.
 
-    Classes are counted once in the finest groups, so that several axes do not keep all records in memory.
+    Records are counted once in the finest groups, so that several axes do not keep all of them in memory.
     """
+    own = own_columns(check)
+    if metric == "auc":
+        far = f"arg_max({{'far': abs({_HIT} - score), 'id': id, 'ts': ts}}, (abs({_HIT} - score), id), 10)"
+        return (
+            f"{source} AS ({records}), {source}_cells AS (SELECT {own}{COUNTS}, {_SCORES}, {far} FILTER ({_SCORED}) "
+            f"AS samples FROM {source} GROUP BY ALL HAVING count(*) > 0), {source}_scores AS (SELECT {own}score, "
+            "count(*) FILTER (positive) AS pos, count(*) FILTER (NOT positive) AS neg "
+            f"FROM {source} WHERE {_SCORED} GROUP BY ALL)"
+        )
     if metric not in OF_CLASSES:
         return f"{source} AS ({records})"
     wrong = f"arg_min({{'ts': ts, 'id': id}}, (ts, id), 10) FILTER (is_mature AND {_WRONG[metric]}) AS samples"
     return (
-        f"{source} AS ({records}), {source}_cells AS (SELECT {own_columns(check)}{COUNTS}, {CONFUSION}, {wrong} "
+        f"{source} AS ({records}), {source}_cells AS (SELECT {own}{COUNTS}, {CONFUSION}, {wrong} "
         f"FROM {source} GROUP BY ALL HAVING count(*) > 0)"
     )
 
@@ -122,38 +140,43 @@ def figures(check: Check, metric: Metric, source: str, base: Check | None = None
     value = f"{_VALUES[metric]} AS value"
     if metric in OF_CLASSES:
         return f"SELECT *, {value} FROM ({grouped(check, _SUMS, f'{source}_cells', base=base)})"
-    far = f"arg_max({{'ts': ts, 'id': id}}, (abs({_HIT} - score), id), 10) FILTER ({_SCORED}) AS samples"
     if metric == "auc":
-        plain = grouped(check, f"{COUNTS}, {_SCORES}, {far}", source, base=base)
+        plain = grouped(check, _RANKED, f"{source}_cells", base=base)
         ranked = " UNION ALL ".join(_ranked(check, place, source) for place in range(len(check.axes)))
         rest = ", ".join(f"a.{name}" for name in _RANK_NAMES)
         return (
             f"SELECT *, {value} FROM (SELECT g.*, {rest} FROM ({plain}) g "
             f"LEFT JOIN ({ranked}) a ON a.axis = g.axis AND a.subject = g.subject)"
         )
+    far = f"arg_max({{'ts': ts, 'id': id}}, (abs({_HIT} - score), id), 10) FILTER ({_SCORED}) AS samples"
     error = f"({_HIT} - score)" + ("" if metric == "calibration" else f" * ({_HIT} - score)")
     spread = f"avg({error}) FILTER ({_SCORED}) AS mean, var_samp({error}) FILTER ({_SCORED}) AS variance"
     return f"SELECT *, {value} FROM ({grouped(check, f'{COUNTS}, {_SCORES}, {spread}, {far}', source, base=base)})"
 
 
 def _ranked(check: Check, place: int, source: str) -> str:
-    """Sums over the placements of the scores of each group of an axis, from one row for each distinct score."""
+    """Sums over the placements of the scores of each group of an axis, from one row for each distinct score.
+
+    With `below` twice the negatives below a score (those with the same one count half) and `upto` twice the positives,
+    the sum over the negatives of the squared share of positives above them is multiplied out, so that each needs only
+    what came before it.
+    """
     axis = check.axes[place]
     own = "".join(f"{key}, " for key in keys(check, axis))
-    part = f"PARTITION BY {own[:-2]}" if own else ""
-    at, by = f"({part} ORDER BY score ROWS UNBOUNDED PRECEDING)", f" GROUP BY {own[:-2]}" if own else ""
-    below, above = (
-        "(before + neg / 2.0) / nullif(negatives, 0)",
-        "(positives - upto + pos / 2.0) / nullif(positives, 0)",
-    )
+    at = f"({f'PARTITION BY {own[:-2]} ' if own else ''}ORDER BY score ROWS UNBOUNDED PRECEDING)"
+    by = f" GROUP BY {own[:-2]}" if own else ""
+    squares = "4 * positives * positives * negatives - 4 * positives * above + above_squares"
     return (
-        f"SELECT {place} AS axis, {subject_column(check, axis)} AS subject, "
-        "CAST(sum(pos * (2 * before + neg)) AS BIGINT) AS wins, "
-        f"sum(pos * ({below}) * ({below})) AS positive_squares, sum(neg * ({above}) * ({above})) AS negative_squares "
-        f"FROM (SELECT {own}pos, neg, sum(neg) OVER {at} - neg AS before, sum(pos) OVER {at} AS upto, "
-        f"sum(pos) OVER ({part}) AS positives, sum(neg) OVER ({part}) AS negatives FROM (SELECT {own}score, "
-        "count(*) FILTER (positive) AS pos, count(*) FILTER (NOT positive) AS neg "
-        f"FROM {source} WHERE {_SCORED} GROUP BY {own}score)){by}"
+        f"SELECT {place} AS axis, subject, CAST(wins AS BIGINT) AS wins, "
+        "below_squares / nullif(4 * negatives * negatives, 0) AS positive_squares, "
+        f"({squares}) / nullif(4 * positives * positives, 0) AS negative_squares "
+        f"FROM (SELECT {subject_column(check, axis)} AS subject, CAST(sum(pos) AS DOUBLE) AS positives, "
+        "CAST(sum(neg) AS DOUBLE) AS negatives, sum(pos * below) AS wins, "
+        "sum(pos * CAST(below AS DOUBLE) * below) AS below_squares, sum(neg * upto) AS above, "
+        "sum(neg * upto * upto) AS above_squares FROM (SELECT *, "
+        f"2 * sum(neg) OVER {at} - neg AS below, CAST(2 * sum(pos) OVER {at} - pos AS DOUBLE) AS upto "
+        f"FROM (SELECT {own}score, CAST(sum(pos) AS BIGINT) AS pos, CAST(sum(neg) AS BIGINT) AS neg "
+        f"FROM {source}_scores GROUP BY {own}score)){by})"
     )
 
 

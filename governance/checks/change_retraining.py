@@ -98,10 +98,15 @@ class Retraining(Check):
         parts = [selects[measure](self._subject(measure)) for measure in self._measures()]
         return (
             f"WITH {tables(past, self.checks, of_versions=False)}, "
-            "used AS (SELECT coalesce(r.model_served, r.model_requested) AS model, r.model_version AS version, "
-            f"r.start_ts AS ts, {REQUEST_ID} AS id FROM {scope.requests()} r WHERE r.is_shadow IS NOT TRUE), "
-            "now AS (SELECT model, version, count(*) AS n, max(ts) AS last_ts, "
-            f"arg_max(id, (ts, id), {LISTED}) AS samples FROM used WHERE model IS NOT NULL GROUP BY model, version) "
+            "used AS NOT MATERIALIZED (SELECT coalesce(r.model_served, r.model_requested) AS model, "
+            f"r.model_version AS version, r.start_ts AS ts, {REQUEST_ID} AS id FROM {scope.requests()} r WHERE r.is_shadow IS NOT TRUE), "
+            f"latest AS MATERIALIZED (SELECT model, version, count(*) AS n, max(ts) AS last_ts, max(ts, {LISTED}) AS "
+            "moments FROM used WHERE model IS NOT NULL GROUP BY model, version), "
+            # Ids are long to read, so of the last moments alone
+            f"shown AS (SELECT model, version, arg_max(id, (ts, id), {LISTED}) AS samples FROM used "
+            "WHERE ts IN (SELECT unnest(moments) FROM latest) GROUP BY model, version), "
+            "now AS (SELECT l.*, s.samples FROM latest l LEFT JOIN shown s "
+            "ON s.model = l.model AND s.version IS NOT DISTINCT FROM l.version) "
             f"{' UNION ALL BY NAME '.join(parts)} ORDER BY axis, subject"
         )
 

@@ -80,7 +80,7 @@ class ValidationDue(Check):
             "WITH sole AS (SELECT model, min(version) AS version FROM models GROUP BY model "
             "HAVING min(version) = max(version)), "
             "used AS (SELECT coalesce(r.model_served, r.model_requested) AS model, r.model_version AS logged, "
-            f"r.start_ts AS ts, CAST({scope.calendar('day', 'r.start_ts')} AS DATE) AS local_day, {REQUEST_ID} AS id "
+            f"r.start_ts AS ts, CAST({scope.local('r.start_ts')} AS DATE) AS local_day, {REQUEST_ID} AS id "
             f"FROM {scope.requests()} r), "
             "named AS (SELECT u.*, coalesce(u.logged, s.version) AS version FROM used u "
             "LEFT JOIN sole s ON s.model = u.model AND u.logged IS NULL), "

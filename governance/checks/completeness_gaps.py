@@ -151,9 +151,8 @@ class CompletenessGaps(Check):
             f"SELECT {listed}count(*) AS now, 0 AS before, NULL AS seen_ts FROM stream{by} UNION ALL "
             f"SELECT {listed}0, count(*), max(ts) FROM earlier{by}"
         )
-        return (
-            f"SELECT {place} AS axis, {subject_sql(named, values)} AS subject, {_FIGURES} FROM "
-            f"(SELECT {''.join(f's.{value}, ' for value in values)}s.n, s.n_before, s.seen_ts, s.ts, "
+        gaps = (
+            f"SELECT {''.join(f's.{value}, ' for value in values)}s.n, s.n_before, s.seen_ts, s.ts, "
             "p.closes_us - p.opens_us AS working_us, "
             "s.at_us - coalesce(lag(s.at_us) OVER w, p.opens_us) AS gap_us, lag(s.ts) OVER w AS before_ts, "
             "p.first_ts, coalesce(s.ts, p.last_ts) AS gap_end FROM "
@@ -162,7 +161,15 @@ class CompletenessGaps(Check):
             "CAST(sum(now) AS BIGINT) AS n, CAST(sum(before) AS BIGINT) AS n_before, max(seen_ts) AS seen_ts "
             f"FROM ({known}){by} HAVING sum(now + before) > 0) g CROSS JOIN parts q) s {joined} "
             # Working time never runs back, so that the order in time is the order on its clock too
-            f"WINDOW w AS ({divided}ORDER BY s.ts NULLS LAST)){grouped} HAVING count(*) > 0"
+            f"WINDOW w AS ({divided}ORDER BY s.ts NULLS LAST)"
+        )
+        subject = f"SELECT {subject_sql(named, values)} AS subject"
+        return (
+            f"SELECT * FROM (WITH gaps AS ({gaps}), "
+            f"figures AS ({subject}, {_FIGURES} FROM gaps{grouped} HAVING count(*) > 0), "
+            # Texts of times take longer than all else, so of the silences that are too long alone
+            f"longest AS ({subject}, {_LONGEST} FROM gaps WHERE gap_us > $limit_us{grouped} HAVING count(*) > 0) "
+            f"SELECT {place} AS axis, * FROM figures LEFT JOIN longest USING (subject))"
         )
 
     def measure(self, engine: Engine, scope: Scope) -> Measurement:
@@ -248,9 +255,10 @@ _FIGURES = (
     "max(gap_us) / 60e6 AS value, max(n) AS n, max(n_before) AS n_before, "
     "strftime(max(seen_ts), '%Y-%m-%dT%H:%M:%SZ') AS seen, count(ts) AS requests, "
     "max(working_us) AS working_us, "
-    "count(*) FILTER (gap_us > $limit_us) AS silences, sum(gap_us) FILTER (gap_us > $limit_us) AS silent_us, "
+    "count(*) FILTER (gap_us > $limit_us) AS silences, sum(gap_us) FILTER (gap_us > $limit_us) AS silent_us"
+)
+_LONGEST = (
     "arg_max({'start': strftime(coalesce(before_ts, first_ts), '%Y-%m-%dT%H:%M:%SZ'), "
     "'end': strftime(gap_end, '%Y-%m-%dT%H:%M:%SZ'), 'minutes': gap_us / 60e6, "
-    f"'before': strftime(before_ts, '%Y-%m-%dT%H:%M:%S.%fZ')}}, (gap_us, gap_end), {LISTED}) "
-    "FILTER (gap_us > $limit_us) AS longest"
+    f"'before': strftime(before_ts, '%Y-%m-%dT%H:%M:%S.%fZ')}}, (gap_us, gap_end), {LISTED}) AS longest"
 )

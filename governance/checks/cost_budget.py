@@ -75,7 +75,7 @@ class CostBudget(Check):
             f"WITH records AS (SELECT {columns(self, scope)}coalesce(r.cost_reported, r.cost_computed) AS cost, "
             "r.cost_reported IS NULL AS is_computed, r.cost_currency AS currency, "
             "coalesce(upper(r.cost_currency), 'USD') = 'USD' AS in_usd, r.status, "
-            f"{scope.calendar('day', 'r.start_ts')} AS local_day, {REQUEST_ID} AS id FROM {scope.requests()} r), "
+            f"CAST({scope.local('r.start_ts')} AS DATE) AS local_day, {REQUEST_ID} AS id FROM {scope.requests()} r), "
             f"totals AS ({grouped(self, figures, 'records')})"
         )
         if self._running(scope) is None:

@@ -114,16 +114,16 @@ class ResilienceDrills(Check):
             for measure in ([HELD] if self.min_answered is None else [HELD, ANSWERED])
         ]
         zone = literal(scope.timezone)
-        start = f"date_trunc('{self.per}', timezone({zone}, r.start_ts))"
+        start = f"date_trunc('{self.per}', timezone({zone}, first_ts))"
         whole = (
             f"timezone({zone}, {start}) >= CAST($start AS TIMESTAMPTZ) AND "
             f"timezone({zone}, {start} + INTERVAL {_NEXT[self.per]}) <= CAST($end AS TIMESTAMPTZ)"
         )
         return (
-            f"WITH records AS (SELECT {columns(self, scope)}{whole} AS is_whole, "
-            f"{scope.calendar('day', 'r.start_ts')} AS day_held, r.status = 'ok' AS is_answered, {shown}, "
+            f"WITH records AS (SELECT {columns(self, scope)}"
+            f"CAST({scope.local('r.start_ts')} AS DATE) AS day_held, r.status = 'ok' AS is_answered, {shown}, "
             f"{REQUEST_ID} AS id, r.start_ts AS ts FROM {scope.requests()} r) "
-            f"{' UNION ALL '.join(parts)} ORDER BY axis, subject"
+            f"SELECT *, {whole} AS is_whole FROM ({' UNION ALL '.join(parts)}) ORDER BY axis, subject"
         )
 
     def _part(self, place: int, axis: Sequence[str], number: int, drill: Drill, measure: str) -> str:
@@ -139,8 +139,8 @@ class ResilienceDrills(Check):
         return (
             f"SELECT {place} AS axis, {subject_sql(names, values)} AS subject, '{measure}' AS measure, "
             f"{value} AS value, {n} AS n, count(*) AS requests, {days} AS days, {tried} AS tried, "
-            f"count(*) FILTER (shows_{number}) AS shown, {answered} AS answered, max(day_held) FILTER "
-            f"(shows_{number}) AS last_day, bool_and(is_whole) AS is_whole, arg_min(id, (ts, id), {LISTED}) "
+            f"count(*) FILTER (shows_{number}) AS shown, {answered} AS answered, strftime(max(day_held) FILTER "
+            f"(shows_{number}), '%Y-%m-%d') AS last_day, min(ts) AS first_ts, arg_min(id, (ts, id), {LISTED}) "
             f"FILTER ({shown}) AS samples FROM records GROUP BY {', '.join(keys(self, axis))}"
         )
 
