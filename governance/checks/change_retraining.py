@@ -99,7 +99,8 @@ class Retraining(Check):
         return (
             f"WITH {tables(past, self.checks, of_versions=False)}, "
             "used AS NOT MATERIALIZED (SELECT coalesce(r.model_served, r.model_requested) AS model, "
-            f"r.model_version AS version, r.start_ts AS ts, {REQUEST_ID} AS id FROM {scope.requests()} r WHERE r.is_shadow IS NOT TRUE), "
+            f"r.model_version AS version, r.start_ts AS ts, {REQUEST_ID} AS id "
+            f"FROM {scope.requests()} r WHERE r.is_shadow IS NOT TRUE), "
             f"latest AS MATERIALIZED (SELECT model, version, count(*) AS n, max(ts) AS last_ts, max(ts, {LISTED}) AS "
             "moments FROM used WHERE model IS NOT NULL GROUP BY model, version), "
             # Ids are long to read, so of the last moments alone
