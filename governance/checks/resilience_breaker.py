@@ -48,8 +48,9 @@ class ResilienceBreaker(Check):
 
     With several limits each breaker has several findings, told apart by `measure`. `by` may name `provider` and `model`
     (of the call), both unless given. One call that logs a state is enough for a verdict, unless `minimum_n` says
-    otherwise. The state is known only when a call is made: times open are measured between calls. With `per` a time
-    open counts where it began. There is no interval: every call is counted.
+    otherwise. The state is known only when a call is made: times open are measured between calls. Of calls at the same
+    moment the earlier attempts come first, and among those the ones that met no open breaker. With `per` a time open
+    counts where it began. There is no interval: every call is counted.
 
     A failure can mean: an outage upstream; thresholds that are too tight; a breaker that no probe closes; or a client
     that calls around it.
