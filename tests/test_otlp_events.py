@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
+from governance.assessment import assess
 from governance.explanation import explain
+from governance.findings import parse_window
 from governance.ingestion import FileReport, ingest
 from governance.inventory import status
+from governance.policies.policy import read_policies
 from tests.logbooks import NOW, Logbook, logbook
 from tests.sources.test_otlp import END, SPAN, START, TRACE, listed, span_of
 
@@ -97,6 +100,29 @@ def test_bodies_are_kept_where_the_workspace_says_so(book: Logbook) -> None:
     book = replace(book, workspace=replace(book.workspace, keep_payloads=True))
     read(book, a=EVENTS, b=SPANS)
     assert sorted(book.values("SELECT body FROM payloads")) == sorted([ASKED, ANSWERED])
+
+
+SCHEMA = """\
+policy: answers
+version: 1
+owner: o
+in_force: {from: 2026-01-01}
+checks:
+  - {id: c, kind: contract-schema, records: response_bodies, max_share: 0, json_schema: {type: array}, severity: low}
+"""
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_body_that_came_twice_counts_once(book: Logbook, names: str) -> None:
+    """Instrumentations may write bodies into both; a span that comes again stays a duplicate of itself."""
+    book = replace(book, workspace=replace(book.workspace, keep_payloads=True))
+    spans = traces(span_of(CHAT | BODIES))
+    read(book, **{names[0]: spans, names[1]: EVENTS})
+    (again,) = read(book, c=spans + EVENTS)
+    assert (again.duplicates, again.conflicts) == (2, 0)
+    policies = read_policies([book.write("policy.yaml", SCHEMA)])
+    done = assess(book.workspace, policies, parse_window("2026-06", now=NOW), now=NOW)
+    assert [(found.observation.n, found.judgement.verdict) for found in done.findings] == [(1, "passed")]
 
 
 def test_an_event_without_the_ids_of_a_span_is_a_request(book: Logbook) -> None:

@@ -207,8 +207,10 @@ class ContractSchema(Check):
             "y.body IS NOT NULL",
             f"{fault} END",
             f"{REQUEST_ID} AS id, r.start_ts AS ts",
-            f"{scope.requests()} r LEFT JOIN (SELECT request_uid, body FROM payloads WHERE state = 'complete' "
-            f"AND role = '{_ROLES[self.records]}') y ON y.request_uid = r.request_uid",
+            # A body may have come twice: with its span, and among the logs
+            f"{scope.requests()} r LEFT JOIN (SELECT request_uid, max(body) AS body FROM payloads "
+            f"WHERE state = 'complete' AND role = '{_ROLES[self.records]}' GROUP BY request_uid) y "
+            "ON y.request_uid = r.request_uid",
         )
 
     def observe(self, rows: Sequence[Row], scope: Scope) -> list[Observation]:  # noqa: ARG002 - the form of a check
