@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from governance import display
 
@@ -69,6 +70,16 @@ def measured(value: float, unit: str) -> str:
             return display.number(value, 3)
         case _:
             return f"{display.number(value)}{display.THIN}{_SHORT.get(unit, unit).replace('_', ' ')}"
+
+
+RULE_DECIDED = "a rule decided, not the score"
+
+
+def told(given: Mapping[str, Any]) -> str:
+    """A reason of an explanation as the person concerned reads it: the words for a rule, else its name."""
+    if given.get("rule") and given.get("text") in (None, RULE_DECIDED):
+        return f"A fixed rule applied: {given['rule']}"
+    return str(given.get("text") or given.get("group"))
 
 
 def percent(limit: float) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from governance.errors import GovernanceError, NotFoundError, nearest
 
@@ -23,11 +23,23 @@ _TEMPLATE = """\
 # fiscal_year_start_month = 1   # month in which Q1 begins
 # payloads = "digest"           # "keep" stores prompt and response bodies; otherwise only their digests
 # keep_raw = false              # true keeps a copy of every ingested file in the store
+# organisation = "..."          # who decides, as letters to the persons concerned name it
+# contact = "..."               # where they turn with questions: an address, a telephone number
 
 # The ledger is signed with this key. Keep it where those who write to the store cannot read it.
 key = {key}
 """
-_KNOWN = ("timezone", "fiscal_year_start_month", "payloads", "keep_raw", "key")
+_KNOWN = ("timezone", "fiscal_year_start_month", "payloads", "keep_raw", "organisation", "contact", "key")
+
+
+class Office(NamedTuple):
+    """Who answers for decisions, as the persons concerned read it; no contact is an empty text."""
+
+    name: str = "the organisation"
+    contact: str = ""
+
+
+NOBODY = Office()  # where the settings name none
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,7 @@ class Workspace:
         keep_payloads: Whether prompt and response bodies are stored.
         keep_raw: Whether ingested files are stored as they are.
         key: Where the signing key lies.
+        office: Who answers for decisions.
     """
 
     root: Path
@@ -49,6 +62,7 @@ class Workspace:
     keep_payloads: bool
     keep_raw: bool
     key: Path
+    office: Office = NOBODY
 
     @property
     def store(self) -> Path:
@@ -125,6 +139,10 @@ def _read(root: Path, environment: Mapping[str, str]) -> Workspace:
         payloads == "keep",
         _setting(settings, "keep_raw", bool, path, default=False),
         (root / Path(key).expanduser()) if not Path(key).is_absolute() else Path(key),
+        Office(
+            _setting(settings, "organisation", str, path, default="").strip() or NOBODY.name,
+            _setting(settings, "contact", str, path, default="").strip(),
+        ),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from governance.explanation_pages import group, html, pdf
+from governance.wording import RULE_DECIDED
+from governance.workspace import Office
 
 DOCUMENT: dict[str, Any] = {
     "request_id": "app-1",
@@ -144,11 +146,21 @@ def test_the_person_reads_plain_words_without_scores_weights_or_others() -> None
         assert hidden not in page
 
 
+def test_the_person_reads_whom_to_ask() -> None:
+    office = Office("Desk <Bank>", "desk@example.org")
+    page = html([DOCUMENT], "subject", office).decode()
+    assert "Ask Desk &lt;Bank&gt; to have a person review" in page
+    assert "Contact: desk@example.org" in page
+    assert "Contact" not in html([DOCUMENT], "subject").decode()
+
+
 def test_the_person_reads_which_rule_applied_or_that_reasons_are_missing() -> None:
     rule = changed(
-        decided_by={"stage": "rule", "evidence": ""}, reasons=[{"rank": 1, "rule": "debtor", "text": "a rule decided"}]
+        decided_by={"stage": "rule", "evidence": ""}, reasons=[{"rank": 1, "rule": "debtor", "text": RULE_DECIDED}]
     )
-    assert "a fixed rule applied: debtor" in html([rule], "subject").decode()
+    assert "A fixed rule applied: debtor" in html([rule], "subject").decode()
+    worded = changed(reasons=[{"rank": 1, "rule": "debtor", "text": "You owe three instalments"}])
+    assert "You owe three instalments" in html([worded], "subject").decode()
     assert "They are not on record" in html([changed(reasons=[])], "subject").decode()
 
 

@@ -36,6 +36,13 @@ def mistakes(folder: Path, text: str) -> list[tuple[str, str, str | None]]:
     return [(mistake.where.split(":")[1], mistake.what, mistake.hint) for mistake in caught.value.mistakes]
 
 
+def test_a_field_that_a_check_needs_leads_to_the_manual_of_its_kind(tmp_path: Path) -> None:
+    text = GOOD.split("checks:", maxsplit=1)[0] + "checks:\n  - {id: slow, kind: latency-slo, quantile: 0.95}\n"
+    assert ("the field 'max_ms' is missing", "`governance policy show latency-slo` says what it means") in [
+        (found[1], found[2]) for found in mistakes(tmp_path, text)
+    ]
+
+
 def test_three_mistakes_are_told_at_once_in_order(tmp_path: Path) -> None:
     text = GOOD.replace("owner: risk\n", "").replace("cost-budget", "cost-budgt") + (
         "  - id: spend\n    kind: cost-budget\n    max_usd: 10\n    per: month\n    colour: red\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from governance.errors import GovernanceError, NotFoundError
-from governance.workspace import Workspace, find_workspace, make_workspace
+from governance.workspace import Office, Workspace, find_workspace, make_workspace
 
 NOW = "2026-09-01T00:00:00.000000Z"
 
@@ -41,6 +41,14 @@ def test_a_new_workspace_has_all_its_parts(tmp_path: Path) -> None:
         False,
         False,
     )
+
+
+def test_it_names_who_answers_for_decisions(tmp_path: Path) -> None:
+    space = made(tmp_path)
+    assert space.office == Office("the organisation", "")
+    settings = space.root / "governance.toml"
+    settings.write_text(settings.read_text().replace('# organisation = "..."', 'organisation = "Desk Bank"'))
+    assert find(space.root).office == Office("Desk Bank", "")
 
 
 def test_it_is_found_by_name_by_environment_and_from_inside(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Card(_Part):
         approved: By whom and when.
         approval_status: What the registry that the card comes from says of it, in its words.
         groups: Group -> features that are one thing to a person, such as one-hot columns.
-        reasons: Feature or group -> what a person is told when it was decisive.
+        reasons: Feature, group or rule -> what a person is told when it was decisive.
         extra: Every other key, as it was.
         notes: What in the card could not be used, and why the rest can.
     """

@@ -76,7 +76,7 @@ def answer(session: Session, question: Question) -> None:
         from governance.cli.screen import Screen
 
         for document in documents:
-            show(Screen.of_terminal(), document, question.reader)
+            show(Screen.of_terminal(), document, question.reader, session.workspace.office)
 
 
 def _elsewhere(error: NotFoundError, wanted: str) -> NotFoundError:
@@ -103,7 +103,7 @@ def _write(session: Session, documents: Sequence[Mapping[str, Any]], question: Q
 
     for path, make in ((question.html, explanation_pages.html), (question.pdf, explanation_pages.pdf)):
         if path is not None:
-            _save(path, make(documents, question.reader))
+            _save(path, make(documents, question.reader, session.workspace.office))
             session.note(f"written: {path}")
     if question.notebook is not None:
         from governance.reporting import decision_notebook

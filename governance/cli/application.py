@@ -72,7 +72,7 @@ def run(session: Session, rest: Sequence[str]) -> object:
     try:
         return app(args=list(rest), standalone_mode=False, obj=session, prog_name="governance")
     except UsageError as error:
-        session.usage(error)
+        session.usage(error, rest[0] if named else "")
         return WRONG
     except typer.Abort:
         return INTERRUPTED

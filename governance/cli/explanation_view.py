@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from governance.cli.screen import VERDICT_STYLES, Cell, Column, Screen
-from governance.display import ABSENT, SIGNS, moment, money, number, visible
-from governance.wording import words
+from governance.display import ABSENT, SIGNS, moment, money, number, visible, written_out
+from governance.wording import told, words
+
+if TYPE_CHECKING:
+    from governance.workspace import Office
 
 SHOWN_INPUTS = 8  # chosen here: what fits a screen beside the rest; --json has all
 BAR = 12
@@ -27,10 +30,10 @@ _GRADES = {
 }
 
 
-def show(screen: Screen, document: Mapping[str, Any], reader: str) -> None:
-    """Prints one explanation for an engineer, the person concerned, or an auditor."""
+def show(screen: Screen, document: Mapping[str, Any], reader: str, office: Office) -> None:
+    """Prints one explanation for an engineer, the person concerned, who is told whom to ask, or an auditor."""
     if reader == "subject":
-        _subject(screen, document)
+        _subject(screen, document, office)
         return
     _head(screen, document)
     _contributions(screen, document)
@@ -243,7 +246,7 @@ def _proof(screen: Screen, proof: Mapping[str, Any], *, whole: bool) -> None:
         screen.line(f"  entry {file['entry']}: {file['path']}", fold=False)
 
 
-def _subject(screen: Screen, document: Mapping[str, Any]) -> None:
+def _subject(screen: Screen, document: Mapping[str, Any], office: Office) -> None:
     """Plain language, no numbers that mean nothing to the person, nothing about others."""
     stage = document["decided_by"]["stage"]
     who = {
@@ -253,15 +256,18 @@ def _subject(screen: Screen, document: Mapping[str, Any]) -> None:
         "fallback": "A replacement system answered.",
         "human": "A person decided.",
     }.get(stage, "Nothing was decided.")
-    screen.line(f"Your request of {document['time'][:10]}: {visible(str(document['decision'] or 'no decision'))}")
+    day = written_out(datetime.fromisoformat(document["time"]))
+    screen.line(f"Your request of {day}: {visible(str(document['decision'] or 'no decision'))}")
     screen.line(who)
     done = [review for review in document["reviews"] if review["completed_ts"]]
     screen.line("A person reviewed it." if done else "No review by a person is recorded.")
     if document["reasons"]:
         screen.line("The main reasons, the most important first:")
-    for reason in document["reasons"]:
-        screen.line(f"  {reason['rank']}. {visible(str(reason.get('text') or reason.get('rule')))}")
+    for one in document["reasons"]:
+        screen.line(f"  {one['rank']}. {visible(told(one))}")
     if not document["reasons"] and document["favourable"] is False:
-        screen.line("The reasons are not on record; ask the organisation for them.")
-    screen.line("You can ask the organisation for a review by a person, and to correct what is wrong about you.")
+        screen.line(visible(f"The reasons are not on record; ask {office.name} for them."))
+    screen.line(visible(f"You can ask {office.name} for a review by a person, and to correct what is wrong about you."))
+    if office.contact:
+        screen.line(visible(f"Contact: {office.contact}"))
     screen.line(f"Quote this reference: {visible(str(document['request_id']))}")

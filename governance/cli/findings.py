@@ -48,10 +48,8 @@ def list_(
         more = (
             f"{one.row['verdict']} in {_window(one.row)}, owner {one.row['owner']}{due}, {one.age_days(today)} days old"
         )
-        session.console.print(
-            f"{one.row['finding_id'][:SHORT]}  {one.status:<{width}}  {visible(what)}", soft_wrap=True
-        )
-        session.console.print(f"{'':{SHORT + width + 4}}{visible(more)}", soft_wrap=True)
+        session.console.print(f"{one.row['finding_id'][:SHORT]}  {one.status:<{width}}  {visible(what)}")
+        session.console.print(f"{'':{SHORT + width + 4}}{visible(more)}")
 
 
 @finding.command()
@@ -159,7 +157,7 @@ def _show(session: Session, issue: Issue) -> None:
         verb = "settled" if said.resolves else "answered"
         lines.append(f"  {said.at[:10]} {verb} by {said.by}: {said.text} (ledger entry {said.entry})")
     for line in lines:
-        session.console.print(visible(line), soft_wrap=True)
+        session.console.print(visible(line))
 
 
 def _about(issue: Issue) -> str:

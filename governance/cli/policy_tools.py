@@ -118,8 +118,8 @@ def _show_lint(session: Session, item: Policy, own: Sequence[Warned]) -> None:
     said = f"{item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks"
     session.console.print(f"{'!' if warned else '✓'} {said}")
     for one in warned:
-        session.console.print(f"  warning: {session.near(one.where)}: {one.what} [{one.rule}]", soft_wrap=True)
-        session.console.print(f"    hint: {one.hint}", soft_wrap=True)
+        session.console.print(f"  warning: {session.near(one.where)}: {one.what} [{one.rule}]")
+        session.console.print(f"    hint: {one.hint}")
     if noted := len(own) - len(warned):
         which = "1 control that it names does" if noted == 1 else f"{noted} controls that it names do"
         session.console.print(f"  note: {which} not apply yet; each counts once it does (--json names them)")
@@ -198,9 +198,9 @@ def _show_trial(session: Session, trial: Trial) -> None:
     mark = "✗" if trial.differences else "✓"
     session.console.print(f"{mark} {name}: {trial.cases} cases, {trial.findings} expected findings{differing}")
     for one in trial.differences:
-        session.console.print(f"  {one.where}: {visible(one.case)}", soft_wrap=True)
-        session.console.print(f"    {one.check} {visible(one.subject)}", soft_wrap=True)
-        session.console.print(f"    - {visible(one.expected)}", style="red", soft_wrap=True)
-        session.console.print(f"    + {visible(one.found)}", style="green", soft_wrap=True)
+        session.console.print(f"  {one.where}: {visible(one.case)}")
+        session.console.print(f"    {one.check} {visible(one.subject)}")
+        session.console.print(f"    - {visible(one.expected)}", style="red")
+        session.console.print(f"    + {visible(one.found)}", style="green")
     if trial.untried:
         session.console.print(f"  no case for {', '.join(trial.untried)}")

@@ -79,11 +79,11 @@ class Session:
         """A place as somebody in this folder names it: files below it without the way to it."""
         return where.removeprefix(f"{Path.cwd()}{os.sep}")
 
-    def usage(self, error: Exception) -> None:
-        """Says what is wrong with the command line."""
+    def usage(self, error: Exception, command: str = "") -> None:
+        """Says what is wrong with the command line, and whose help says more: that of the command, if it is known."""
         text = getattr(error, "format_message", lambda: str(error))()
         context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "governance"
+        command = context.command_path if context is not None else f"governance {command}".rstrip()
         self.fail(
             GovernanceError(text.rstrip("."), where="command line", hint=f"`{command} --help` shows what it takes")
         )

@@ -35,19 +35,25 @@ def _policy(caption: str, own: list[Found]) -> Table:
     columns = (
         Column("check"),
         Column("findings"),
-        Column("worst subject"),
-        Column("what is measured"),
-        Column("its figure"),
+        Column("what is measured, and where it is worst"),
+        Column("figure"),
         Column("limit"),
-        Column("its verdict", "verdict"),
+        Column("verdict", "verdict"),
     )
     rows = tuple(_row(part) for part in by_check(own).values())
-    return Table(caption, columns, rows, totals=("all checks", _counts(own), None, None, None, None, None))
+    return Table(caption, columns, rows, totals=("all checks", _counts(own), None, None, None, None))
 
 
 def _row(own: list[Found]) -> tuple[Cell, ...]:
     first = min(own, key=lambda one: one.badness)
-    return first.check, _counts(own), first.about(), metric(first.metric), first.figure(), first.limits(), first.verdict
+    return (
+        first.check,
+        _counts(own),
+        f"{metric(first.metric)}: {first.about()}",
+        first.figure(),
+        first.limits(),
+        first.verdict,
+    )
 
 
 def _counts(own: list[Found]) -> str:

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.explained.decided import Decided
+from governance.models.registered import find_model
+from governance.wording import RULE_DECIDED
 
+MIN_SHARE = 0.02  # chosen here: of what pushed the adverse way; less moved nothing, and is no principal reason
 MAX_REASONS = 4  # more than four are not likely to help: Regulation B, comment 9(b)(2)-1
 
 
@@ -22,7 +25,7 @@ def reasons(
         attribution: What its inputs contributed, if that is known.
     """
     if decided_by["stage"] == "rule":
-        return [{"rank": 1, "rule": decided.decision.get("rule_id"), "text": "a rule decided, not the score"}]
+        return [_rule(decided)]
     if decided_by["stage"] == "human":
         given = [row["reason"] for row in decided.of["reviews"] if row["outcome"] == "overridden" and row["reason"]]
         return [{"rank": place, "text": text} for place, text in enumerate(given, 1)]
@@ -36,6 +39,15 @@ def reasons(
         decided.lacks("reasons", "the model's card does not say which way is adverse (`adverse: up|down`)")
         return []
     return _principal(attribution["contributions"], facts)
+
+
+def _rule(decided: Decided) -> dict[str, Any]:
+    """The rule, in the words that the card of the model has for it."""
+    own = decided.decision
+    rule, name = own.get("rule_id"), own.get("model")
+    card = find_model(decided.snapshot, str(name), str(own.get("model_version") or "")) if name else None
+    text = (card.facts.get("reasons") or {}).get(rule) if card is not None else None
+    return {"rank": 1, "rule": rule, "text": text or RULE_DECIDED}
 
 
 def _model_facts(decided: Decided, artefact_sha256: str) -> Mapping[str, Any]:
@@ -62,6 +74,7 @@ def _principal(contributions: list[dict[str, Any]], facts: Mapping[str, Any]) ->
         ((total, group) for group, total in sums.items() if total * sign > 0),
         key=lambda pair: (-abs(pair[0]), pair[1]),
     )
+    least = MIN_SHARE * math.fsum(abs(total) for total, _ in pushed)
     return [
         {
             "rank": place,
@@ -71,4 +84,5 @@ def _principal(contributions: list[dict[str, Any]], facts: Mapping[str, Any]) ->
             "inputs": members[group],
         }
         for place, (total, group) in enumerate(pushed[:MAX_REASONS], 1)
+        if abs(total) >= least
     ]

@@ -14,23 +14,25 @@ from governance.blocks import AnyBlock, Cover, Fact, Section, section
 from governance.display import moment, number
 from governance.explanation_pages import record, subject, why
 from governance.rendering.page import page
+from governance.workspace import NOBODY, Office
 
 Document = Mapping[str, Any]
 SUBJECT, AUDITOR = "subject", "auditor"
 MOST_FINDINGS = 20  # chosen here: of those that did not pass; the JSON has all
 
 
-def html(documents: Sequence[Document], reader: str) -> bytes:
+def html(documents: Sequence[Document], reader: str, office: Office = NOBODY) -> bytes:
     """The explanations as one static page.
 
     Args:
         documents: The JSON of `explain`, one for each decision.
         reader: engineer, subject or auditor.
+        office: Whom the person concerned is told to ask.
     """
-    return page(_blocks(documents, reader), _title(documents), footer=_footer(documents, reader)).encode()
+    return page(_blocks(documents, reader, office), _title(documents), footer=_footer(documents, reader)).encode()
 
 
-def pdf(documents: Sequence[Document], reader: str) -> bytes:
+def pdf(documents: Sequence[Document], reader: str, office: Office = NOBODY) -> bytes:
     """The explanations as PDF; its date is that of the decision, so that the same record gives the same bytes.
 
     Raises:
@@ -40,12 +42,12 @@ def pdf(documents: Sequence[Document], reader: str) -> bytes:
 
     dated = datetime.fromisoformat(str(documents[0]["time"])).astimezone(UTC)
     footer = _footer(documents, reader)
-    return pdf_of(_blocks(documents, reader), _title(documents), timestamp=dated, footer=footer)
+    return pdf_of(_blocks(documents, reader, office), _title(documents), timestamp=dated, footer=footer)
 
 
 def group(documents: Sequence[Document], reader: str) -> Section:
     """The explanations as one block, for a notebook."""
-    return section("", *_blocks(documents, reader))
+    return section("", *_blocks(documents, reader, NOBODY))
 
 
 def _title(documents: Sequence[Document]) -> str:
@@ -57,9 +59,9 @@ def _footer(documents: Sequence[Document], reader: str) -> str:
     return "" if reader == SUBJECT else f"Ledger of {ledger['size']} entries, root {ledger['root'][:16]}"
 
 
-def _blocks(documents: Sequence[Document], reader: str) -> list[AnyBlock]:
+def _blocks(documents: Sequence[Document], reader: str, office: Office) -> list[AnyBlock]:
     if reader == SUBJECT:
-        return [block for document in documents for block in subject.letter(document)]
+        return [block for document in documents for block in subject.letter(document, office)]
     cover = _cover(documents[0], several=len(documents))
     if len(documents) == 1:
         return [cover, *_parts(documents[0], reader)]

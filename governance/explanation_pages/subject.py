@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from governance.blocks import AnyBlock, Bullets, Cover, paragraph, section
 from governance.display import written_out
+from governance.wording import told
+from governance.workspace import Office
 
 Document: TypeAlias = Mapping[str, Any]
 WHO = {
@@ -19,8 +21,8 @@ WHO = {
 }
 
 
-def letter(document: Document) -> list[AnyBlock]:
-    """Plain language for the person concerned: the outcome, who decided, why, and what they can do."""
+def letter(document: Document, office: Office) -> list[AnyBlock]:
+    """Plain language for the person concerned: the outcome, who decided, why, what they can do, and whom they ask."""
     day = written_out(datetime.fromisoformat(document["time"]).date())
     reviewed = any(review["completed_ts"] for review in document["reviews"])
     blocks: list[AnyBlock] = [
@@ -32,26 +34,15 @@ def letter(document: Document) -> list[AnyBlock]:
         ),
     ]
     if document["reasons"]:
-        items = tuple((_reason(one),) for one in document["reasons"])
+        items = tuple((told(one),) for one in document["reasons"])
         blocks.append(section("The main reasons, the most important first", Bullets(items, numbered=True)))
     elif document["favourable"] is False:
-        blocks.append(section("The reasons", paragraph("They are not on record. Ask the organisation for them.")))
-    blocks.append(
-        section(
-            "What you can do",
-            Bullets(
-                (
-                    ("Ask the organisation to have a person review the decision, and tell them your view.",),
-                    ("Ask which data about you were used, and have what is wrong corrected.",),
-                    (f"Quote this reference: {document['request_id']}",),
-                )
-            ),
-        )
-    )
+        blocks.append(section("The reasons", paragraph(f"They are not on record. Ask {office.name} for them.")))
+    asked = [
+        f"Ask {office.name} to have a person review the decision, and say what you think of it.",
+        "Ask which data about you were used, and have what is wrong corrected.",
+        *([f"Contact: {office.contact}"] if office.contact else []),
+        f"Quote this reference: {document['request_id']}",
+    ]
+    blocks.append(section("What you can do", Bullets(tuple((one,) for one in asked))))
     return blocks
-
-
-def _reason(reason: Mapping[str, Any]) -> str:
-    if reason.get("rule"):
-        return f"a fixed rule applied: {reason['rule']}"
-    return str(reason.get("text") or reason.get("group"))

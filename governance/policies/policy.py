@@ -157,11 +157,19 @@ def _checks(
         try:
             check = known[kind].model_validate(item, context={"folder": folder})
         except ValidationError as error:
-            mistakes.extend(validation_mistakes(error, document, known[kind], at))
+            found = validation_mistakes(error, document, known[kind], at)
+            mistakes.extend(_with_manual(one, kind) for one in found)
             continue
         mistakes.extend(_check_mistakes(check, seen, document, at))
         seen.add(check.id)
         yield place, check
+
+
+def _with_manual(mistake: Mistake, kind: str) -> Mistake:
+    """The mistake; for a field that is missing the way to what it means."""
+    if mistake.hint is not None or not mistake.what.endswith("is missing"):
+        return mistake
+    return Mistake(mistake.where, mistake.what, f"`governance policy show {kind}` says what it means")
 
 
 def _check_mistakes(
