@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -41,7 +41,7 @@ from governance.moments import stamp
 from governance.proof.ledger import StagedFile
 from governance.staging import stage_index
 from governance.storage.segments import INDEX, SIDE_INDEX
-from governance.storage.store import Store
+from governance.storage.store import Snapshot, Store
 from governance.tables import ATTRIBUTIONS, DECISIONS, FEATURES, OUTCOMES, REQUESTS, Table
 from governance.workspace import Workspace, make_workspace
 
@@ -202,21 +202,26 @@ def ids(traffic: Traffic) -> list[str]:
 def warm(space: Workspace, wanted: list[str]) -> None:
     """Times each look-up but the first and prints the medians."""
     snapshot = Store(space.store).snapshot()
-    times: dict[str, list[float]] = {"record": [], "whole": []}
     with Engine() as engine:
         open_casefile(snapshot, engine, wanted[0])
-        for one in wanted[1:]:
-            start = time.perf_counter()
-            find_one(snapshot, engine, one)
-            times["record"].append((time.perf_counter() - start) * 1000)
-        for one in wanted[1:]:
-            start = time.perf_counter()
-            case = open_casefile(snapshot, engine, one)
-            times["whole"].append((time.perf_counter() - start) * 1000)
-            if case.request["request_id"] != one or not len(case.decisions) == len(case.rows["attributions"]) == 1:
-                raise SystemExit(f"the store does not hold what was put into it: {one}")
-    for what, own in times.items():
-        print(f"  {what:7} {statistics.median(own):9.1f} ms (longest {max(own):.1f}, {len(own)} ids)")
+        measured = [timed(lambda one=one: find_one(snapshot, engine, one)) for one in wanted[1:]]  # type: ignore[misc]
+        _print("record", measured)
+        measured = [timed(lambda one=one: _whole(snapshot, engine, one)) for one in wanted[1:]]  # type: ignore[misc]
+        _print("whole", measured)
+
+
+def _whole(snapshot: Snapshot, engine: Engine, one: str) -> None:
+    case = open_casefile(snapshot, engine, one)
+    if case.request["request_id"] != one or not len(case.decisions) == len(case.rows["attributions"]) == 1:
+        raise SystemExit(f"the store does not hold what was put into it: {one}")
+
+
+def _print(what: str, measured: list[Times]) -> None:
+    walls, used = ([times[place] * 1000 for times in measured] for place in (0, 1))
+    print(
+        f"  {what:7} {statistics.median(walls):9.1f} ms (longest {max(walls):.1f}, {len(walls)} ids), "
+        f"{statistics.median(used):.1f} ms of CPU"
+    )
 
 
 def process(command: list[str], folder: Path) -> tuple[float, float]:
@@ -249,11 +254,18 @@ def commands(space: Workspace, wanted: list[str]) -> None:
         )
 
 
-def timed(work: Callable[[], None]) -> float:
-    """Seconds of wall-clock time that it takes."""
-    start = time.perf_counter()
+class Times(NamedTuple):
+    """Seconds that something took."""
+
+    wall: float
+    cpu: float
+
+
+def timed(work: Callable[[], object]) -> Times:
+    """How long it takes."""
+    start, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return Times(time.perf_counter() - start, time.process_time() - used)
 
 
 def main() -> None:
@@ -264,8 +276,8 @@ def main() -> None:
         environment = {**os.environ, "XDG_CONFIG_HOME": name}
         for number, traffic in enumerate(stores[which] for which in sys.argv[2:] or stores):
             space = make_workspace(Path(name) / f"store{number}", environment=environment, now=stamp(NOW))
-            seconds = timed(lambda space=space, traffic=traffic: fill(space, traffic))  # type: ignore[misc]
-            print(f"{traffic.name}: {rows:,} requests, made in {seconds:.0f} s", flush=True)
+            taken = timed(lambda space=space, traffic=traffic: fill(space, traffic))  # type: ignore[misc]
+            print(f"{traffic.name}: {rows:,} requests, made in {taken.wall:.0f} s", flush=True)
             wanted = ids(traffic)
             measure(space, wanted)
             compact(space, now=NOW)
