@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from governance import __version__
-from governance.blocks import Column, Cover, Fact, Facts, PageBreak, Section, Table
+from governance.blocks import Column, Cover, Fact, Facts, Section, Table
 from governance.controls.catalogue import read_framework
 from governance.exhibits import controls, front, origins
 from governance.exhibits.period import Period
@@ -18,10 +17,8 @@ ROLES = ("Prepared by", "Reviewed by", "Approved by")
 
 
 def page(period: Period) -> Section:
-    """Title and verdict on the first page; then what the report was made from, and lines for those who sign it."""
-    return group(
-        _cover(period), origins.notice_of(period), front.page(period), PageBreak(), _made(period), _attestation()
-    )
+    """Title and verdict on the first page, lines for those who sign it, and what the report was made from."""
+    return group(_cover(period), origins.notice_of(period), front.page(period), _attestation(), _made(period))
 
 
 def _cover(period: Period) -> Cover:
@@ -42,16 +39,15 @@ def _few(names: Sequence[str]) -> str:
 
 def _made(period: Period) -> Facts:
     """What the report was made from, for those who check it."""
-    checkpoint, span = period.snapshot.checkpoint, period.span
+    checkpoint = period.snapshot.checkpoint
     named = [read_framework(name)[0].name for name in controls.frameworks(period)]
+    found = systems(period)
     known = (
-        Fact("Window", f"{days(span)}, times in {span.timezone}"),
-        Fact("Systems", ", ".join(systems(period)) or "none"),
+        *((Fact("Systems", ", ".join(found)),) if len(found) > MOST_NAMES else ()),  # else the cover names them all
         Fact("Policies and their versions", _policies(period)),
         Fact("Frameworks that they name", "; ".join(named) or "none"),
         Fact("Ledger", f"{checkpoint.text.splitlines()[0]}, {checkpoint.size} entries"),
         Fact("Ledger root", checkpoint.root, "code"),
-        Fact("Made with", f"governance {__version__}"),
     )
     return Facts(known, "What this report was made from")
 

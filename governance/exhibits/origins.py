@@ -20,8 +20,8 @@ def notice_of(period: Period) -> Notice | None:
         return None
     return notice(
         "warn",
-        "This report is about a demonstration. Applicants, tokens and response times are real or measured; times, "
-        "prompts, units, reviews and assessments are simulated, and faults were planted for the checks to find. ",
+        "Applicants, tokens and response times are real or measured; all else is simulated, and faults were planted "
+        "for the checks to find. ",
         Link("Which column is which", ANCHOR),
         ".",
         title="Demonstration",
