@@ -519,6 +519,79 @@ def test_lines_that_are_written_alike(
         same(path, engine, has_ids=True, records=cut[0], size=cut[1], wanted=wanted)
 
 
+LISTED = '{"id":"a%d","l":%s,"in":{"m":%s,"t":"%s"},"n":%d}\n'
+LISTS = [
+    "[]",
+    "[1,2]",
+    r'[{"role":"user","content":"say [\"hi\"] "}]',
+    '[ {"a" : [1.50, null]} , "]["]',
+    "[[[]],[[1]]]",
+]
+LISTS += [
+    '["é"]',
+    '[{"a":1,"a":2}]',
+    "[1,]",
+    "[",
+    "]",
+    "[]]",
+    "[1],[2]",
+    "null",
+    "7",
+    '"text"',
+    '"["',
+    '"]"',
+    "{}",
+    "][",
+]
+LISTS += ['{"x":[]}', "[NaN]", r'["\ud800"]', r'["\u0000\u001f\/"]', "[1] ", " [1]", r'["a\\"]', "[" * 60 + "]" * 60]
+LISTS += ["[" * 70 + "]" * 70, '["a"],"x":["b"]', '["\x01"]', '["\udcff"]', "['a']"]
+LISTS += ["[12345678901234567890123,0.12345678901234567890,1e400,1E5]"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(LISTS), st.sampled_from(LISTS), st.sampled_from([*TEXTS_OF_LINES, "[", "]", "[x]"])),
+        min_size=1,
+        max_size=30,
+    ),
+    st.booleans(),
+    st.sampled_from([(10_000, 1 << 20), (7, 1 << 20), (10_000, 300)]),
+)
+def test_lines_with_lists(
+    tmp_path_factory: pytest.TempPathFactory,
+    engine: Engine,
+    found: list[tuple[str, str, str]],
+    has_ids: bool,
+    cut: tuple[int, int],
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "log.jsonl"
+    lines = [LISTED % (0, "[]", '["x",{"a":1}]', "t", 0), *(LISTED % (n, *row, n) for n, row in enumerate(found))]
+    path.write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+    wanted = Wanted(frozenset({"id", "in.m", "in.t", *("l" * has_ids)}), takes_all=False, exact=frozenset())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "MAX_UNLIKE", 1.0)
+        patch.setattr(templates, "LEAST_ALIKE", 0.0)
+        same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1], wanted=wanted)
+
+
+def test_lists_of_objects_are_read_quickly(tmp_path: Path, engine: Engine) -> None:
+    path = tmp_path / "log.jsonl"
+    messages = '[ {"role": "user", "content": "is [this] \\"a list\\"?"}, {"role": "tool", "n": 1.50} ]'
+    path.write_text("".join(LISTED % (place, messages, "[" + "1," * place + "1]", "x", place) for place in range(50)))
+    wanted = Wanted(frozenset({"l", "in.m"}), takes_all=False, exact=frozenset())
+    (chunk,) = chunks_of(open_log(path), engine, wanted)
+    assert isinstance(chunk, LinesChunk)
+    assert chunk.texts(engine, {"l": "t0", "in.m": "t1"}, (), None).slice(2, 1).to_pylist() == [
+        {
+            "row_no": 3,
+            "nul_removed": False,
+            "t0": '[{"role":"user","content":"is [this] \\"a list\\"?"},{"role":"tool","n":1.5}]',
+            "t1": "[1,1,1]",
+        }
+    ]
+
+
 def test_lines_of_one_program_need_no_engine(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "scanned", lambda *_: pytest.fail("the engine was asked"))
     path = tmp_path / "log.jsonl"

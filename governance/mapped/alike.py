@@ -1,10 +1,13 @@
 """Lines of JSON that are written alike -> their texts, by the places of the quotes.
 
 What makes a line one of these, each for itself:
-1. It has as many quotes as the template, but for those behind a backslash, and is no longer than a record may be.
-2. The bytes before, between and behind its values are those of the template, and lie side by side with the values.
+1. It has as many quotes as the template, but for those behind a backslash and in lists, as many lists, and is no longer
+   than a record may be.
+2. The bytes before, between and behind its values are those of the template, and lie side by side with the values, of
+   which the lists are these lists.
 3. It holds no control character but its line end, and is UTF-8.
-4. A value in quotes has only escapes that JSON knows; one without is a number, true, false or null.
+4. A value in quotes has only escapes that JSON knows; a list is one for the strict parser; any other value is a number,
+   true, false or null.
 
 So it is the template with whole values put in, and the texts are what the strict parser makes of them. A line that
 fails one of these is doubtful.
@@ -22,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from governance.mapped.scalars import odd_bare, odd_quoted, replaced
+from governance.mapped.scalars import odd_bare, odd_lists, odd_quoted, replaced
 from governance.mapped.scans import Lines, Mask, Node, Places, Scan, Wanted
 from governance.mapped.templates import Template
 from governance.records.record import MAX_RECORD_BYTES
@@ -34,6 +37,7 @@ _AT_ONCE = 1 << 21  # bytes that are looked at together: they stay in the proces
 _THREADS = min(2, os.cpu_count() or 1)  # chosen here: more wait for one another
 _NONE = np.empty(0, np.int64)
 _QUOTE, _BACKSLASH, _NEWLINE, _SPACE, _HIGH = 0x22, 0x5C, 0x0A, 0x20, 0x80
+_OPENING, _CLOSING = b"[]"
 
 
 class Alike(NamedTuple):
@@ -102,11 +106,14 @@ class _Part:
         self._template = template
         self._rows = np.arange(last - first)  # places of the lines that are kept
         self._edges = np.empty((0, 0), np.int32)  # where each line and value begins and ends
+        self._is_candidate = (self._ends - self._starts) <= MAX_RECORD_BYTES
+        self._lists = np.zeros((last - first, 2 * len(template.lists)), np.int64)  # where each list begins and ends
 
     def texts(self, wanted: Sequence[int]) -> _Texts:
         """The texts of some slots."""
         escapes = _places(self._data, _BACKSLASH) if (self._data == _BACKSLASH).any() else _NONE
-        self._keep_fitting(self._counted(_unescaped(_places(self._data, _QUOTE), escapes, self._data)))
+        quotes = _unescaped(_places(self._data, _QUOTE), escapes, self._data)
+        self._keep_fitting(self._counted(self._outside(quotes) if self._template.lists else quotes))
         self._keep_pure()
         columns = self._values(wanted, self._escaped(escapes))
         is_sure = np.zeros(len(self._ends), np.bool_)
@@ -117,16 +124,43 @@ class _Part:
         if not is_kept.all():
             self._rows, self._edges = self._rows[is_kept], self._edges[is_kept]
 
+    def _outside(self, quotes: Places) -> Places:
+        """The quotes outside of lists; finds the lists, of lines that have as many as the template."""
+        at, lines = self._brackets(quotes)
+        signs = np.where(self._data[at] == _OPENING, 1, -1)
+        depths = np.cumsum(signs)
+        first = np.searchsorted(lines, np.arange(len(self._ends)))
+        depths -= np.concatenate((np.zeros(1, np.int64), depths))[first][lines]  # those of the lines before
+        opening, closing = (depths == 1) & (signs == 1), (depths == 0) & (signs == -1)
+        wanted = len(self._template.lists)
+        for is_edge in (opening, closing):
+            self._is_candidate &= np.bincount(lines[is_edge], minlength=len(self._ends)) == wanted
+        is_own = self._is_candidate[lines]
+        starts, ends = at[opening & is_own], at[closing & is_own] + 1
+        self._lists[self._is_candidate] = np.stack((starts, ends), axis=1).reshape(-1, 2 * wanted)
+        steps = np.zeros(len(quotes) + 1, np.int64)
+        np.add.at(steps, np.searchsorted(quotes, starts), 1)
+        np.add.at(steps, np.searchsorted(quotes, ends), -1)
+        found: Places = quotes[np.cumsum(steps[:-1]) == 0]
+        return found
+
+    def _brackets(self, quotes: Places) -> tuple[Places, Places]:
+        """Where the brackets of lists stand that are in no text, and in which lines."""
+        at = np.flatnonzero((self._data == _OPENING) | (self._data == _CLOSING))
+        lines = np.searchsorted(self._ends, at, side="right")
+        before = np.searchsorted(quotes, at) - np.searchsorted(quotes, self._starts)[lines]
+        is_outside = before % 2 == 0
+        return at[is_outside], lines[is_outside]
+
     def _counted(self, quotes: Places) -> Places:
         """Step 1: the quotes of the lines that have as many, shape (lines, quotes)."""
         wanted, rows = self._template.quotes, len(self._rows)
-        is_short = (self._ends - self._starts) <= MAX_RECORD_BYTES
-        if len(quotes) == rows * wanted and is_short.all():
+        if len(quotes) == rows * wanted and self._is_candidate.all():
             own = quotes.reshape(rows, wanted)
             if ((own[:, 0] >= self._starts) & (own[:, -1] < self._ends)).all():
                 return own
         first, last = np.searchsorted(quotes, self._starts), np.searchsorted(quotes, self._ends)
-        is_counted = (last - first == wanted) & is_short
+        is_counted = (last - first == wanted) & self._is_candidate
         self._rows = self._rows[is_counted]
         is_own = np.ones(len(quotes), np.bool_)
         for start, end in zip(first[~is_counted].tolist(), last[~is_counted].tolist(), strict=True):
@@ -147,6 +181,9 @@ class _Part:
         if not pc.all(are_same, min_count=0).as_py():
             told = pc.fill_null(are_same, fill_value=True).to_numpy(zero_copy_only=False)
             self._keep(told.reshape(self._edges.shape).all(axis=1))
+        if self._template.lists:
+            own = [edge for place in self._template.lists for edge in (2 * place + 1, 2 * place + 2)]
+            self._keep(np.all(self._edges[:, own] == self._lists[self._rows], axis=1))
 
     def _cells(self) -> pa.StringArray:
         """What is before each value, and the value, in turn; then what is behind the last one, and the line."""
@@ -173,7 +210,7 @@ class _Part:
         """Step 4: the texts of some slots; leaves the lines out that have values which are none."""
         slots = self._template.slots
         is_sure = np.ones(len(self._rows), np.bool_)
-        bare = [place for place, slot in enumerate(slots) if not slot.is_text]
+        bare = [place for place, slot in enumerate(slots) if not slot.is_text and not slot.is_list]
         cells = self._cells()
         columns = self._taken(bare, cells)
         odd = odd_bare(columns)
@@ -181,6 +218,10 @@ class _Part:
         found = _by_slot(bare, replaced(columns, odd), len(is_sure))
         texts = [place for place in wanted if slots[place].is_text]
         found |= _by_slot(texts, self._taken(texts, cells), len(is_sure))
+        for place in self._template.lists:
+            odd = odd_lists(self._taken([place], cells))
+            is_sure[odd.doubtful()] = False
+            found[place] = pa.array([told.text for told in odd.told], pa.string())
         for place, rows in escaped.items():
             column = found.get(place)
             odd = odd_quoted(self._taken([place], cells) if column is None else column, rows)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.mapped.chunks import cell_text
+from governance.mapped.doubts import MAX_NESTED
 from governance.mapped.scans import Mask, Places
 from governance.records import parse_json
 
@@ -78,6 +79,21 @@ def odd_quoted(values: pa.StringArray, rows: Places) -> Odd:
     except ValueError:
         return Odd(rows, [_quoted(text) for text in written])
     return Odd(rows, [Told("\0" not in text, text) for text in texts])
+
+
+def odd_lists(values: pa.StringArray) -> Odd:
+    """What lists are, each by the strict parser."""
+    return Odd(np.arange(len(values)), [_list(text) for text in values.to_pylist()])
+
+
+def _list(written: str) -> Told:
+    if written.count("[") + written.count("{") > MAX_NESTED:
+        return _DOUBT  # its line may be deeper than the parser allows
+    try:
+        value = parse_json(written)
+    except (ValueError, InvalidOperation, RecursionError):
+        return _DOUBT
+    return Told(is_value=True, text=cell_text(value)) if isinstance(value, list) else _DOUBT
 
 
 def replaced(values: pa.StringArray, odd: Odd) -> pa.StringArray:

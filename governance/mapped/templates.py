@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from governance.mapped.scans import Path, Places, Wanted
 
-_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([-+.\w]+)|([{}:,])|( +)')
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([-+.\w]+)|([{}[\]:,])|( +)')
 LEAST_ALIKE = 0.9  # share of the first lines of a stretch
 MAX_FAILURES = 2  # stretches; a file that has failed so often is left to others
 MAX_SLOTS = 500  # chosen here, like the keys of a shape: a log with more writes data as keys
@@ -31,10 +31,12 @@ class Slot(NamedTuple):
     Attributes:
         path: The keys to it.
         is_text: Whether it stands in quotes.
+        is_list: Whether it is a list, which may hold anything.
     """
 
     path: Path
     is_text: bool
+    is_list: bool = False
 
 
 class Grid:
@@ -87,8 +89,13 @@ class Template:
 
     @cached_property
     def quotes(self) -> int:
-        """How many quotes a line has, those around texts among them."""
+        """How many quotes a line has outside of its lists, those around texts among them."""
         return sum(literal.count(b'"') for literal in self.literals)
+
+    @cached_property
+    def lists(self) -> list[int]:
+        """The places of the lists among the slots."""
+        return [place for place, slot in enumerate(self.slots) if slot.is_list]
 
     @cached_property
     def grid(self) -> Grid:
@@ -97,7 +104,7 @@ class Template:
 
 
 def template_of(line: bytes) -> Template | None:
-    """The template of one line; None where it has a list, an empty object, or an escape in a key.
+    """The template of one line; None where it has an empty object, or an escape in a key.
 
     Args:
         line: One object, which the strict parser can read, and its line end.
@@ -130,10 +137,15 @@ class _Walk:
         self._path: Path | None = None  # of the object that is open
         self._key: str | None = None
         self._is_value = False
+        self._depth = 0  # of lists
+        self._start = 0  # of the list that is open
 
     def passes(self, token: re.Match[bytes]) -> bool:
         """Goes on by one token; whether a template can have it."""
         text, bare, mark, _ = token.groups()
+        if self._depth or mark == b"[":
+            self._list(token)
+            return True
         if mark is not None:
             return self._marked(mark)
         if text is not None and not self._is_value:
@@ -143,6 +155,15 @@ class _Walk:
             place = 1 if text is not None else 2
             self.spans.append((Slot(self._named(), text is not None), *token.span(place)))
         return True
+
+    def _list(self, token: re.Match[bytes]) -> None:
+        if token.group() == b"[":
+            self._start = self._start if self._depth else token.start()
+            self._depth += 1
+        elif token.group() == b"]":
+            self._depth -= 1
+            if not self._depth:
+                self.spans.append((Slot(self._named(), is_text=False, is_list=True), self._start, token.end()))
 
     def _marked(self, mark: bytes) -> bool:
         if mark == b"{" and self._is_value:

@@ -118,7 +118,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+        return _ENCODER.encode(value)
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, bytes):
@@ -132,6 +132,9 @@ def _plain(value: Any) -> Any:
         double = float(value)
         return double if value.is_finite() and Decimal(repr(double)) == value else str(value)
     return text_of(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)  # made once
 
 
 def json_sequence(blocks: Iterable[bytes]) -> Iterator[Record]:
