@@ -16,6 +16,7 @@ Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
 
 _WORD_SHIFT = 40  # 2**24 words
+_BLOCK_SHIFT = _WORD_SHIFT + 3
 _APART = 7  # the words of one key lie at most so far apart
 _PATTERNS, _PATTERN_BITS = 4096, 12
 _BITS = 4
@@ -31,7 +32,15 @@ class BloomFilter:
 
     def add(self, keys: Keys) -> None:
         """Adds keys, shape (n,); quicker if they are sorted."""
+        if not (keys[1:] >= keys[:-1]).all():
+            keys = np.sort(keys)
+        blocks = keys >> np.uint64(_BLOCK_SHIFT)
+        is_alone = np.ones(len(keys) + 1, np.bool_)  # only words of one block may be equal
+        is_alone[1:-1] = blocks[1:] != blocks[:-1]
+        crowded = np.flatnonzero(~(is_alone[1:] & is_alone[:-1]))
         for at, bits in self._places(keys):
+            self._words[at] |= bits
+            at, bits = at[crowded], bits[crowded]  # noqa: PLW2901 - those of which one may have been lost
             while len(at):
                 self._words[at] |= bits
                 is_lost = (self._words[at] & bits) != bits  # of equal places only the last was written

@@ -36,7 +36,8 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
     requests = kept[REQUESTS.name]
     ids = [identities(requests)]
     keys, places = [keys_of(ids[0]) if known is None else known], [np.arange(requests.num_rows)]
-    ids += [requests.column(name).combine_chunks() for name in _IDS]
+    given = (requests.column(name) for name in _IDS)
+    ids += [column.combine_chunks() for column in given if column.null_count < len(column)]
     for number, column in enumerate(ids[1:], 1):
         wanted = column.is_valid()
         for before in ids[:number]:  # the same id under two names is one
@@ -61,6 +62,8 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
 
 def _taken(column: pa.ChunkedArray, at: pa.Array) -> pa.Array:
     """Texts that are nearly all the same, in another order."""
+    if len(column) and pc.all(pc.equal(column, column[0]), skip_nulls=False).as_py():
+        return pa.DictionaryArray.from_arrays(np.zeros(len(at), np.int32), column.slice(0, 1).combine_chunks())
     texts = column.combine_chunks().dictionary_encode()
     return pa.DictionaryArray.from_arrays(texts.indices.take(at), texts.dictionary)
 
@@ -104,7 +107,8 @@ def identities(requests: pa.Table) -> pa.Array:
     """What each request is found by: the `request_id` where the `request_uid` is made of it, else that itself."""
     uids, ids = requests.column("request_uid"), requests.column("request_id")
     made = pc.binary_join_element_wise(requests.column("source"), ids, ":")
-    return pc.if_else(pc.fill_null(pc.equal(uids, made), fill_value=False), ids, uids).combine_chunks()
+    is_made = pc.fill_null(pc.equal(uids, made), fill_value=False)
+    return (ids if pc.all(is_made).as_py() else pc.if_else(is_made, ids, uids)).combine_chunks()
 
 
 def identity_keys(requests: pa.Table) -> npt.NDArray[np.uint64]:

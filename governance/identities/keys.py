@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
@@ -51,26 +53,42 @@ def keys_of(ids: pa.Array) -> npt.NDArray[np.uint64]:
         return np.empty(0, np.uint64)
     _, offsets, data = ids.buffers()
     ends = np.frombuffer(offsets, np.int32)[ids.offset : ids.offset + count + 1].astype(np.int64)
-    starts, lengths = ends[:-1], np.diff(ends)
-    size = 0 if data is None else data.size
-    padded = np.zeros(size + _WORD, np.uint8)  # the last id may end within a word
-    if data is not None:
-        padded[:size] = np.frombuffer(data, np.uint8)
-    words = np.ndarray((size + 1,), "<u8", padded, strides=(1,))  # the word that begins at each byte
-    masks = np.array([_ALL if left >= _WORD else (1 << 8 * left) - 1 for left in range(_WORD + 1)], np.uint64)
+    lengths = np.diff(ends)
+    longest = int(lengths.max())
     keys = np.uint64(_BASIS) ^ lengths.astype(np.uint64)
     with np.errstate(over="ignore"):  # wraps around, which is meant
-        for start in range(0, int(lengths.max()), _WORD):
-            left = lengths - start
-            live = left > 0
-            at = np.minimum(starts + start, size)
-            mixed = (keys ^ (words[at] & masks[np.clip(left, 0, _WORD)])) * np.uint64(_PRIME)
+        for nth, word in enumerate(_words(np.frombuffer(data or b"", np.uint8), ends, longest)):
+            mixed = (keys ^ word) * np.uint64(_PRIME)
             mixed ^= mixed >> np.uint64(32)
+            live = lengths > nth * _WORD
             keys = mixed if live.all() else np.where(live, mixed, keys)
         for shift, factor in _MIX:
             keys = (keys ^ keys >> np.uint64(shift)) * np.uint64(factor)
     found: npt.NDArray[np.uint64] = keys ^ keys >> np.uint64(_LAST_SHIFT)
     return found
+
+
+def _words(data: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], longest: int) -> Iterator[npt.NDArray[np.uint64]]:
+    """The words of eight bytes of each text, first to last, with zeros behind its end; each shape (n,).
+
+    Args:
+        data: The bytes of all texts.
+        ends: Where the first one begins, and each one ends, shape (n + 1,).
+        longest: Bytes of the longest one.
+    """
+    import numpy as np  # noqa: PLC0415 - a look-up of one id does without
+
+    starts, lengths = ends[:-1], np.diff(ends)
+    if longest and longest * len(lengths) == ends[-1] - ends[0]:  # all of one length, as most ids: a table of words
+        table = np.zeros((len(lengths), -(-longest // _WORD) * _WORD), np.uint8)
+        table[:, :longest] = data[ends[0] : ends[-1]].reshape(-1, longest)
+        yield from table.view("<u8").T
+        return
+    padded = np.concatenate((data, np.zeros(_WORD, np.uint8)))  # the last one may end within a word
+    words = np.ndarray((len(data) + 1,), "<u8", padded, strides=(1,))  # the word that begins at each byte
+    masks = np.array([_ALL if left >= _WORD else (1 << 8 * left) - 1 for left in range(_WORD + 1)], np.uint64)
+    for start in range(0, longest, _WORD):
+        yield words[np.minimum(starts + start, len(data))] & masks[np.clip(lengths - start, 0, _WORD)]
 
 
 def order_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

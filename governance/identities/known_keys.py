@@ -44,6 +44,7 @@ class KnownKeys:
         self._filter = BloomFilter()
         self._filtered: set[str] = set()  # paths of the index files whose keys the filter has
         self._asked: set[str] = set()
+        self._ordered: dict[int, Keys] = {}  # of the last batch, by the identity of its keys
 
     def met(self, engine: Engine, snapshot: Snapshot, keys: Keys) -> Met:
         """Which requests were met before.
@@ -54,6 +55,7 @@ class KnownKeys:
             keys: The key of each request, shape (n,).
         """
         ordered = np.sort(keys)
+        self._ordered = {id(keys): ordered}
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
         segments = snapshot.segments.get(INDEX, [])
         unknown = self._unknown(engine, snapshot, segments)
@@ -70,7 +72,8 @@ class KnownKeys:
         """
         if keys is None:
             return
-        self._filter.add(np.sort(keys))
+        ordered = self._ordered.get(id(keys))
+        self._filter.add(np.sort(keys) if ordered is None else ordered)
         self._filtered |= {file.path for file in files if file.facts.get("table") == INDEX}
 
     def _unknown(self, engine: Engine, snapshot: Snapshot, segments: list[Segment]) -> bool:
