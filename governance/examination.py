@@ -13,11 +13,12 @@ from pathlib import Path
 from governance.checks import Check, Measurement
 from governance.engines.duckdb import Engine, EngineError
 from governance.engines.gate import refusal
-from governance.errors import MissingExtraError, Mistake, PolicyError
+from governance.errors import MissingExtraError, Mistake, PolicyError, nearest
 from governance.findings import Evidence, Finding, Judgement, Observation, Subject, Verdict, Window
 from governance.measurement.emptiness import why_none
 from governance.measurement.scopes import Scope, UnknownDimensionError
 from governance.policies.policy import Policy, due_date
+from governance.tables import CANONICAL
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Examination:
         try:
             measured = check.measure(self.engine, scope)
         except UnknownDimensionError as error:
-            reason = f"no record carries '{error.name}'; map it as a column or under `subjects:`"
+            reason = f"no record carries '{error.name}'; {self._where_from(check, error.name)}"
         except MissingExtraError as error:
             verdict, reason = Verdict.ERRORED, f"{error.what}; {error.hint}"
         except EngineError as error:
@@ -123,6 +124,11 @@ class Examination:
                 either = needed.replace("|", " or ")
                 return f"{total} {check.table}, but {either} is empty; no source that was ingested fills it"
         return f"{total} {check.table}, but none that the check can measure"
+
+    def _where_from(self, check: Check, name: str) -> str:
+        """What to do about a group that no record carries: one that is spelt like it, or a mapping."""
+        known = CANONICAL["requests"].names if check.table == "requests" else self.ground.columns.get("subjects", ())
+        return nearest(name, known) or "map it as a column or under `subjects:`"
 
     def _is_filled(self, needed: str, scope: Scope) -> bool:
         """Whether a column of the records in scope, or a table that joins them, holds anything."""

@@ -82,4 +82,4 @@ class Recipient:
 
     def send(self, what: Notice) -> bool:
         """Whether the notice was delivered."""
-        return bool(self._apprise.notify(body=what.body, title=what.title))
+        return bool(self._apprise.notify(body=what.body, title=what.title, notify_type="failure"))

@@ -73,6 +73,7 @@ def test_a_failure_is_sent_without_anything_of_the_log(
     assert json.loads(shown.out)["notified"] is True
     (sent,) = server.received
     assert sent["title"] == "governance desk: 1 check failed in 2026-07"
+    assert sent["type"] == "failure"
     assert "- desk/slow: 1 failed; severity medium, owner desk-owner, due 20" in sent["message"]
     assert "secret" not in shown.out + shown.err
     everything = json.dumps(sent)

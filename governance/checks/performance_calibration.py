@@ -34,8 +34,9 @@ class PerformanceCalibration(Check):
 
     What is measured: decisions that are old enough and whose outcome is known, in bands of their score. With `max_ece`
     the expected calibration error of each group: the mean distance between the observed share and the mean score of the
-    bands, weighted by their records, and what chance alone would make of it (`noise_floor`). With `max_gap` the
-    distance in each band, observed less expected, with the Wilson interval of the observed share.
+    bands, weighted by their records, and what chance alone would make of it (`noise_floor`); the samples are from the
+    band that adds most. With `max_gap` the distance in each band, observed less expected, with the Wilson interval of
+    the observed share.
 
     Why it matters: thresholds, prices and reserves are set as if the score were a probability; one that is 10 points
     too high refuses people for nothing (SR 26-2, outcomes analysis; Regulation (EU) 2024/1689, article 15(1)).
@@ -189,8 +190,9 @@ _COUNTED = ", ".join(f"g.{name}" for name in (*COUNTED, "scored", "out_of_range"
 _LISTED = "{'name': name, 'n': n, 'hits': hits, 'expected': expected, 'noise': noise}"
 _ERRORS = (
     f"SELECT g.axis, g.subject, '{ECE}' AS what, CAST(NULL AS INTEGER) AS band, "
-    f"c.error AS value, c.bands, CAST(NULL AS VARCHAR[]) AS samples, {_COUNTED} FROM groups g LEFT JOIN "
+    f"c.error AS value, c.bands, c.samples, {_COUNTED} FROM groups g LEFT JOIN "
     "(SELECT axis, owner, sum(abs(hits - n * expected)) / sum(n) AS error, "
+    "arg_max(samples, (abs(hits - n * expected), band)) AS samples, "
     f"list({_LISTED} ORDER BY band) AS bands FROM cells GROUP BY axis, owner) c "
     "ON c.axis = g.axis AND c.owner = g.subject"
 )

@@ -361,11 +361,13 @@ def test_an_axis_that_no_record_carries_is_not_assessed(stored: Stored, tmp_path
     listed = [
         {"id": "unknown", "kind": "fairness-impact-ratio", "by": ["religion"]},
         {"id": "known", "kind": "latency-slo", "max_ms": 1, "quantile": 0.5, "by": ["sex"]},
+        {"id": "misspelt", "kind": "fairness-impact-ratio", "by": ["sexx"]},
     ]
     path = tmp_path / "policy.yaml"
     path.write_text(yaml.safe_dump(policy() | {"policy": "axes", "checks": listed}), encoding="utf-8")
     found = assess(stored.workspace, read_policies([path]), parse_window("2026-Q3", now=NOW), now=NOW).findings
     reasons = [one.judgement.reason or "" for one in found]
-    assert [str(one.judgement.verdict) for one in found] == ["not_assessed", "not_assessed"]
-    assert "no record carries 'religion'" in reasons[0]
-    assert "no record carries 'sex'" in reasons[1]
+    assert [str(one.judgement.verdict) for one in found] == ["not_assessed"] * 3
+    assert "no record carries 'religion'; map it as a column" in reasons[0]
+    assert "no record carries 'sex'; map it as a column" in reasons[1]
+    assert reasons[2] == "no record carries 'sexx'; did you mean 'sex'?"
