@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
+import os
 import struct
 import tarfile
 import zipfile
@@ -62,6 +64,33 @@ def test_what_is_no_log_is_refused_by_what_it_is(tmp_path: Path, name: str, cont
         open_log(path)
     assert said in refused.value.what
     assert refused.value.hint
+
+
+def test_a_pipe_a_circle_of_links_and_a_file_of_others_are_told_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, LINE)
+    os.close(writing)
+    with pytest.raises(SourceError, match="cannot be read") as refused:
+        open_log(Path(f"/dev/fd/{reading}"), "pipe")
+    os.close(reading)
+    assert "governance ingest -" in (refused.value.hint or "")
+    circle = tmp_path / "circle.jsonl"
+    circle.symlink_to(circle)
+    with pytest.raises(SourceError, match="symbolic links") as refused:
+        open_log(circle)
+    assert "leads back" in (refused.value.hint or "")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    other = tmp_path / "other.jsonl"
+    other.write_bytes(LINE)
+    monkeypatch.setattr(Path, "open", refuse)  # tests may run as root, who may read all
+    with pytest.raises(SourceError, match="Permission denied") as refused:
+        open_log(other)
+    assert "right to read" in (refused.value.hint or "")
 
 
 SPANS = json.loads((HERE / "otlp_trace.json").read_text())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from governance.arrivals.remote import Remote, heads, ranges
 from governance.arrivals.scratch import scratch_file
-from governance.records import LogFile, first_rows, open_log
+from governance.records import LogFile, open_log, parquet_first_rows
 
 TAIL = 64 << 10  # bytes; chosen here: the footer of a table of a few hundred columns
 MAX_ROWS = 64 << 20  # bytes of the first rows; chosen here: more are not fetched twice
@@ -62,7 +62,7 @@ def _table(remote: Remote, head: bytes, path: Path) -> Outline:
         start = remote.bytes - footer
         (tail,) = ranges(remote, [(start, remote.bytes)])
     _write(path, remote.bytes, start, tail)
-    rows = first_rows(log)
+    rows = parquet_first_rows(path, remote.name)
     if rows.end > len(head):
         if rows.end - rows.start > MAX_ROWS:
             return Outline(log, is_whole=False)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from governance.errors import NotFoundError, SourceError
 from governance.records.csv_rows import CsvLayout, FirstRow, csv_layout, csv_records, csv_rows, first_row
-from governance.records.foreign import foreign
+from governance.records.foreign import WAYS_OUT, foreign
 from governance.records.json_texts import json_record, json_sequence, parse_json, text_of
 from governance.records.json_texts import json_records as json_lines
 from governance.records.messages import is_messages
@@ -41,10 +41,10 @@ __all__ = [
     "csv_records",
     "csv_rows",
     "first_row",
-    "first_rows",
     "json_lines",
     "layout_of",
     "open_log",
+    "parquet_first_rows",
     "parquet_tables",
     "parse_json",
     "printable",
@@ -112,7 +112,8 @@ def open_log(path: Path, name: str | None = None, lengths: Iterable[int] = ()) -
     except FileNotFoundError as error:
         raise NotFoundError("there is no such file", where=shown, hint="check the path") from error
     except OSError as error:
-        raise SourceError(f"the file cannot be read ({error.strerror})", where=shown) from error
+        hint = WAYS_OUT.get(error.errno or 0)
+        raise SourceError(f"the file cannot be read ({error.strerror})", where=shown, hint=hint) from error
     if size == 0:
         raise SourceError("the file is empty", where=shown, hint="give a file with at least one record")
     head = _head(path, compression, size, shown)
@@ -257,15 +258,6 @@ def columns_of(log: LogFile) -> list[str] | None:
         return parquet_columns(log.path, log.name)
     layout = layout_of(log)
     return None if layout is None else layout.names
-
-
-def first_rows(log: LogFile) -> FirstRows:
-    """Where the first rows of a Parquet file lie.
-
-    Raises:
-        SourceError: The footer cannot be used.
-    """
-    return parquet_first_rows(log.path, log.name)
 
 
 def layout_of(log: LogFile) -> CsvLayout | None:

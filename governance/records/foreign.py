@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import NamedTuple
 
 from governance.records.messages import is_messages
@@ -35,6 +36,13 @@ _BY_START: tuple[tuple[bytes, Foreign], ...] = (
     (b"\xff\xd8\xff", Foreign("a picture", "give a log")),
     (b"%PDF-", Foreign("a PDF", "give a log")),
 )
+# what to do where the file cannot be read at all
+WAYS_OUT = {
+    errno.ESPIPE: "a pipe is read as `-`: COMMAND | governance ingest -",
+    errno.EACCES: "ask for the right to read it",
+    errno.EISDIR: "name a folder without a pattern",
+    errno.ELOOP: "the link leads back to itself; name the file",
+}
 _TO_UTF8 = "save it as UTF-8: iconv -f {} -t UTF-8 FILE > OTHER"
 
 

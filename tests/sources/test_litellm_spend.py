@@ -111,6 +111,7 @@ MADE: dict[str, Any] = recorded(VERSIONS[1]) | {
                 {"guardrail_name": "g", "guardrail_mode": "pre_call", "guardrail_status": "not_run"}
                 | {"guardrail_action": "none", "risk_score": 1, "duration": 1}
             ],
+            "eval_information": {"eval_name": "tone", "overall_score": 72.5, "passed": True, "judge_model": "gpt-4o"},
             "usage_object": {
                 "prompt_tokens_details": {"cached_tokens": 5, "cache_creation_tokens": 1},
                 "completion_tokens_details": {"reasoning_tokens": 7},
@@ -118,6 +119,29 @@ MADE: dict[str, Any] = recorded(VERSIONS[1]) | {
         }
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "expected"),
+    [
+        ({"eval_name": "tone", "overall_score": 72.5, "passed": True}, [(72.5, "passed")]),
+        ({"eval_name": "tone", "passed": False, "overall_score": None}, [(None, "failed")]),
+        ({"eval_name": "tone", "overall_score": 0}, [(0.0, None)]),
+        ({"eval_name": "tone"}, []),
+        ({"overall_score": 72.5}, []),
+        ("x", []),
+        (None, []),
+    ],
+)
+def test_an_evaluation_is_an_assessment(evaluation: object, expected: list[tuple[float | None, str | None]]) -> None:
+    record = MADE | {"metadata": json.dumps({"eval_information": evaluation})}
+    made = SOURCE.rows(record)
+    assert isinstance(made, Rows)
+    found = list(made.tables.get("assessments", ()))
+    assert [(row["score"], row["label"]) for row in found] == expected
+    (request,) = made.tables["requests"]
+    assert {row["target_id"] for row in found} <= {request["request_uid"]}
+    assert {row["created_ts"] for row in found} <= {request["end_ts"]}
 
 
 def test_nested_metadata_is_read() -> None:
