@@ -158,3 +158,11 @@ def test_the_language_names_every_kind() -> None:
     listed = schema["properties"]["checks"]["items"]["oneOf"]
     assert {"$ref": "#/$defs/check-cost-budget"} in listed
     assert all(one["$ref"].removeprefix("#/$defs/") in schema["$defs"] for one in listed)
+
+
+def test_case_files_that_a_shell_names_with_their_policies_are_passed_over(tmp_path: Path) -> None:
+    policy, cases = write(tmp_path, GOOD, "credit.yaml"), write(tmp_path, "- name: x\n", "credit.cases.yaml")
+    assert [one.path for one in read_policies(sorted([policy, cases]))] == [policy]
+    with pytest.raises(NotFoundError, match="these are the cases of a policy") as caught:
+        read_policies([cases])
+    assert caught.value.hint == f"name {policy}"

@@ -101,6 +101,10 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             if not inside:
                 raise NotFoundError("the folder holds no policy", where=str(path), hint="policies end in .yaml")
             yield from inside
+        elif path.is_file() and path.name.endswith(CASES_SUFFIX):
+            own = path.with_name(path.name.removesuffix(CASES_SUFFIX) + ".yaml")
+            if own not in paths:  # with its policy, as in policies/*.yaml, it is no more than beside it
+                raise NotFoundError("these are the cases of a policy", where=str(path), hint=f"name {own}")
         elif path.is_file():
             yield path
         else:
