@@ -149,21 +149,6 @@ def test_controls_that_do_not_apply_are_named_once(tmp_path: Path) -> None:
     assert one.what.endswith("named by a, b")
 
 
-def test_controls_of_one_state_are_one_warning(tmp_path: Path) -> None:
-    (policy_file := tmp_path / "desk.yaml").write_text(
-        "policy: desk\nversion: 1\nowner: desk\napproved: {by: A, on: 2026-03-20}\nin_force: {from: 2026-04-01}\n"
-        "checks:\n  - {id: a, kind: integrity, controls: [gdpr:22.3, eu-ai-act:26.4]}\n"
-        "  - {id: b, kind: integrity, controls: [eu-ai-act:26.5, eu-ai-act:26.4, sr-11-7:validation-concept]}\n"
-    )
-    (policy,) = read_policies([policy_file])
-    later, over = warnings(policy, TODAY)
-    assert later.where.endswith(":7: checks.0.controls.1")
-    assert later.what.startswith("eu-ai-act:26.4, eu-ai-act:26.5 are adopted, not yet applicable (applies from ")
-    assert later.what.endswith("named by a, b")
-    assert over.where.endswith(":8: checks.1.controls.2")
-    assert over.what.endswith("named by b")
-
-
 @pytest.mark.parametrize(("options", "code"), [([], 0), (["--strict"], 1)])
 def test_command(tmp_path: Path, options: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     linted(tmp_path, approved="")

@@ -146,29 +146,24 @@ def _control(name: str) -> Control | None:
 
 
 def _of_controls(policy: Policy, document: yamltext.Document, today: date) -> Iterator[Warned]:
-    """The controls that do not apply on that day: those of one state together, where the first of them stands."""
-    states: dict[tuple[str, str], dict[str, list[int]]] = {}  # state and hint -> control -> checks that name it
+    """Each control that does not apply on that day, once, where it is named first."""
+    named: dict[str, list[int]] = {}
     for place, check in enumerate(policy.checks):
         for name in check.controls:
-            control = _control(name)
-            if control is not None and not control.applies(today, today):
-                states.setdefault(_state(control), {}).setdefault(name, []).append(place)
-    for (said, hint), named in states.items():
-        first = next(iter(named))
-        at = ("checks", named[first][0], "controls", policy.checks[named[first][0]].controls.index(first))
-        places = sorted({place for own in named.values() for place in own})
+            named.setdefault(name, []).append(place)
+    for name, places in named.items():
+        control = _control(name)
+        if control is None or control.applies(today, today):
+            continue
+        at = document.at(("checks", places[0], "controls", policy.checks[places[0]].controls.index(name)))
+        dates = ", ".join(f"{key.replace('_', ' ')} {day}" for key, day in control.dates.items())
+        said = control.status.replace("_", " ") + (f" ({dates})" if dates else "")
         asking = ", ".join(policy.checks[place].id for place in places)
-        verb = "is" if len(named) == 1 else "are"
-        what = f"{', '.join(named)} {verb} {said}; named by {asking}"
-        yield Warned("control-not-in-force", document.at(at), what, hint)
-
-
-def _state(control: Control) -> tuple[str, str]:
-    """The status of a control with its dates, and what to do about it."""
-    dates = ", ".join(f"{key.replace('_', ' ')} {day}" for key, day in control.dates.items())
-    said = control.status.replace("_", " ").replace("adopted not", "adopted, not") + (f" ({dates})" if dates else "")
-    is_over = control.status in NO_LONGER
-    return said, "name what took its place" if is_over else "it counts once it applies; nothing need change"
+        what = f"{name} is {said}; named by {asking}"
+        if control.status in NO_LONGER:
+            yield Warned("control-not-in-force", at, what, "name what took its place")
+        else:
+            yield Warned(NOT_YET, at, what, "it counts once it applies; nothing need change")
 
 
 def _of_waivers(policy: Policy, document: yamltext.Document, today: date) -> Iterator[Warned]:
