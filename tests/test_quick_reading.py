@@ -139,6 +139,7 @@ def test_lines_of_json(odd: list[str], usual: int, dice: Any, ends: bool, has_id
     with read(content) as (stretch, engine), pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "MAX_UNLIKE", unlike)
         patch.setattr(templates, "LEAST_ALIKE", 0.0)
+        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
         quick = told(LinesReader(engine, WANTED).chunk(stretch, 7), engine, has_ids=has_ids)
         strict = told(RecordChunk(list(json_lines(lines([content]))), 7, is_by_bytes=True), engine, has_ids=has_ids)
     assert quick[0] == strict[0]
@@ -152,6 +153,7 @@ def test_one_odd_line_among_many(odd: str, unlike: float, monkeypatch: pytest.Mo
     """Read quickly for sure, so that the line is among those that the engine, or a template, saw."""
     monkeypatch.setattr(subject, "_SAMPLED", 3)
     monkeypatch.setattr(subject, "MAX_UNLIKE", unlike)
+    monkeypatch.setattr(templates, "ONLY_WITH_OBJECTS", False)
     content = "\n".join([*[PLAIN] * 20, odd, *[PLAIN] * 20, ""]).encode()
     with read(content) as (stretch, engine):
         chunk = LinesReader(engine, WANTED).chunk(stretch, 0)
@@ -420,6 +422,7 @@ def test_nested_lines(
         patch.setattr(subject, "_SAMPLED", sampled)
         patch.setattr(subject, "MAX_UNLIKE", unlike)
         patch.setattr(templates, "LEAST_ALIKE", 0.0)
+        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
         same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1], wanted=wanted)
 
 
@@ -435,6 +438,7 @@ def test_one_odd_nested_line_among_many(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "_SAMPLED", 8)
         patch.setattr(subject, "MAX_UNLIKE", 0.1)
+        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
         assert all(isinstance(chunk, LinesChunk) for chunk in chunks_of(open_log(path), engine, wanted))
         same(path, engine, has_ids=True, wanted=wanted)
 
@@ -516,6 +520,7 @@ def test_lines_that_are_written_alike(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "MAX_UNLIKE", 1.0)
         patch.setattr(templates, "LEAST_ALIKE", 0.0)
+        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
         same(path, engine, has_ids=True, records=cut[0], size=cut[1], wanted=wanted)
 
 
@@ -572,6 +577,7 @@ def test_lines_with_lists(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "MAX_UNLIKE", 1.0)
         patch.setattr(templates, "LEAST_ALIKE", 0.0)
+        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
         same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1], wanted=wanted)
 
 
@@ -593,6 +599,7 @@ def test_lists_of_objects_are_read_quickly(tmp_path: Path, engine: Engine) -> No
 
 
 def test_lines_of_one_program_need_no_engine(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "ONLY_WITH_OBJECTS", False)
     monkeypatch.setattr(subject, "scanned", lambda *_: pytest.fail("the engine was asked"))
     path = tmp_path / "log.jsonl"
     path.write_text("".join(LINE % (place, place, place / 8, r"it's \"it\"", place) for place in range(500)))

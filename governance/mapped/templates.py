@@ -20,6 +20,7 @@ import pyarrow as pa
 from governance.mapped.scans import Path, Places, Wanted
 
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([-+.\w]+)|([{}[\]:,])|( +)')
+ONLY_WITH_OBJECTS = True  # in lists; measured here: the engine reads other lines in the same time
 LEAST_ALIKE = 0.9  # share of the first lines of a stretch
 MAX_FAILURES = 2  # stretches; a file that has failed so often is left to others
 MAX_SLOTS = 500  # chosen here, like the keys of a shape: a log with more writes data as keys
@@ -81,11 +82,13 @@ class Template:
         literals: Bytes before each value, and behind the last one with the line end.
         slots: The places of the values.
         nodes: Path of each object in the object -> paths of what is in it.
+        has_objects: Whether there are objects in its lists, which the engine cannot be trusted with.
     """
 
     literals: tuple[bytes, ...]
     slots: tuple[Slot, ...]
     nodes: dict[Path, list[Path]]
+    has_objects: bool
 
     @cached_property
     def quotes(self) -> int:
@@ -120,7 +123,7 @@ def template_of(line: bytes) -> Template | None:
         return None
     starts, ends = [0, *(end for _, _, end in walk.spans)], [*(start for _, start, _ in walk.spans), len(line)]
     literals = tuple(line[start:end] for start, end in zip(starts, ends, strict=True))
-    return Template(literals, tuple(slot for slot, _, _ in walk.spans), walk.nodes)
+    return Template(literals, tuple(slot for slot, _, _ in walk.spans), walk.nodes, walk.has_objects)
 
 
 class _Walk:
@@ -129,11 +132,13 @@ class _Walk:
     Attributes:
         spans: The place of each value, its first byte and the one behind it.
         nodes: Path of each object in the object -> paths of what is in it.
+        has_objects: Whether there are objects in its lists.
     """
 
     def __init__(self) -> None:
         self.spans: list[tuple[Slot, int, int]] = []
         self.nodes: dict[Path, list[Path]] = {}
+        self.has_objects = False
         self._path: Path | None = None  # of the object that is open
         self._key: str | None = None
         self._is_value = False
@@ -157,6 +162,7 @@ class _Walk:
         return True
 
     def _list(self, token: re.Match[bytes]) -> None:
+        self.has_objects |= token.group() == b"{"
         if token.group() == b"[":
             self._start = self._start if self._depth else token.start()
             self._depth += 1
@@ -214,8 +220,10 @@ class Templates:
             if times < LEAST_ALIKE * len(found) or not times:
                 self._failures += 1
                 return None
-            self._known = next(template for template in found if template is not None and template.literals == most)
-        return None if self._is_wanted_whole(self._known) else self._known
+            own = [template for template in found if template is not None and template.literals == most]
+            self._known = next((template for template in own if template.has_objects), own[0])
+        is_for_engine = ONLY_WITH_OBJECTS and not self._known.has_objects
+        return None if is_for_engine or self._is_wanted_whole(self._known) else self._known
 
     def tell(self, *, is_fitting: bool) -> None:
         """Whether the lines have the template that was given; if not, another is learnt from the next ones."""
