@@ -109,6 +109,11 @@ SELECT month, fallbacks > 0, count(*), avg(score), var_samp(score) FROM mistral 
 -- llm-assistant/fallback-drill
 SELECT count(*), count(*) FILTER (tags['drill'] = 'fallback'),
     count(DISTINCT CAST(start_ts AS DATE)) FILTER (tags['drill'] = 'fallback' AND fallbacks > 0) FROM mistral;
+-- llm-assistant/cached-answers
+SELECT count(*) FILTER (cache_status LIKE '%hit'), count(*) FILTER (cache_status LIKE '%hit' OR cache_status = 'miss'),
+    count(made_ts) FILTER (cache_status LIKE '%hit'), count(*) FILTER (cache_status LIKE '%hit' AND start_ts - made_ts > INTERVAL 168 HOUR)
+FROM mistral LEFT JOIN (SELECT response_id, min(start_ts) AS made_ts FROM requests WHERE cache_status = 'miss'
+    GROUP BY response_id) USING (response_id);
 -- llm-assistant/answer-quality
 SELECT model, count(*), avg(score), var_samp(score) FROM mistral JOIN (SELECT request_uid, score
     FROM assessments WHERE name = 'groundedness') USING (request_uid) GROUP BY ALL;
@@ -125,6 +130,9 @@ SELECT model, model_version, count(*), epoch(min(start_ts)), epoch(max(start_ts)
 SELECT count(*) FILTER (model GLOB 'credit-*' OR model GLOB 'mistral-*'), count(model), count(*) FROM r;
 -- model-operations/error-rate
 SELECT model, month, count(*), count(*) FILTER (status IN ('error', 'timeout')) FROM r GROUP BY ALL;
+-- model-operations/incidents-in-time
+SELECT count(*), count(*) FILTER (reported_ts > aware_ts + INTERVAL 72 HOUR), count(*) FILTER (severity = 'major'),
+    count(*) FILTER (severity = 'major' AND reported_ts > classified_ts + INTERVAL 4 HOUR) FROM incidents;
 -- model-operations/fields-that-checks-need
 SELECT count(*), count(model_served), count(latency_us), count(business_unit) FROM r;
 -- model-operations/rolled-back-in-time

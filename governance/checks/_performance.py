@@ -121,7 +121,7 @@ def relations(check: Check, metric: Metric, source: str, records: str) -> str:
         )
     if metric not in OF_CLASSES:
         return f"{source} AS ({records})"
-    wrong = f"arg_min({{'ts': ts, 'id': id}}, (ts, id), 10) FILTER (is_mature AND {_WRONG[metric]}) AS samples"
+    wrong = f"min({{'ts': ts, 'id': id}}, 10) FILTER (is_mature AND {_WRONG[metric]}) AS samples"
     return (
         f"{source} AS ({records}), {source}_cells AS (SELECT {own}{COUNTS}, {CONFUSION}, {wrong} "
         f"FROM {source} GROUP BY ALL HAVING count(*) > 0)"

@@ -75,7 +75,7 @@ def shares(
 
 
 _SAMPLES = f"arg_min(id, (ts, id), {LISTED})"
-_OF_DECISIONS = f"arg_min({{'ts': ts, 'id': id}}, (ts, id), {LISTED})"
+_OF_DECISIONS = f"min({{'ts': ts, 'id': id}}, {LISTED})"
 _MOMENTS = f"min(ts, {LISTED})"
 
 

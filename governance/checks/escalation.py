@@ -169,5 +169,5 @@ _FIGURES = (
     "count(*) FILTER (is_due AND is_reviewed) AS reviewed, count(*) FILTER (is_due AND state = 3) AS in_time, "
     "count(*) FILTER (is_due AND state = 2) AS effect_unknown, count(*) FILTER (is_due AND state = 0) AS pending, "
     "count(*) FILTER (is_unknown) AS confidence_unknown, max(reviews) AS reviews, "
-    "arg_min({'ts': ts, 'id': id}, (ts, id), 10) FILTER (is_due AND state = 1) AS samples"
+    "min({'ts': ts, 'id': id}, 10) FILTER (is_due AND state = 1) AS samples"
 )

@@ -107,7 +107,7 @@ class Concentration(Check):
 
 _EACH = (
     f"reason, count(*) AS decisions, {COUNTS}, count(*) FILTER ({DUE} AND fits AND figure IS NULL) AS silent, "
-    "arg_min({'ts': ts, 'id': id}, (ts, id), 10) AS samples"
+    "min({'ts': ts, 'id': id}, 10) AS samples"
 )
 _MOST = (
     "sum(decisions) FILTER (reason IS NOT NULL) AS n, max(decisions) FILTER (reason IS NOT NULL) AS most, "

@@ -25,7 +25,7 @@ _USED = "is_mature AND positive IS NOT NULL"
 _CELL = (
     f"{COUNTS}, count(*) FILTER ({_USED} AND positive) AS hits, coalesce(sum(score) FILTER ({_USED}), 0) AS total, "
     "count(*) FILTER (score NOT BETWEEN 0 AND 1) AS out_of_range, "
-    f"arg_min({{'ts': ts, 'id': id}}, (ts, id), 10) FILTER ({_USED} AND positive) AS samples"
+    f"min({{'ts': ts, 'id': id}}, 10) FILTER ({_USED} AND positive) AS samples"
 )
 _SUMMED = ("decisions", "immature", "immature_labelled", "labelled", "hits", "out_of_range")
 

@@ -266,7 +266,7 @@ def _same(one: float, other: float) -> bool:
     return min(abs(one - 1), abs(other - 1)) <= 1e-12  # noqa: PLR2004 - far above the rounding of a ratio of doubles
 
 
-_SAMPLES = "arg_min({'ts': ts, 'id': id}, (ts, id), 10) FILTER (NOT favourable) AS samples"
+_SAMPLES = "min({'ts': ts, 'id': id}, 10) FILTER (NOT favourable) AS samples"
 _CRUDE = ", ".join(
     [
         *(

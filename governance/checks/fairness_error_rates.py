@@ -137,7 +137,7 @@ class ErrorRates(Check):
     def statement(self, scope: Scope) -> str:
         records = self.truth.records(self, scope, [prediction(self.positive_when, self.score_direction)])
         sampled = ", ".join(
-            f"arg_min({{'ts': ts, 'id': id}}, (ts, id), 10) FILTER ({_OF[rate][2]}) AS {rate}_samples"
+            f"min({{'ts': ts, 'id': id}}, 10) FILTER ({_OF[rate][2]}) AS {rate}_samples"
             for rate in self.rates
         )
         named = [f"{rate}_{how}" for rate, how in self.measures]

@@ -90,7 +90,7 @@ class ImpactRatio(Check):
         return (
             f"WITH {self._records(scope)}, cells AS (SELECT {self._columns}count(favourable) AS n, "
             "count(*) FILTER (favourable) AS favourable, count(*) - count(favourable) AS undecided, "
-            "arg_min({'ts': ts, 'id': id}, (ts, id), 10) FILTER (NOT favourable) AS samples "
+            "min({'ts': ts, 'id': id}, 10) FILTER (NOT favourable) AS samples "
             f"FROM records GROUP BY ALL), groups AS ({axes}), "
             "judged AS (SELECT *, favourable / nullif(n, 0) AS rate, NOT known OR n = 0 OR "
             "n < CAST($smallest_share AS DECIMAL(18, 9)) * CAST(sum(n) FILTER (known) OVER part AS BIGINT) AS left_out "

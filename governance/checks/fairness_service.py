@@ -107,7 +107,7 @@ class Service(Check):
             return ""
         return (
             f", cells AS (SELECT {own_columns(self)}mark, by_fallback, by_cache, by_other, count(*) AS n, "
-            "arg_min({'mark': mark, 'ts': ts, 'id': id}, (ts, id), 10) AS samples FROM records GROUP BY ALL)"
+            "min({'mark': mark, 'ts': ts, 'id': id}, 10) AS samples FROM records GROUP BY ALL)"
         )
 
     def _route(self, route: Route) -> str:

@@ -94,7 +94,7 @@ class ResilienceBreaker(Check):
             # One row for each breaker: the calls are not kept, only those at which the state changes
             f"breakers AS (SELECT {keys}, count(*) AS n, count(*) FILTER (is_open) AS met_open, "
             "count(*) FILTER (is_through) AS calls_while_open, "
-            f"arg_min({{'ts': ts, 'id': id}}, (ts, id), {LISTED}) FILTER (is_through) AS through, "
+            f"min({{'ts': ts, 'id': id}}, {LISTED}) FILTER (is_through) AS through, "
             "list({'ts': ts, 'no': attempt_no, 'is_open': is_open, 'id': id}) "
             "FILTER (is_open <> coalesce(was_open, false)) AS changes FROM states GROUP BY ALL), "
             f"changed AS (SELECT {keys}, unnest(changes, max_depth := 2) FROM breakers), "
