@@ -137,8 +137,7 @@ class ErrorRates(Check):
     def statement(self, scope: Scope) -> str:
         records = self.truth.records(self, scope, [prediction(self.positive_when, self.score_direction)])
         sampled = ", ".join(
-            f"min({{'ts': ts, 'id': id}}, 10) FILTER ({_OF[rate][2]}) AS {rate}_samples"
-            for rate in self.rates
+            f"min({{'ts': ts, 'id': id}}, 10) FILTER ({_OF[rate][2]}) AS {rate}_samples" for rate in self.rates
         )
         named = [f"{rate}_{how}" for rate, how in self.measures]
         listed = ", ".join(f"flatten(list({rate}_samples)) AS {rate}_samples" for rate in self.rates)
