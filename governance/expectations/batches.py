@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # Optional parts of what the library imports, which take half of the seconds it takes: its clouds, of which it reads
 # nothing here, and a grammar of addresses with which the schemas of its charts could be checked
 _UNUSED = ("azure", "boto3", "botocore", "google.cloud", "rfc3987_syntax")
-# Parts of which one expectation makes use, for its charts and its entropy: a third of the seconds, and 80 MiB
+# Parts that only its charts and tests of distributions use: a third of the seconds, and 80 MiB
 _SELDOM = ("altair", "scipy.stats")
 
 
