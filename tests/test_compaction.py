@@ -186,6 +186,18 @@ def test_large_files_are_left_alone(book: Logbook, monkeypatch: pytest.MonkeyPat
     assert [len(merge.segments) for merge in plan(book.snapshot) if merge.table == "requests"] == [4]
 
 
+def test_large_files_of_the_index_with_a_filter_are_left_alone(book: Logbook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up asks their filters, and opens hardly any of them."""
+    before = book.snapshot.segments["index"]
+    smallest = min(segment.bytes for segment in before)
+    monkeypatch.setattr("governance.compaction.LARGE_INDEX_BYTES", smallest)
+    compacted(book)
+    assert [segment.path for segment in book.snapshot.segments["index"]] == [segment.path for segment in before]
+    monkeypatch.setattr("governance.compaction.LARGE_INDEX_BYTES", 1 << 20)
+    compacted(book)
+    assert len(book.snapshot.segments["index"]) == 1
+
+
 def test_columns_that_differ_in_case_alone_are_not_merged() -> None:
     assert merges.is_kept((("a b", "BIGINT"), ("c", "TIMESTAMP WITH TIME ZONE")))
     assert not merges.is_kept((("a", "BIGINT"), ("A", "BIGINT")))
