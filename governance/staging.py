@@ -124,6 +124,10 @@ class Staging:
         """The rows that are not duplicates; bodies only where the workspace keeps them."""
         if name == "payloads" and not self.keep_payloads:
             rows = rows.set_column(rows.column_names.index("body"), "body", pa.nulls(rows.num_rows, pa.string()))
+        if name in self.met.rows:
+            is_new = np.ones(rows.num_rows, bool)
+            is_new[list(self.met.rows[name])] = False
+            return rows.filter(pa.array(is_new))
         if name in (*SIDE_TABLES, *STANDALONE, *self.met.side):
             known = self.met.side.get(name)
             return _without(rows, known) if known else rows

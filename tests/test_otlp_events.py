@@ -102,6 +102,33 @@ def test_bodies_are_kept_where_the_workspace_says_so(book: Logbook) -> None:
     assert sorted(book.values("SELECT body FROM payloads")) == sorted([ASKED, ANSWERED])
 
 
+def test_another_body_under_the_same_ids_is_kept_beside_the_first(book: Logbook) -> None:
+    other = logs(event(BODIES | {"gen_ai.output.messages": "[]"} | {"gen_ai.input.messages": '[{"role": "x"}]'}, **IDS))
+    reports = read(book, a=EVENTS, b=other, c=other + EVENTS)
+    assert [(report.stored, report.duplicates) for report in reports] == [(1, 0), (1, 0), (0, 2)]
+    assert len(book.rows("SELECT * FROM payloads")) == 3
+
+
+def test_one_body_of_two_may_be_new(book: Logbook) -> None:
+    other = logs(event(BODIES | {"gen_ai.output.messages": '[{"role": "assistant", "parts": [1]}]'}, **IDS))
+    reports = read(book, a=EVENTS, b=other)
+    assert [(report.stored, report.duplicates) for report in reports] == [(1, 0), (1, 0)]
+    assert sorted(book.values("SELECT role FROM payloads")) == ["request", "response", "response"]
+
+
+def test_a_span_that_comes_again_with_one_more_score_is_a_duplicate_with_a_new_score(book: Logbook) -> None:
+    def score(number: int) -> dict[str, Any]:
+        start = f"annotations.{number}.annotation"
+        return {f"{start}.name": f"n{number}", f"{start}.score": number}
+
+    reports = read(book, a=traces(span_of(CHAT | score(0))), b=traces(span_of(CHAT | score(0) | score(1))))
+    assert [(report.stored, report.duplicates, report.conflicts) for report in reports] == [(1, 0, 0), (1, 0, 0)]
+    assert sorted(book.values("SELECT name FROM assessments")) == ["n0", "n1"]
+    assert book.values("SELECT count(*) FROM requests") == [1]
+    (again,) = read(book, c=traces(span_of(CHAT | score(1))) + traces(span_of(CHAT | score(0))))
+    assert (again.stored, again.duplicates) == (0, 2)
+
+
 SCHEMA = """\
 policy: answers
 version: 1

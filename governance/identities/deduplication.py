@@ -18,6 +18,7 @@ from governance.engines.duckdb import Engine, identifier
 from governance.identities.indexing import identity_keys
 from governance.identities.known_keys import KnownKeys, Met
 from governance.tables import (
+    ASSESSMENTS,
     ATTEMPTS,
     CANONICAL,
     DECISIONS,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 _BY_REQUEST = (REQUESTS, ATTEMPTS, PAYLOADS, GUARDRAILS)
 _BY_DECISION = (DECISIONS, SUBJECTS)
+# What makes two rows the same; a span that comes again may bring one more score, and an event another body
+_BY_ROW = {ASSESSMENTS.name: ASSESSMENTS.identity, PAYLOADS.name: "payload_id || ':' || sha256"}
 
 # Not part of what a record says: where it was read, what we made of it, and bodies, which a workspace may leave out
 _LEFT_OUT = {*(column.name for column in PROVENANCE), "is_conflict", "quality_flags", "cost_computed", "body"}
@@ -62,11 +65,13 @@ class Fates:
     Attributes:
         requests: Record number -> fate, for the request and the rows that belong to it.
         side: Side table -> numbers of records that are stored already.
+        rows: Side table of which a record may bring several rows, some of them new -> places of those stored already.
         keys: The key of each request of the batch, None without requests.
     """
 
     requests: dict[int, Fate] = field(default_factory=dict)
     side: dict[str, set[int]] = field(default_factory=dict)
+    rows: dict[str, set[int]] = field(default_factory=dict)
     keys: npt.NDArray[np.uint64] | None = None
 
 
@@ -88,6 +93,9 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
     if side:
         snapshot.attach(engine, side)
     for table in side:
+        if table in _BY_ROW:
+            found.rows[table] = _known_rows(engine, table, batch.tables[table])
+            continue
         engine.register(f"new_{table}", batch.tables[table])
         found.side[table] = _known(engine, table, found.requests)
     return found
@@ -101,6 +109,17 @@ def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
         f"AS nth FROM new_{table}) WHERE nth > 1 OR {identity} IN (SELECT {identity} FROM {table})"
     )
     return {row[0] for row in rows} | {number for number, fate in requests.items() if fate is Fate.DUPLICATE}
+
+
+def _known_rows(engine: Engine, table: str, rows: pa.Table) -> set[int]:
+    """Places of the rows that the store or an earlier row of the batch holds, whatever else their record says."""
+    identity = _BY_ROW[table]
+    engine.register(f"new_{table}", rows.append_column("place", pa.array(range(rows.num_rows), pa.int64())))
+    found = engine.rows(
+        f"SELECT place FROM (SELECT place, {identity} AS same, row_number() OVER (PARTITION BY {identity} "
+        f"ORDER BY place) AS nth FROM new_{table}) WHERE nth > 1 OR same IN (SELECT {identity} FROM {table})"
+    )
+    return {row[0] for row in found}
 
 
 def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dict[int, Fate]:

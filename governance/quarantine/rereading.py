@@ -128,6 +128,7 @@ class Attempt:
         fates = Fates(
             {numbers[number]: fate for number, fate in met.requests.items()},
             {table: {numbers[number] for number in known} for table, known in met.side.items()},
+            met.rows,
         )
         tables = {name: _renumbered(rows, numbers) for name, rows in self.batch.tables.items()}
         features = [Inputs(inputs.model, _renumbered(inputs.rows, numbers)) for inputs in self.batch.features]
