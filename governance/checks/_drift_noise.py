@@ -100,18 +100,20 @@ def wasserstein_floor(n: int, m: int, spread: Spread, subjects: int) -> float:
 
 
 def psi_interval(value: float, bins: Sequence[Bin]) -> tuple[float, float]:
-    """About 95 %: delta method around the figure less its mean noise; never below 0, and always around the figure.
+    """About 95 %: score interval of the figure less its mean noise; never below 0, and always around the figure.
 
-    The variance is that of the first-order expansion in both multinomials, plus the 2 (B - 1) s^2 of pure noise.
+    The variance is that of the first-order expansion in both multinomials, which grows with the figure, plus the
+    2 (B - 1) s^2 of pure noise; at each end it is that of the end, as in Wilson's interval of a share.
 
-    Source: Bishop, Fienberg & Holland (1975), Discrete Multivariate Analysis, section 14.6.
+    Source: Bishop, Fienberg & Holland (1975), Discrete Multivariate Analysis, section 14.6, for the variance; Wilson
+    (1927), JASA 22, for its place.
     """
     m, n, shares = _shares(bins)
     own = [math.log(q / p) + 1 - p / q for p, q in shares]
     other = [-math.log(q / p) + 1 - q / p for p, q in shares]
     variance = _variance([q for _, q in shares], own) / n + _variance([p for p, _ in shares], other) / m
     noise = 1 / n + 1 / m
-    return _around(value, noise * (len(bins) - 1), variance + 2 * (len(bins) - 1) * noise**2)
+    return _around(value, noise * (len(bins) - 1), variance, 2 * (len(bins) - 1) * noise**2)
 
 
 def js_interval(value: float, bins: Sequence[Bin]) -> tuple[float, float]:
@@ -121,7 +123,7 @@ def js_interval(value: float, bins: Sequence[Bin]) -> tuple[float, float]:
     other = [math.log2(2 * p / (p + q)) / 2 for p, q in shares]
     variance = _variance([q for _, q in shares], own) / n + _variance([p for p, _ in shares], other) / m
     noise = (1 / n + 1 / m) / (8 * math.log(2))
-    low, high = _around(value**2, noise * (len(bins) - 1), variance + 2 * (len(bins) - 1) * noise**2)
+    low, high = _around(value**2, noise * (len(bins) - 1), variance, 2 * (len(bins) - 1) * noise**2)
     return math.sqrt(low), min(1.0, math.sqrt(high))
 
 
@@ -176,6 +178,10 @@ def _variance(shares: Sequence[float], gradient: Sequence[float]) -> float:
     return math.fsum(p * (g - mean) ** 2 for p, g in zip(shares, gradient, strict=True))
 
 
-def _around(value: float, bias: float, variance: float) -> tuple[float, float]:
-    half = Z95 * math.sqrt(variance)
-    return max(0.0, min(value, value - bias - half)), max(value, value - bias + half)
+def _around(value: float, bias: float, variance: float, noise: float) -> tuple[float, float]:
+    """Both x for which (value - bias - x)^2 is z^2 times the variance at x: `variance` x / value, and `noise`."""
+    slope = variance / value if value > 0 else 0.0
+    centre = value - bias + Z95**2 * slope / 2
+    square = centre**2 - (value - bias) ** 2 + Z95**2 * noise
+    half = math.sqrt(max(0.0, square))
+    return max(0.0, min(value, centre - half)), max(value, centre + half)

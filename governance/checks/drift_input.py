@@ -35,7 +35,7 @@ class DriftInput(Drift):
     A figure above `max` fails only if chance alone would not give it: with few records each of these grows although
     nothing has changed. The counts name the floor that chance exceeds in one check of twenty, however many subjects it
     has; a figure above `max` and below that floor is not assessed, with the number of records that could tell. Size
-    alone never fails: there is no p-value in it. The interval is about 95 % (psi, js: delta method, less the mean
+    alone never fails: there is no p-value in it. The interval is about 95 % (psi, js: score interval, less the mean
     noise; ks: bands of Dvoretzky, Kiefer and Wolfowitz; wasserstein: noise of both samples).
 
     Why it matters: a model is valid for what it was built on. Deployers must see that inputs stay relevant (Regulation

@@ -138,3 +138,26 @@ def test_bands_of_the_distribution_functions() -> None:
     half = 2 * math.sqrt(math.log(80) / 200)
     assert noise.ks_interval(0.5, 100, 100) == pytest.approx((0.5 - half, 0.5 + half))
     assert noise.ks_interval(0.1, 10, 10) == (0, 1)
+
+
+@pytest.mark.parametrize("measure", ["psi", "js"])
+@pytest.mark.parametrize(
+    ("bins", "n", "m", "tilt"), [(2, 300, 300, 0.2), (3, 200, 200, 0.2), (10, 500, 500, 0.0), (10, 5000, 2000, 0.2)]
+)
+def test_the_interval_of_bins_holds_the_true_figure_about_as_often_as_it_says(
+    measure: str, bins: int, n: int, m: int, tilt: float
+) -> None:
+    """Few bins with few records are where an interval of a fixed width falls short."""
+    was = np.full(bins, 1 / bins)
+    now = was * np.exp(tilt * np.linspace(-1.5, 1.5, bins))
+    now /= now.sum()
+    true = (
+        float(np.sum((now - was) * np.log(now / was))) if measure == "psi" else float(jensenshannon(now, was, base=2))
+    )
+    drawn = zip(np.random.default_rng(1).multinomial(m, was, 800), binned(now, n, 800), strict=True)
+    held = 0
+    for reference, current in drawn:
+        value, found = figure(measure, reference, current)
+        low, high = noise.of_bins(measure, value, found, 1).interval
+        held += low <= true <= high
+    assert 0.925 <= held / 800 <= 0.985
