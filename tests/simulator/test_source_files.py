@@ -43,6 +43,7 @@ class TestFiles:
             *(f"credit/{name}" for name in ("model.txt", "card.yaml", "background.parquet")),
             *(f"credit/{name}.mapping.yaml" for name in ("applications", "reviews", "outcomes")),
             *(f"gateway/{name}" for name in ("prices.json", "assessments.mapping.yaml")),
+            *(f"operations/{name}" for name in ("incidents.csv", "incidents.mapping.yaml")),  # told, not drawn
         }
 
     def test_the_mappings_are_valid_and_name_columns_that_exist(self, faulty: Files) -> None:
