@@ -140,7 +140,7 @@ class Check(BaseModel, ABC):
         if observation.value is None:
             return Judgement(Verdict.NOT_ASSESSED, observation.reason or "there is no figure", self.limit())
         if observation.n < self.minimum_n:
-            reason = f"{observation.n} records, fewer than the {self.minimum_n} that a verdict needs"
+            reason = f"{observation.n:,} records, fewer than the {self.minimum_n} that a verdict needs"
             return Judgement(Verdict.NOT_ASSESSED, reason, self.limit())
         return self.judge(observation)
 

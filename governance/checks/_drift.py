@@ -128,14 +128,17 @@ class Drift(Check):
         if m == 0:
             return f"{label} holds no records to compare with"
         if other == 0 and own:
-            return f"none of the {m} records of {label} has a value, but {own} of {n} now have one: it is new"
+            return f"none of the {m:,} records of {label} has a value, but {own:,} of {n:,} now have one: it is new"
         if other == 0:
-            return f"no record has a value, neither of the {m} of {label} nor of the {n} now"
+            return f"no record has a value, neither of the {m:,} of {label} nor of the {n:,} now"
         if own == 0:
-            return f"none of the {n} records has a value, but {other} of the {m} of {label} have one: it has vanished"
+            there = f"{other:,} of the {m:,} of {label} have one"
+            return f"none of the {n:,} records has a value, but {there}: it has vanished"
         if row["reference_mean"] is None:
             return "its values are names and have no order; psi and js compare such"
-        return f"all {other} values of {label} are the same: there is no spread to measure in; psi, js and ks can tell"
+        return (
+            f"all {other:,} values of {label} are the same: there is no spread to measure in; psi, js and ks can tell"
+        )
 
     def _sampled(self, engine: Engine, scope: Scope, one: Observation, row: Row, samples: Samples) -> Observation:
         """The observation with ids of records that show the drift, if it fails."""
@@ -156,7 +159,7 @@ class Drift(Check):
         """As for every check; but both sides need enough records."""
         m = observation.counts.get("reference_n", 0)
         if observation.value is not None and observation.n >= self.minimum_n > m:
-            reason = f"{m} records of {self.reference.label}, fewer than the {self.minimum_n} that a verdict needs"
+            reason = f"{m:,} records of {self.reference.label}, fewer than the {self.minimum_n} that a verdict needs"
             return Judgement(Verdict.NOT_ASSESSED, reason, self.limit())
         return super().verdict(observation)
 
@@ -183,7 +186,7 @@ class Drift(Check):
         needed = _drift_noise.records_needed(observation.n, observation.counts["reference_n"], shrink)
         if needed is None:
             return "only a larger reference could tell"
-        return f"about {needed} records could tell"
+        return f"about {needed:,} records could tell"
 
 
 def _overlap(one: Window, other: Window) -> bool:

@@ -132,12 +132,12 @@ class Truth:
         if row["outcomes"] == 0:
             return f"the store holds no outcome called '{self.outcome}'"
         if mature == 0:
-            return f"all {decisions} decisions were younger than {self.mature_after} at {row['seen_until']}"
+            return f"all {decisions:,} decisions were younger than {self.mature_after} at {row['seen_until']}"
         if labelled == 0:
             what = "a number as outcome" if self.is_number else "an outcome"
-            return f"none of the {mature} decisions that are old enough has {what} '{self.outcome}'"
+            return f"none of the {mature:,} decisions that are old enough has {what} '{self.outcome}'"
         if labelled < self.min_labelled * mature:
-            share = f"{labelled} of {mature} decisions have the outcome '{self.outcome}'"
+            share = f"{labelled:,} of {mature:,} decisions have the outcome '{self.outcome}'"
             return f"only {share}, fewer than the share of {self.min_labelled:g} that a verdict needs"
         return None
 

@@ -216,7 +216,7 @@ def _why_no_classes(row: Row, metric: Metric, n: int) -> str | None:
     if n == 0:
         what = {"precision": "foretold the outcome", "recall": "had the outcome"}
         return (
-            f"none of the {known} decisions with an outcome {what.get(metric, 'had or foretold it')}, "
+            f"none of the {known:,} decisions with an outcome {what.get(metric, 'had or foretold it')}, "
             f"so {metric} has no denominator"
         )
     return None
@@ -231,12 +231,12 @@ def _of_scores(row: Row, metric: Metric) -> Figure:
         n = min(positives, negatives)
         if n == 0:
             had = "had" if negatives == 0 else "did not have"
-            reason = f"all {scored} scored decisions {had} the outcome, so there is no pair to order"
+            reason = f"all {scored:,} scored decisions {had} the outcome, so there is no pair to order"
             return Figure(None, 0, None, counts, reason)
         ranks = Ranks(positives, negatives, *(row[name] for name in _RANK_NAMES))
         return Figure(row["value"], n, auc_interval(ranks), counts, None)
     if row["out_of_range"]:
-        reason = f"{row['out_of_range']} of {scored} scores lie outside 0..1 and are no probabilities"
+        reason = f"{row['out_of_range']} of {scored:,} scores lie outside 0..1 and are no probabilities"
         return Figure(None, scored, None, counts, reason)
     mean, variance = row["mean"], row["variance"]
     if metric == "brier":

@@ -130,6 +130,6 @@ class ChangeApproved(Check):
             }
             said = ", ".join(f"{counts[key]} {cause}" for cause, key in causes.items() if counts.get(key))
             why = f" ({said})" if said else ""
-            reason = f"{who}{counts['not_approved']} of {n} requests{why}: {told(counts['versions'])}{unknown}"
+            reason = f"{who}{counts['not_approved']:,} of {n:,} requests{why}: {told(counts['versions'])}{unknown}"
             return Judgement(Verdict.FAILED, reason, self.limit())
         return Judgement(Verdict.PASSED, f"{who}{unknown.removeprefix('; ')}" or None, self.limit())

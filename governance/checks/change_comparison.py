@@ -154,7 +154,7 @@ class ChangeComparison(Check):
         reason = None
         if not k or not m:
             side, found = ("candidate", row["own_requests"]) if not k else ("other side", row["other_requests"])
-            reason = f"none of the {found} requests of the {side} has a mark to compare ({self.of})"
+            reason = f"none of the {found:,} requests of the {side} has a mark to compare ({self.of})"
         interval = None if reason else self._interval(row)
         value = None if reason else row["value"]
         samples = tuple(row["samples"] or ())

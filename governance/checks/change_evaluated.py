@@ -224,7 +224,7 @@ class ChangeEvaluated(Check):
             causes += [f"{counts['not_good']} with {self.metric} {limit}"] if counts["not_good"] else []
             last = counts["last"]
             shown = f"; the last one gave {last['value']:.4g} on {last['done']}" if last else ""
-            said = f"{counts['not_evaluated']} of {n} requests: {', '.join(causes)}{shown}"
+            said = f"{counts['not_evaluated']:,} of {n:,} requests: {', '.join(causes)}{shown}"
             return Judgement(Verdict.FAILED, f"{who}{said}{'; ' if unknown else ''}{unknown}", self.limit())
         return Judgement(Verdict.PASSED, f"{who}{unknown}" or None, self.limit())
 

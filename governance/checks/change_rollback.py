@@ -133,7 +133,7 @@ class Rollback(Check):
         said = f"{', '.join(counts['failed_by'])} failed on {counts['failed']}"
         said += f"; last served on {counts['last_served']}" if counts["last_served"] else "; not served since"
         if counts["late"]:
-            reason = f"{said}: {counts['late']} requests came after the {self.within} were over"
+            reason = f"{said}: {counts['late']:,} requests came after the {self.within} were over"
             return Judgement(Verdict.FAILED, reason, self.limit())
         if observation.facts["is_open"]:
             return Judgement(Verdict.NOT_ASSESSED, f"{said}: the {self.within} are not over", self.limit())

@@ -132,7 +132,7 @@ class ValidationDue(Check):
         counts, days = observation.counts, observation.value or 0.0
         said = f"due on {counts['due']}, last served on {counts['last_day']}"
         if above(days, float(self.grace_days)):
-            reason = f"{said}: {counts['after_due']} of {observation.n} requests came after it"
+            reason = f"{said}: {counts['after_due']:,} of {observation.n:,} requests came after it"
             return Judgement(Verdict.FAILED, reason, self.limit())
         if days > 0:
             return Judgement(Verdict.WARNED, f"{said}, within {self.grace_days} days of grace", self.limit())

@@ -142,6 +142,6 @@ class CompletenessFields(Check):
             what = "have no value in it"
             if field in self.bodies:
                 what = f"are not {' or '.join(self.accepted)} ({told(counts['states'])})"
-            said = f"{field}: {counts['missing']} of {n} {self.records} {what}; {percent(least)} must be there"
+            said = f"{field}: {counts['missing']:,} of {n:,} {self.records} {what}; {percent(least)} must be there"
             return Judgement(Verdict.FAILED, f"{who}{said}", limit)
         return Judgement(Verdict.PASSED, who or None, limit)

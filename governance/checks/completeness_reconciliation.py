@@ -106,7 +106,7 @@ class CompletenessReconciliation(Check):
         counts = observation.counts
         problems = []
         if exceeds(counts["missing"], counts["expected"], self.max_missing_share):
-            problems.append(f"{counts['missing']} of {counts['expected']} counted requests are not stored")
+            problems.append(f"{counts['missing']:,} of {counts['expected']:,} counted requests are not stored")
         if self.max_extra_share is not None and exceeds(counts["extra"], counts["expected"], self.max_extra_share):
             problems.append(f"{counts['extra']} more are stored than were counted")
         if not problems:

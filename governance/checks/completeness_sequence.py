@@ -160,7 +160,7 @@ class CompletenessSequence(Check):
         unnumbered = f"{counts['unnumbered']} more have no number" if counts["unnumbered"] else ""
         if exceeds(missing, wanted, self.max_share):
             longest = counts["gaps"][0]
-            said = f"{missing} of {wanted} numbers are missing; the longest gap from {longest['first']}"
+            said = f"{missing:,} of {wanted} numbers are missing; the longest gap from {longest['first']}"
             said += f" to {longest['last']}"
             return Judgement(Verdict.FAILED, f"{who}{said}{'; ' if unnumbered else ''}{unnumbered}", self.limit())
         return Judgement(Verdict.PASSED, f"{who}{unnumbered}" or None, self.limit())

@@ -76,8 +76,7 @@ class CompletenessUnpriced(Check):
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
         if exceeds(counts["unpriced"], n, self.max_share):
-            said = (
-                f"{counts['unpriced']} of {n} requests with tokens have no cost ({counts['unpriced_tokens']:,} tokens)"
-            )
+            tokens = f"{counts['unpriced_tokens']:,} tokens"
+            said = f"{counts['unpriced']:,} of {n:,} requests with tokens have no cost ({tokens})"
             return Judgement(Verdict.FAILED, f"{who}{said}: {told(counts['models'])}", self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())

@@ -203,14 +203,14 @@ class Contract(Check):
         column = str(observation.subject[-1][1])
         limit = self._limit_of(column)
         if column not in self.columns:
-            said = f"'{column}' is not in the contract, and {counts['filled']} of {n} records have a value for it"
+            said = f"'{column}' is not in the contract, and {counts['filled']:,} of {n:,} records have a value for it"
             is_broken = exceeds(counts["filled"], n, limit["max_share"])
         else:
             causes = {"without a value": "missing", "of another type": "wrong_type", "out of range": "out_of_range"}
             parts = [f"{counts[key]} {cause}" for cause, key in causes.items() if counts[key]]
-            parts += [f"{counts['unseen']} of a category that was not declared"] if counts["unseen"] else []
+            parts += [f"{counts['unseen']:,} of a category that was not declared"] if counts["unseen"] else []
             shown = f": {told(counts['seen'])}" if counts["seen"] else ""
-            said = f"{counts['broken']} of {n} records break the contract of '{column}' ({', '.join(parts)}){shown}"
+            said = f"{counts['broken']:,} of {n:,} records break the contract of '{column}' ({', '.join(parts)}){shown}"
             is_broken = exceeds(counts["broken"], n, limit["max_share"])
         if is_broken:
             return Judgement(Verdict.FAILED, f"{who}{said}", limit)

@@ -109,7 +109,7 @@ class ContractRegistered(Check):
         subject, n = subject_of(row["subject"]), row["n"]
         reason = None
         if not row["is_known"]:
-            reason = f"{n} decisions have inputs, but no such version is registered"
+            reason = f"{n:,} decisions have inputs, but no such version is registered"
         elif row["value"] is None:
             reason = "it is registered without the names of its inputs"
         counts = {name: None if reason else row[name] for name in ("registered", "missing", "added")}

@@ -235,9 +235,11 @@ class ContractSchema(Check):
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
         said = []
         if counts["broken"]:
-            said.append(f"{counts['broken']} of {n} documents are not as the schema says: {told(counts['breaches'])}")
+            said.append(
+                f"{counts['broken']:,} of {n:,} documents are not as the schema says: {told(counts['breaches'])}"
+            )
         if counts["documents"] > n:
-            said.append(f"{n} of {counts['documents']} documents, chosen by a digest, speak for all")
+            said.append(f"{n:,} of {counts['documents']:,} documents, chosen by a digest, speak for all")
         if counts["records"] > counts["documents"]:
             said.append(f"{counts['records'] - counts['documents']} more bodies were not kept, or not whole")
         verdict = Verdict.FAILED if exceeds(counts["broken"], n, self.max_share) else Verdict.PASSED

@@ -102,6 +102,6 @@ class CostAgreement(Check):
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
         if exceeds(counts["differ"], n, self.max_share):
             sums = f"{usd(Decimal(counts['reported_usd']))} reported, {usd(Decimal(counts['computed_usd']))} computed"
-            said = f"{counts['differ']} of {n} requests differ by more than {self.tolerance:.2%}; in sum {sums}"
+            said = f"{counts['differ']:,} of {n:,} requests differ by more than {self.tolerance:.2%}; in sum {sums}"
             return Judgement(Verdict.FAILED, f"{who}{said}", self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())

@@ -126,7 +126,9 @@ class CostAttribution(Check):
     def judge(self, observation: Observation) -> Judgement:
         counts = observation.counts
         unattributed, total = Decimal(counts["unattributed_usd"]), Decimal(counts["total_usd"])
-        unpriced = f"{counts['unpriced']} of {observation.n} requests have no cost in USD" if counts["unpriced"] else ""
+        unpriced = (
+            f"{counts['unpriced']:,} of {observation.n:,} requests have no cost in USD" if counts["unpriced"] else ""
+        )
         if Fraction(unattributed) > Fraction(str(self.max_share)) * Fraction(total):
             name = dict(observation.subject)["measure"]
             said = f"{usd(unattributed)} of {usd(total)} have no {name} ({observation.value:.1%})"

@@ -140,7 +140,7 @@ class CostBudget(Check):
             said = f"{_usd(spent)} spent, but about {_usd(likely)} if the requests without a cost had cost as much"
             verdict, said = Verdict.WARNED, f"{said} as the others, above {_usd(budget)}"
         if missing:
-            share = f"{missing} of {observation.n} requests ({missing / observation.n:.1%}) have no cost in USD"
+            share = f"{missing:,} of {observation.n:,} requests ({missing / observation.n:.1%}) have no cost in USD"
             said = f"{said}; {share}" if said else share
         return Judgement(verdict, f"{unattributed(observation.subject)}{said}" if said else None, self.limit())
 

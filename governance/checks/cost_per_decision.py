@@ -132,7 +132,7 @@ class CostPerDecision(Check):
         if n == 0:
             reason = f"none of the {requests or row['without_unit']} requests belongs to {_ARTICLE[self.unit]}"
         elif row["spent"] is None:
-            reason = f"none of the {requests} requests has a cost in USD; log it, or its tokens and a price"
+            reason = f"none of the {requests:,} requests has a cost in USD; log it, or its tokens and a price"
         value = None if reason else row["value"]
         interval = None if value is None else _ratio_interval(row, value)
         samples = tuple(row["samples"] or ())
@@ -148,7 +148,7 @@ class CostPerDecision(Check):
         spent, most = Decimal(counts["spent_usd"]), self.max_usd * observation.n
         each = f"{usd(spent / observation.n)} for {_ARTICLE[self.unit]} ({usd(spent)} for {observation.n})"
         missing = counts["unpriced"]
-        unpriced = f"; {missing} of {counts['requests']} requests have no cost in USD" if missing else ""
+        unpriced = f"; {missing:,} of {counts['requests']:,} requests have no cost in USD" if missing else ""
         if spent > most:
             return Judgement(Verdict.FAILED, f"{who}{each}, above {usd(self.max_usd)}{unpriced}", self.limit())
         if spent + spent / counts["priced"] * missing > most:

@@ -153,7 +153,7 @@ class PriceChange(Check):
         priced = row["requests"] - row["unpriced"]
         return (
             f"none of the {priced} priced requests can be compared: the reference gives no rates for their models "
-            f"(it needs {self.minimum_n} requests of each, of different lengths)"
+            f"(it needs {self.minimum_n:,} requests of each, of different lengths)"
         )
 
     def limit(self) -> Mapping[str, Any]:

@@ -178,7 +178,7 @@ class Concept(Check):
         if floor is not None and size <= floor:
             reason += f", but chance alone gives as much as {floor:.3g} here; more outcomes could tell"
             return Judgement(Verdict.NOT_ASSESSED, reason, self.limit())
-        known = f"outcomes of {counts['labelled']} and {counts['reference_labelled']} decisions are known"
+        known = f"outcomes of {counts['labelled']:,} and {counts['reference_labelled']:,} decisions are known"
         return Judgement(Verdict.FAILED, f"{reason}; {known}", self.limit())
 
 

@@ -153,7 +153,7 @@ class Escalation(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
-        said = f"{counts['in_time']} of {n} decisions with a confidence below {self.below:g} were reviewed in time"
+        said = f"{counts['in_time']:,} of {n:,} decisions with a confidence below {self.below:g} were reviewed in time"
         late = counts["reviewed"] - counts["in_time"] - counts["effect_unknown"]
         said += f", {late} too late" if late else ""
         said += f"; {counts['effect_unknown']} more without a moment of effect" if counts["effect_unknown"] else ""

@@ -203,8 +203,8 @@ def _why_no_figure(outcome: ExpectationOutcome) -> str:
     if outcome.elements == 0:
         return "there are no records in the window that the policy applies to"
     if outcome.n == 0:
-        return f"none of {outcome.elements} records has a value that the expectation could look at"
-    return f"{outcome.n} records have values, but there is no figure for them"
+        return f"none of {outcome.elements:,} records has a value that the expectation could look at"
+    return f"{outcome.n:,} records have values, but there is no figure for them"
 
 
 def _statement(outcome: ExpectationOutcome, observation: Observation) -> str:
@@ -218,7 +218,9 @@ def _failure(observation: Observation) -> str:
     value, facts = observation.value or 0.0, observation.facts
     if observation.metric == "unexpected_share":
         few = ", ".join(repr(text) for text in facts["shown"][:3])
-        return f"{observation.counts['unexpected']} of {observation.n} records are not as expected ({value:.2%}): {few}"
+        return (
+            f"{observation.counts['unexpected']} of {observation.n:,} records are not as expected ({value:.2%}): {few}"
+        )
     seen = f"; observed {facts['observed']}" if facts["observed"] else ""
     return f"{observation.metric.replace('_', ' ')} is {value:g} {observation.unit}".rstrip() + seen
 

@@ -96,9 +96,8 @@ class Concentration(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
-        said = (
-            f"{counts['first_reason']} is the first reason for {counts['with_first_reason']} of {n} adverse decisions"
-        )
+        often = f"{counts['with_first_reason']:,} of {n:,} adverse decisions"
+        said = f"{counts['first_reason']} is the first reason for {often}"
         if exceeds(counts["with_first_reason"], n, self.max_share):
             reason = f"{who}{said} ({observation.value:.1%}, above {percent(self.max_share)})"
             return Judgement(Verdict.FAILED, reason, self.limit())

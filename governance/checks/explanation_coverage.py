@@ -129,7 +129,7 @@ class ExplanationCoverage(Check):
             "have contributions that do not add up": counts["not_additive"],
             "have contributions that lead to another score than the logged one": counts["other_score"],
         }
-        said = f"{counts['explained']} of {n} decisions are explained"
+        said = f"{counts['explained']:,} of {n:,} decisions are explained"
         said += "".join(f"; {count} {cause}" for cause, count in causes.items() if count)
         nameless = n - counts["explained"] - sum(causes.values())
         said += f"; {nameless} name no rule or person" if nameless else ""

@@ -124,7 +124,8 @@ class Forbidden(Check):
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
         hits = [f"{name} in {count}" for name, count in counts["by_name"].items() if count]
-        said = f"{counts['with_forbidden']} of {n} adverse decisions have a forbidden reason among the first {self.top}"
+        often = f"{counts['with_forbidden']:,} of {n:,} adverse decisions"
+        said = f"{often} have a forbidden reason among the first {self.top}"
         said += f" ({', '.join(hits)})" if hits else ""
         left = counts["without"] + counts["other_score"]
         said += f"; {left} more have no reasons" if left else ""

@@ -92,7 +92,7 @@ class Reproduction(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
-        said = f"{counts['beyond']} of {n} attributions do not lead to the logged score"
+        said = f"{counts['beyond']:,} of {n:,} attributions do not lead to the logged score"
         if counts["largest_error"] is not None:
             said += f"; the largest distance is {counts['largest_error']:.3g}"
         if exceeds(counts["beyond"], n, self.max_share):

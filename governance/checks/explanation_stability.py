@@ -229,7 +229,7 @@ class Stability(Check):
         shown = f"{value:.3f}" if measure == RANK else f"{value:.1%}"
         if below(value, least):
             said = f"{shown} {_SAID[measure]} by {self.between[0]} and by {self.between[1]}, below {least:g}"
-            return Judgement(Verdict.FAILED, f"{who}{said} (mean of {observation.n} decisions)", self.limit())
+            return Judgement(Verdict.FAILED, f"{who}{said} (mean of {observation.n:,} decisions)", self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())
 
 

@@ -189,7 +189,9 @@ class FairnessCalibration(Check):
         if abs(own - other) <= Fraction(str(self.max_difference)):
             return Judgement(Verdict.PASSED, None, self.limit())
         rate = counts["false_discovery_rate"]
-        reason = f"{counts['hits']} of {counts['labelled']} had the outcome ({float(own):.1%}), {float(other):.1%} of "
+        reason = (
+            f"{counts['hits']:,} of {counts['labelled']:,} had the outcome ({float(own):.1%}), {float(other):.1%} of "
+        )
         reason += f"{counts['others_n']} others with such a score: more than {self.max_difference:g} apart; "
         reason += f"false discovery rate {rate:.3g} in {counts['comparisons']} comparisons"
         if rate > self.false_discovery:

@@ -251,10 +251,9 @@ class Conditional(Check):
         if ratio >= Fraction(str(self.min)):
             return Judgement(Verdict.PASSED, None, self.limit())
         rate = counts["false_discovery_rate"]
-        reason = (
-            f"in this level {counts['favourable']} of {counts['n']} were favoured, {counts['reference_favourable']} "
-        )
-        reason += f"of {counts['reference_n']} in the reference group: {value:.3f}, below {self.min:g}; "
+        reason = f"in this level {counts['favourable']:,} of {counts['n']:,} were favoured, "
+        reason += f"{counts['reference_favourable']:,} of {counts['reference_n']:,} in the reference group: "
+        reason += f"{value:.3f}, below {self.min:g}; "
         reason += f"false discovery rate {rate:.3g} in {counts['comparisons']} comparisons"
         if rate > self.false_discovery:
             return Judgement(Verdict.WARNED, f"{reason}, which may be chance", self.limit())

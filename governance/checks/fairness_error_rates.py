@@ -215,7 +215,7 @@ class ErrorRates(Check):
         if row["n"] == 0:
             known = row["tp"] + row["fp"] + row["fn"] + row["tn"]
             return (
-                f"none of the {known} decisions about the group {_HAD[row['what']]}, so its {what} has no denominator"
+                f"none of the {known:,} decisions about the group {_HAD[row['what']]}, so its {what} has no denominator"
             )
         if row["reference"] is None:
             return "no group can be the reference: none has enough records, or the named one is missing"
@@ -236,7 +236,8 @@ class ErrorRates(Check):
         own = Fraction(counts["counted"], n)
         other = Fraction(counts["reference_counted"], counts["reference_n"])
         what = observation.metric.split("_")[0].upper()
-        said = f"the {what} is {float(own):.1%} ({counts['counted']} of {n}), {float(other):.1%} in the reference group"
+        said = f"the {what} is {float(own):.1%} ({counts['counted']:,} of {n:,}), "
+        said += f"{float(other):.1%} in the reference group"
         if observation.metric.endswith(DIFFERENCE):
             is_beyond = abs(own - other) > Fraction(str(self.max_difference))
             reason = f"{said}: more than {self.max_difference:g} apart"

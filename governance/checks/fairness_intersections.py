@@ -139,7 +139,7 @@ class Intersections(Check):
             return Judgement(Verdict.PASSED, None, self.limit())
         rate, comparisons = counts["false_discovery_rate"], counts["comparisons"]
         reason = f"the favourable rate is {float(ratio):.3f} of the highest, below {self.min:g}; "
-        reason += f"{counts['favourable']} of {observation.n} against {counts['others_favourable']} of "
+        reason += f"{counts['favourable']:,} of {observation.n:,} against {counts['others_favourable']:,} of "
         reason += f"{counts['others_n']} others, false discovery rate {rate:.3g} in {comparisons} comparisons"
         if rate > self.false_discovery:
             return Judgement(Verdict.WARNED, f"{reason}, which may be chance", self.limit())

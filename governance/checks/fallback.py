@@ -187,7 +187,7 @@ class Fallback(Check):
         counts, who = observation.counts, unattributed(observation.subject)
         if observation.metric == "fallback_share":
             limit = Fraction(str(self.max_share))  # there is one, or nothing would have been measured
-            said = f"a fallback answered {counts['fallbacks']} of {observation.n} requests"
+            said = f"a fallback answered {counts['fallbacks']:,} of {observation.n:,} requests"
             if counts["unknown"]:
                 said += f"; the log does not say for {counts['unknown']} more"
             if Fraction(counts["fallbacks"], observation.n) > limit:

@@ -141,7 +141,7 @@ class LatencySlo(Check):
 
     def verdict(self, observation: Observation) -> Judgement:
         if observation.value is not None and self.minimum_n <= observation.n < self.needed:
-            reason = f"{observation.n} records, fewer than the {self.needed} that {self._form} needs"
+            reason = f"{observation.n:,} records, fewer than the {self.needed} that {self._form} needs"
             return Judgement(Verdict.NOT_ASSESSED, reason, self.limit())
         return super().verdict(observation)
 
@@ -156,7 +156,7 @@ class LatencySlo(Check):
     def judge(self, observation: Observation) -> Judgement:
         counts, n = observation.counts, observation.n
         who, timeouts = unattributed(observation.subject), counts["unmeasured_timeouts"]
-        seen = f"{counts['within']} of {n} requests within {self.max_ms:g} ms ({counts['within'] / n:.1%})"
+        seen = f"{counts['within']:,} of {n:,} requests within {self.max_ms:g} ms ({counts['within'] / n:.1%})"
         missing = f"; {counts['unmeasured']} more do not say how long they took" if counts["unmeasured"] else ""
         if self._is_missed(observation):
             figure = (

@@ -167,7 +167,7 @@ class OutputQuality(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         who, counts, value = unattributed(observation.subject), observation.counts, observation.value or 0.0
-        judged = f"{counts['assessed']} of {counts['requests']} requests assessed"
+        judged = f"{counts['assessed']:,} of {counts['requests']:,} requests assessed"
         if observation.facts["is_drop"] and above(value, self.max_drop or 0.0):
             fell = f"{self.score} fell from {counts['reference_mean']:.3g} to {counts['mean']:.3g}"
             reason = f"{who}{fell}, by more than {self.max_drop:g}; {judged}"

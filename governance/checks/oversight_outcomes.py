@@ -105,9 +105,11 @@ class OversightOutcomes(Check):
         if found is None:
             return Judgement(Verdict.PASSED, who or None, self.limit())
         low, high = observation.interval or (0.0, 1.0)
-        said = f"{counts['right']} of {n} overruled decisions were rightly overruled ({observation.value:.1%}, below"
+        said = (
+            f"{counts['right']:,} of {n:,} overruled decisions were rightly overruled ({observation.value:.1%}, below"
+        )
         said += f" {percent(found.bound)}; 95 % interval {low:.1%} to {high:.1%})"
-        missing = f"; no outcome is known of {counts['without_outcome']} more" if counts["without_outcome"] else ""
+        missing = f"; no outcome is known of {counts['without_outcome']:,} more" if counts["without_outcome"] else ""
         verdict = Verdict.FAILED if found.is_certain else Verdict.WARNED
         chance = "" if found.is_certain else ", which may be chance"
         return Judgement(verdict, f"{who}{said}{chance}{missing}", self.limit())

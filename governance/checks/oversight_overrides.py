@@ -103,7 +103,7 @@ class Overrides(Check):
         if found is None:
             return Judgement(Verdict.PASSED, who or None, self.limit())
         low, high = observation.interval or (0.0, 1.0)
-        said = f"{counts['overridden']} of {n} reviews overrule ({observation.value:.1%}, "
+        said = f"{counts['overridden']:,} of {n:,} reviews overrule ({observation.value:.1%}, "
         said += f"{found.side} {percent(found.bound)}; 95 % interval {low:.1%} to {high:.1%})"
         verdict = Verdict.FAILED if found.is_certain else Verdict.WARNED
         return Judgement(verdict, f"{who}{said}{'' if found.is_certain else ', which may be chance'}", self.limit())

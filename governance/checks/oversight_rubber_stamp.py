@@ -118,7 +118,7 @@ class RubberStamp(Check):
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
         unknown = f"; {counts['unknown']} more do not say how long they took" if counts["unknown"] else ""
         if exceeds(counts[QUICK], n, self.max_quick):
-            said = f"{counts[QUICK]} of {n} reviews took less than {self.min_seconds:g} s"
+            said = f"{counts[QUICK]:,} of {n:,} reviews took less than {self.min_seconds:g} s"
             said += f" (half of all took at most {counts['median_seconds']:.3g} s)"
             return Judgement(Verdict.FAILED, f"{who}{said}{unknown}", self.limit())
         return Judgement(Verdict.PASSED, f"{who}{unknown.removeprefix('; ')}" or None, self.limit())
@@ -129,7 +129,7 @@ class RubberStamp(Check):
         if found is None:
             return Judgement(Verdict.PASSED, who or None, self.limit())
         low, high = observation.interval or (0.0, 1.0)
-        said = f"{counts[CONFIRMED]} of {n} reviews confirm the system ({observation.value:.1%}, "
+        said = f"{counts[CONFIRMED]:,} of {n:,} reviews confirm the system ({observation.value:.1%}, "
         said += f"above {percent(found.bound)}; 95 % interval {low:.1%} to {high:.1%})"
         verdict = Verdict.FAILED if found.is_certain else Verdict.WARNED
         return Judgement(verdict, f"{who}{said}{'' if found.is_certain else ', which may be chance'}", self.limit())

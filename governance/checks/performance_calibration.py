@@ -169,7 +169,7 @@ class PerformanceCalibration(Check):
             who = unattributed(observation.subject)
             return Judgement(Verdict.PASSED, said if who else None, self.limit())
         if value <= floor:
-            reason = f"{said}, above {limit:g}, but chance alone reaches {floor:.3f} with {observation.n} decisions"
+            reason = f"{said}, above {limit:g}, but chance alone reaches {floor:.3f} with {observation.n:,} decisions"
             return Judgement(Verdict.NOT_ASSESSED, reason, self.limit())
         reason = f"{said}, above {limit:g}; chance alone reaches {floor:.3f}"
         return Judgement(Verdict.FAILED, reason, self.limit())
@@ -177,7 +177,7 @@ class PerformanceCalibration(Check):
     def _judge_gap(self, observation: Observation) -> Judgement:
         counts, value, limit = observation.counts, observation.value or 0.0, self.max_gap or 0.0
         who, (low, high) = unattributed(observation.subject), observation.interval or (-1.0, 1.0)
-        said = f"{who}{counts['hits']} of {observation.n} had the outcome, {counts['expected']:.1%} were expected"
+        said = f"{who}{counts['hits']:,} of {observation.n:,} had the outcome, {counts['expected']:.1%} were expected"
         if not above(abs(value), limit):
             return Judgement(Verdict.PASSED, said if who else None, self.limit())
         reason = f"{said}: more than {limit:g} apart"

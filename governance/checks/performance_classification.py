@@ -124,8 +124,8 @@ class PerformanceClassification(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         who, value, counts = unattributed(observation.subject), observation.value or 0.0, observation.counts
-        known = f"outcomes of {counts['labelled']} decisions are known"
-        known += f", of {counts['unlabelled']} not" if counts["unlabelled"] else ""
+        known = f"outcomes of {counts['labelled']:,} decisions are known"
+        known += f", of {counts['unlabelled']:,} not" if counts["unlabelled"] else ""
         known += f"; {counts['immature']} are too young" if counts["immature"] else ""
         if self.min is not None and below(value, self.min):
             reason = f"{who}{self.metric} is {value:.3f}, below {self.min:g}; {known}"

@@ -118,8 +118,8 @@ class PerformanceRegression(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         who, value, counts = unattributed(observation.subject), observation.value or 0.0, observation.counts
-        known = f"outcomes of {counts['labelled']} decisions are known"
-        known += f", of {counts['unlabelled']} not" if counts["unlabelled"] else ""
+        known = f"outcomes of {counts['labelled']:,} decisions are known"
+        known += f", of {counts['unlabelled']:,} not" if counts["unlabelled"] else ""
         known += f"; {counts['immature']} are too young" if counts["immature"] else ""
         if above(abs(value), self.max):
             reason = f"{who}{self.metric} is {value:.4g}, beyond {self.max:g}; {known}"

@@ -150,20 +150,20 @@ class ResilienceCache(Check):
         if observation.metric == _METRICS[HITS]:
             beyond = breach(observation, found, self.min_hits, None)
             if beyond is not None:
-                said, verdict = f"{found} hits in {n} requests, below {beyond.bound:.4g}", Verdict.FAILED
+                said, verdict = f"{found:,} hits in {n:,} requests, below {beyond.bound:.4g}", Verdict.FAILED
         elif observation.metric == _METRICS[DECIDED]:
             if exceeds(found, n, self.max_decided or 0.0):
-                said = f"{found} of {n} requests that decide were answered from a similar one"
+                said = f"{found:,} of {n:,} requests that decide were answered from a similar one"
                 verdict = Verdict.FAILED
         elif observation.metric == _METRICS[OLD]:
-            said = f"{found} of {n} answers of the cache were older than {self.max_age_hours:g} h"
+            said = f"{found:,} of {n:,} answers of the cache were older than {self.max_age_hours:g} h"
             said += f"; the oldest {counts['oldest_hours']:.3g} h"
-            said += f"; of {counts['age_unknown']} more the age is not known" if counts["age_unknown"] else ""
+            said += f"; of {counts['age_unknown']:,} more the age is not known" if counts["age_unknown"] else ""
             verdict = Verdict.FAILED if exceeds(found, n, self.max_old) else Verdict.PASSED
         else:
             beyond = breach(observation, found, None, self.max_wrong)
             if beyond is not None:
-                said = f"{found} of {n} assessed answers of the cache have a {self.score} below {self.good:g}"
+                said = f"{found:,} of {n:,} assessed answers of the cache have a {self.score} below {self.good:g}"
                 said += "" if beyond.is_certain else f" (above {beyond.bound:.4g}), which may be chance"
                 verdict = Verdict.FAILED if beyond.is_certain else Verdict.WARNED
         return Judgement(verdict, f"{who}{said}" or None, self.limit())

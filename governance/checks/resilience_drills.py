@@ -167,7 +167,7 @@ class ResilienceDrills(Check):
         counts, who = observation.counts, unattributed(observation.subject)
         if observation.metric == "answered_share":
             if self.min_answered is not None and falls_short(counts["answered"], observation.n, self.min_answered):
-                said = f"{counts['answered']} of {observation.n} requests of the drill were answered"
+                said = f"{counts['answered']:,} of {observation.n:,} requests of the drill were answered"
                 reason = f"{who}{said} ({observation.value:.1%}, below {percent(self.min_answered)})"
                 return Judgement(Verdict.FAILED, reason, self.limit())
             return Judgement(Verdict.PASSED, who or None, self.limit())
@@ -175,8 +175,8 @@ class ResilienceDrills(Check):
             return Judgement(Verdict.PASSED, f"{who}last held on {counts['last_day']}", self.limit())
         held = f"held on {counts['days']} days of {self.min_days}" if counts["days"] else "not held"
         idle = counts["tried"] - counts["shown"]
-        hidden = f"; {idle} requests carry its name and do not show it" if idle else ""
+        hidden = f"; {idle:,} requests carry its name and do not show it" if idle else ""
         if not observation.facts["is_whole"]:
             reason = f"{who}{held} in that part of the {self.per} which the window covers{hidden}"
             return Judgement(Verdict.NOT_ASSESSED, reason, self.limit())
-        return Judgement(Verdict.FAILED, f"{who}{held} among {counts['requests']} requests{hidden}", self.limit())
+        return Judgement(Verdict.FAILED, f"{who}{held} among {counts['requests']:,} requests{hidden}", self.limit())

@@ -135,7 +135,7 @@ class Routing(Check):
         unknown = f"{counts['unknown']} more do not say it" if counts["unknown"] else ""
         if exceeds(counts["outside"], n, limit):
             what = "answered by another model than was asked for" if is_substituted else "served outside the list"
-            said = f"{counts['outside']} of {n} requests were {what}: {told(counts['seen'])}"
+            said = f"{counts['outside']:,} of {n:,} requests were {what}: {told(counts['seen'])}"
             return Judgement(Verdict.FAILED, f"{who}{said}{'; ' if unknown else ''}{unknown}", self.limit())
         return Judgement(Verdict.PASSED, f"{who}{unknown}" or None, self.limit())
 

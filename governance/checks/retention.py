@@ -178,7 +178,7 @@ class Retention(Check):
             return Judgement(Verdict.NOT_ASSESSED, said, self.limit())
         longest, shortest = self.longest, self.shortest
         if shortest is not None and counts["too_old"]:
-            said = f"{counts['too_old']} of {observation.n} records are older than {shortest.max_days} days"
+            said = f"{counts['too_old']:,} of {observation.n:,} records are older than {shortest.max_days} days"
             return Judgement(Verdict.FAILED, f"{said} ('{shortest.name}'); the oldest has {age:.0f} days", self.limit())
         if longest is not None and age < _minimum(longest):
             return self._judge_young(observation, longest)

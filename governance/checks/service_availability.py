@@ -104,7 +104,7 @@ class ServiceAvailability(Check):
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
         if falls_short(counts["up"], n, self.min_share):
             what = {"5-minutes": "stretches of 5 minutes"}.get(self.unit, f"{self.unit}s")
-            said = f"down in {counts['down']} of {n} {what} with requests ({observation.value:.2%} up)"
+            said = f"down in {counts['down']:,} of {n:,} {what} with requests ({observation.value:.2%} up)"
             longest = f"; the longest from {counts['longest_from']}, {counts['longest_down']} in a row"
             return Judgement(Verdict.FAILED, f"{who}{said}{longest}", self.limit())
         return Judgement(Verdict.PASSED, who or None, self.limit())

@@ -184,7 +184,7 @@ class ServiceBurnRate(Check):
         counts |= {"at": worst.get("at"), "long_share": worst.get("long"), "short_share": worst.get("short")}
         reason = None
         if row["value"] is None:
-            reason = f"no {alert.long} has {self.minimum_n} requests; at most {row['most']}"
+            reason = f"no {alert.long} has {self.minimum_n:,} requests; at most {row['most']}"
         samples = tuple(row["samples"] or ())
         subject = subject_of(row["subject"])
         facts = {"alert": row["alert"]}

@@ -87,7 +87,7 @@ class ServiceErrors(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
-        said = f"{counts['errors']} of {n} requests failed ({observation.value:.2%})"
+        said = f"{counts['errors']:,} of {n:,} requests failed ({observation.value:.2%})"
         said += f": {told(counts['causes'])}" if counts["causes"] else ""
         if exceeds(counts["errors"], n, self.max_share):
             return Judgement(Verdict.FAILED, f"{who}{said}; {percent(self.max_share)} is allowed", self.limit())

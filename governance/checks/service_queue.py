@@ -130,7 +130,7 @@ class ServiceQueue(Check):
         needed = math.ceil(1 / (1 - Fraction(str(self.quantile))))
         is_quantile = observation.metric != "rejected_share" and observation.value is not None
         if is_quantile and self.minimum_n <= observation.n < needed:
-            reason = f"{observation.n} records, fewer than the {needed} that {self._form} needs"
+            reason = f"{observation.n:,} records, fewer than the {needed} that {self._form} needs"
             return Judgement(Verdict.NOT_ASSESSED, reason, self.limit())
         return super().verdict(observation)
 
@@ -146,12 +146,13 @@ class ServiceQueue(Check):
             found = breach(observation, counts["rejected"], None, self.max_rejected)
             if found is None:
                 return Judgement(Verdict.PASSED, who or None, self.limit())
-            said = f"{counts['rejected']} of {n} requests were turned away ({observation.value:.2%})"
+            said = f"{counts['rejected']:,} of {n:,} requests were turned away ({observation.value:.2%})"
             verdict = Verdict.FAILED if found.is_certain else Verdict.WARNED
             return Judgement(verdict, f"{who}{said}{'' if found.is_certain else ', which may be chance'}", self.limit())
         unknown = f"; {counts['unmeasured']} more do not say how long they waited" if counts["unmeasured"] else ""
         if above(observation.value or 0.0, self.max_wait_ms or 0.0):
-            said = f"{self._form} of the wait is {observation.value:,.0f} ms, {counts['within']} of {n} requests waited"
+            within = f"{counts['within']:,} of {n:,} requests waited"
+            said = f"{self._form} of the wait is {observation.value:,.0f} ms, {within}"
             return Judgement(Verdict.FAILED, f"{who}{said} at most {self.max_wait_ms:g} ms{unknown}", self.limit())
         return Judgement(Verdict.PASSED, f"{who}{unknown.removeprefix('; ')}" or None, self.limit())
 

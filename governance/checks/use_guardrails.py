@@ -126,7 +126,9 @@ class UseGuardrails(Check):
         most = self._limits()[measure]
         if not exceeds(counts[measure], n, most):
             return Judgement(Verdict.PASSED, who or None, self.limit())
-        said = f"{counts[measure]} of {n} requests {_SAID[measure]} ({observation.value:.2%}, above {percent(most)})"
+        said = (
+            f"{counts[measure]:,} of {n:,} requests {_SAID[measure]} ({observation.value:.2%}, above {percent(most)})"
+        )
         found = breach(observation, counts[measure], None, most)
         if measure == NOT_RUN or (found is not None and found.is_certain):
             return Judgement(Verdict.FAILED, f"{who}{said}", self.limit())

@@ -167,7 +167,7 @@ class UseIncidents(Check):
         counts |= {"pending": row["incidents"] - n - row["unknown"], "which": list(row["samples"] or ())}
         reason = None
         if n == 0:
-            pending = f"the time of {counts['pending']} of {row['incidents']} incidents is not over"
+            pending = f"the time of {counts['pending']:,} of {row['incidents']} incidents is not over"
             reason = f"{pending}; {row['unknown']} do not say when it began"
         interval = None if reason else wilson(late, n)
         value = None if reason else row["value"]
@@ -181,9 +181,8 @@ class UseIncidents(Check):
         unknown = f"{counts['unknown']} more do not say when the time began" if counts["unknown"] else ""
         if exceeds(counts["late"], n, self.max_late):
             clock = next(found for found in self.clocks if found.name == dict(observation.subject)["clock"])
-            said = (
-                f"{counts['late']} of {n} incidents were not {clock.end} within {clock.within}, {counts['open']} still"
-            )
+            late = f"{counts['late']:,} of {n:,} incidents"
+            said = f"{late} were not {clock.end} within {clock.within}, {counts['open']:,} still"
             said += f" are not: {', '.join(counts['which'][:3])}"
             return Judgement(Verdict.FAILED, f"{said}{'; ' if unknown else ''}{unknown}", self.limit())
         return Judgement(Verdict.PASSED, unknown or None, self.limit())

@@ -185,7 +185,7 @@ class UseIntended(Check):
         unknown = f"{counts['unknown']} more do not say it" if counts["unknown"] else ""
         if exceeds(counts["outside"], n, self.max_share):
             field = dict(observation.subject)["measure"]
-            said = f"{counts['outside']} of {n} {self.records} have another {field} than declared: {seen}"
+            said = f"{counts['outside']:,} of {n:,} {self.records} have another {field} than declared: {seen}"
             return Judgement(Verdict.FAILED, f"{who}{said}{'; ' if unknown else ''}{unknown}", self.limit())
         return Judgement(Verdict.PASSED, f"{who}{unknown}" or None, self.limit())
 
