@@ -13,7 +13,7 @@ import pytest
 
 from governance.cards import read_card
 from governance.mapping import read_mapping
-from governance.simulator.credit import MODEL, MODEL_VERSION, THRESHOLD
+from governance.simulator.credit import ARREARS_RULE, MODEL, MODEL_VERSION, THRESHOLD
 from tests.simulator.simulated import DEMO_DATA
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TestCredit:
         assert inputs == set(mapping.features)
         grouped = [feature for features in card.groups.values() for feature in features]
         assert {*grouped, *(inputs & set(card.reasons))} == inputs
-        assert set(card.reasons) - inputs == set(card.groups)
+        assert set(card.reasons) - inputs == {*card.groups, ARREARS_RULE}
         assert (card.name, card.version, card.threshold) == (MODEL, MODEL_VERSION, THRESHOLD)
 
     def test_decisions_follow_rule_and_threshold_unless_a_group_is_refused(self, faulty: Files, clean: Files) -> None:
