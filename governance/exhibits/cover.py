@@ -11,7 +11,7 @@ from governance.exhibits.period import Period
 from governance.exhibits.sentences import at, days, group
 
 TITLE = "AI governance report"
-LINE = "." * 24  # where a hand writes
+NAME, DATE = "." * 40, "." * 18  # where a hand writes
 MOST_NAMES = 6  # chosen here: two lines
 ROLES = ("Prepared by", "Reviewed by", "Approved by")
 
@@ -68,5 +68,5 @@ def _policies(period: Period) -> str:
 
 def _attestation() -> Table:
     columns = (Column("attestation"), Column("name"), Column("date"), Column("signature"))
-    rows = tuple((role, LINE, LINE, LINE) for role in ROLES)
+    rows = tuple((role, NAME, DATE, NAME) for role in ROLES)
     return Table("Attestation", columns, rows, "To be filled in by hand or by an electronic signature on the PDF.")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from governance.records.record import Line
 from governance.records.streams import BLOCK, CutShortError, line_of, lines
 
-STRETCH_BYTES = 128 << 20  # chosen here: few files in the store, and a tenth of the memory that a process may take
+STRETCH_BYTES = 104 << 20  # chosen here: few files in the store; two are held, one that is read while one is written
 _NEWLINE = 0x0A
 _CACHED = 1 << 17  # bytes that are compared at once: they stay in the processor's cache
 
