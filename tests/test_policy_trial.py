@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,7 @@ class TestCommand:
     ) -> None:
         policies = read_policies([REPOSITORY / folder])
         assert self.run(str(REPOSITORY / folder), "--json") == 0
-        shown = capsys.readouterr().out
-        assert shown.count('"untried"') == len(policies)
-        assert '"file": null' not in shown
+        trials = json.loads(capsys.readouterr().out)["policies"]
+        assert len(trials) == len(policies)
+        assert all(trial["file"] for trial in trials)
+        assert not [name for trial in trials for name in trial["untried"]]

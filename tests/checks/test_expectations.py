@@ -58,8 +58,8 @@ def test_each_expectation_is_judged_apart_and_carries_its_own_statement(engine: 
     assert [one.verdict for one in judged] == ["passed", "failed", "not_assessed", "errored", "failed"]
     assert [one.reason for one in judged] == [
         None,
-        "142 of 1000 records are not as expected (14.20%): '6', '6', '6'",
-        "none of 1000 records has a value that the expectation could look at",
+        "142 of 1,000 records are not as expected (14.20%): '6', '6', '6'",
+        "none of 1,000 records has a value that the expectation could look at",
         f"the expectation could not run: {RE2}",
         "row count is 1000 rows; observed 1000",
     ]

@@ -143,7 +143,7 @@ def test_records_of_the_blob_store_are_joined_as_well() -> None:
 
 
 def test_a_request_without_an_answer_is_incomplete() -> None:
-    _, rest = read(ASKED)
+    (rest,) = read(ASKED)
     (row,) = only(rest, "requests")
     expected = {"status": "incomplete", "end_ts": None, "latency_us": None, "n_decisions": 0, "output_state": "absent"}
     assert told(row, expected) == expected
@@ -151,7 +151,7 @@ def test_a_request_without_an_answer_is_incomplete() -> None:
 
 
 def test_an_answer_without_its_request_is_kept() -> None:
-    _, rest = read(ANSWERED)
+    (rest,) = read(ANSWERED)
     (row,) = only(rest, "requests")
     expected = {"status": "ok", "input_state": "absent", "quality_flags": ["request_missing"], "n_decisions": 2}
     assert told(row, expected) == expected
