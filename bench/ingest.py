@@ -199,7 +199,9 @@ def _digest(folder: Path) -> str:
 
 
 def parts(folder: Path) -> None:
-    """Ingestion once more; the processor time of each part, those that it calls included."""
+    """Ingestion once more, one batch after the other; the processor time of each part, those that it calls included."""
+    ingestion: Any = import_module("governance.ingestion")
+    ingestion.ahead = iter  # what runs at once could not be told apart
     spent = dict.fromkeys([what for what, _, _ in PARTS], 0.0)
     for what, module, name in PARTS:
         holder: Any = import_module(module)
