@@ -23,6 +23,8 @@ from governance.storage.store import Snapshot, Store
 from governance.tables import FINDINGS
 from governance.workspace import Workspace
 
+MEMORY_LIMIT = "850MB"  # of the engine: Great Expectations and Arrow need room beside it, with ten million rows too
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
@@ -78,7 +80,7 @@ def assess(
     snapshot = store.snapshot(as_of)
     run_id = uuid.uuid4().hex
     views_sql = snapshot.views_sql().encode()
-    with Engine(store.spill) as engine:
+    with Engine(store.spill, MEMORY_LIMIT) as engine:
         snapshot.attach(engine)
         ground = Ground(
             {name: tuple(engine.columns(identifier(name))) for name in snapshot.views()},

@@ -47,7 +47,7 @@ def unfolded(
     value = figure.format(wrong="coalesce(list_sum(map_values(cell.codes)), 0)")
     values = "".join(f", {cell.value} AS v{place}" for place, cell in enumerate(cells.values()))
     codes = "".join(f", {cell.code.format(v=f'v{place}')} AS b{place}" for place, cell in enumerate(cells.values()))
-    # Several times in the statement, not one WITH: that would be kept in memory with all columns of all records
+    # Twice in the statement, not one WITH: that would be kept in memory with all columns of all records
     records = f"(SELECT *{codes} FROM (SELECT {columns}{values} FROM {source}))"
     return " UNION ALL ".join(
         _axis(check, place, axis, cells, records, key, value) for place, axis in enumerate(check.axes)
@@ -57,17 +57,13 @@ def unfolded(
 def _axis(
     check: Check, place: int, axis: Sequence[str], cells: Mapping[str, Cell], records: str, key: str, value: str
 ) -> str:
-    own, numbers = keys(check, axis), range(len(cells))
+    own = keys(check, axis)
     listed = "".join(f"{name}, " for name in own)
     by = f" GROUP BY {', '.join(own)}" if own else ""
-    counted = ", ".join(
-        f"histogram(b{number}) AS h{number}, min(ts, {LISTED}) FILTER (b{number} IS NOT NULL) AS t{number}"
-        for number in numbers
-    )
-    moments = ", ".join(f"t{number}" for number in numbers)
-    shown = ", ".join(
-        f"arg_min(id, (ts, id), {LISTED}) FILTER (b{number} IS NOT NULL) AS s{number}" for number in numbers
-    )
+    counted = ", ".join(f"histogram(b{number}) AS h{number}" for number in range(len(cells)))
+    shown = ", ".join(_shown(number, cell) for number, cell in enumerate(cells.values()))
+    broken = " OR ".join(f"b{number} IS NOT NULL" for number in range(len(cells)))
+    same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM s.{name}" for name in own) or "true"
     structs = ", ".join(
         f"{{'cell': {literal(name)}, 'codes': h{number}, 'samples': s{number}, 'seen': d{number}}}"
         for number, name in enumerate(cells)
@@ -76,31 +72,19 @@ def _axis(
     groups = "".join(f"a.{name}, " for name in own)
     return (
         f"SELECT {place} AS axis, {subject} AS subject, cell.cell AS cell, {value} AS value, n, "
-        "cell.codes AS codes, cell.samples AS samples, cell.seen AS seen FROM (WITH "
-        f"counted AS MATERIALIZED (SELECT {listed}count(*) AS n, {counted} FROM {records}{by} HAVING count(*) > 0), "
-        # Ids are long to read, so of the first moments alone
-        f"shown AS (SELECT {listed}{shown} FROM {records} "
-        f"WHERE ts IN (SELECT unnest(flatten([{moments}])) FROM counted){by}), "
-        f"seen_values AS ({_values(cells, records, listed, by)}) "
-        f"SELECT {groups}a.n, unnest([{structs}]) AS cell FROM counted a LEFT JOIN shown s ON {_same(own, 's')} "
-        f"LEFT JOIN seen_values v ON {_same(own, 'v')})"
+        "cell.codes AS codes, cell.samples AS samples, cell.seen AS seen FROM "
+        f"(SELECT {groups}a.n, unnest([{structs}]) AS cell FROM "
+        f"(SELECT {listed}count(*) AS n, {counted} FROM {records}{by} HAVING count(*) > 0) a LEFT JOIN "
+        f"(SELECT {listed}{shown} FROM {records} WHERE {broken}{by}) s ON {same})"
     )
 
 
-def _values(cells: Mapping[str, Cell], records: str, listed: str, by: str) -> str:
-    """SELECT of the values that are listed, `d0`, `d1`, ..., of the records that show them."""
-    found, tests = [], []
-    for number, cell in enumerate(cells.values()):
-        if cell.listed is None:
-            found.append(f"NULL AS d{number}")
-        else:
-            tests.append(f"b{number} = {literal(cell.listed)}")
-            found.append(f"{distinct(f'v{number}', tests[-1])} AS d{number}")
-    return f"SELECT {listed}{', '.join(found)} FROM {records} WHERE {' OR '.join(tests) or 'false'}{by}"
-
-
-def _same(own: Sequence[str], other: str) -> str:
-    return " AND ".join(f"a.{name} IS NOT DISTINCT FROM {other}.{name}" for name in own) or "true"
+def _shown(number: int, cell: Cell) -> str:
+    """Ids of records with a breach, and the values that are listed."""
+    values = "NULL" if cell.listed is None else f"v{number}"
+    which = "false" if cell.listed is None else f"b{number} = {literal(cell.listed)}"
+    samples = f"arg_min(id, (ts, id), {LISTED}) FILTER (b{number} IS NOT NULL) AS s{number}"
+    return f"{samples}, {distinct(values, which)} AS d{number}"
 
 
 def breaches(row: Row) -> dict[str, int]:
