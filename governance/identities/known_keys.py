@@ -44,7 +44,7 @@ class KnownKeys:
         self._filter = BloomFilter()
         self._filtered: set[str] = set()  # paths of the index files whose keys the filter has
         self._asked: set[str] = set()
-        self._ordered: dict[int, Keys] = {}  # of the last batch, by the identity of its keys
+        self._sorted: tuple[Keys, Keys] | None = None  # the keys that were asked for last, and the same in order
 
     def met(self, engine: Engine, snapshot: Snapshot, keys: Keys) -> Met:
         """Which requests were met before.
@@ -55,7 +55,7 @@ class KnownKeys:
             keys: The key of each request, shape (n,).
         """
         ordered = np.sort(keys)
-        self._ordered = {id(keys): ordered}
+        self._sorted = keys, ordered
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
         segments = snapshot.segments.get(INDEX, [])
         unknown = self._unknown(engine, snapshot, segments)
@@ -72,8 +72,8 @@ class KnownKeys:
         """
         if keys is None:
             return
-        ordered = self._ordered.get(id(keys))
-        self._filter.add(np.sort(keys) if ordered is None else ordered)
+        is_last = self._sorted is not None and self._sorted[0] is keys
+        self._filter.add(self._sorted[1] if self._sorted and is_last else np.sort(keys))
         self._filtered |= {file.path for file in files if file.facts.get("table") == INDEX}
 
     def _unknown(self, engine: Engine, snapshot: Snapshot, segments: list[Segment]) -> bool:

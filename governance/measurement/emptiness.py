@@ -23,14 +23,18 @@ def why_none(engine: Engine, scope: Scope, table: str) -> str:
     total = _count(engine, bare, table)
     if not total:
         return f"no {table} in the window{_stored(engine, table)}"
-    met: dict[str, tuple[str, ...]] = {}
-    for name, globs in scope.filters.items():
-        met |= {name: tuple(globs)}
-        if globs and not _count(engine, replace(bare, filters=met), table):
-            asked = " or ".join(f"'{visible(glob)}'" for glob in globs)
-            has = _values(engine, bare, table, scope.filtered(name, table))
-            return f"none of the {total:,} {table} in the window has the {_said(name)} {asked} of applies_to{has}"
-    return f"none of the {total:,} {table} in the window meets the `where` of policy and check"
+    left, among = bare, f"none of the {total:,} {table} in the window"
+    for name, globs in ((name, globs) for name, globs in scope.filters.items() if globs):
+        narrower = replace(left, filters={**left.filters, name: globs})
+        count = _count(engine, narrower, table)
+        asked = f"the {name.replace('_', ' ')} " + " or ".join(f"'{visible(glob)}'" for glob in globs)
+        if not count:
+            has = _values(engine, left, table, scope.filtered(name, table))
+            return f"{among} has {asked} of applies_to{has}"
+        if count < total:
+            among = f"of the {total:,} {table} in the window {count:,} have {asked}, and none of them"
+        left = narrower
+    return f"{among} meets the `where` of policy and check"
 
 
 def _count(engine: Engine, scope: Scope, table: str) -> int:
@@ -58,7 +62,3 @@ def _values(engine: Engine, scope: Scope, table: str, column: str) -> str:
     if not found:
         return ": the log does not say it"
     return f"; there are {', '.join(found[:_SHOWN])}{' and others' if len(found) > _SHOWN else ''}"
-
-
-def _said(name: str) -> str:
-    return name.replace("_", " ")

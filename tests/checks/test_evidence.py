@@ -343,6 +343,11 @@ def test_nothing_measured_is_one_finding_that_says_why(stored: Stored, tmp_path:
     [
         ({}, "2019-Q1", r"no requests in the window; those in the store are of 2026-\d\d-\d\d to 2026-\d\d-\d\d"),
         ({"environment": "mars"}, "2026-Q3", "none of the .* requests .* the environment 'mars' of applies_to"),
+        (
+            {"model": "*-main", "operation": "dream"},
+            "2026-Q3",
+            r"of the 300 requests .* \d+ have the model '\*-main', and none of them has the operation 'dream'",
+        ),
         ({"where": "http_status = 999"}, "2026-Q3", "none of the .* requests in the window meets the `where`"),
     ],
 )
