@@ -96,8 +96,12 @@ class PolicyError(GovernanceError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Hint that names the known word nearest to a misspelt one, or None."""
+    """Hint that names the known word nearest to a misspelt one, whatever its case, or None."""
     from difflib import get_close_matches  # noqa: PLC0415 - only who errs waits for it
 
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    words = list(known)
+    close = get_close_matches(name, words, n=1, cutoff=0.6)
+    if not close:
+        folded = {word.casefold(): word for word in reversed(words)}
+        close = [folded[word] for word in get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)]
     return f"did you mean '{close[0]}'?" if close else None

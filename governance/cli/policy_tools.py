@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ from governance.cli.examples import below
 from governance.cli.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from governance.policies.lint import Warned
     from governance.policies.policy import Examined, Policy
+    from governance.policies.unknown_names import Held
     from governance.policy_trial import Trial
 
 WIDEST = 112  # characters to which the lines of a manual are filled
@@ -92,12 +94,18 @@ def lint(
     ),
     strict: bool = typer.Option(False, "--strict", help="Exit 1 if there is a warning."),
 ) -> int:
-    """Report every mistake in policies at once, and what is valid but without effect."""
+    """Report every mistake in policies at once, and what is valid but without effect.
+
+    In a workspace that holds data it also warns of names that the data do not know: of models, inputs, protected
+    attributes, groups, outcomes, assessments and others.
+    """
     from governance.policies.columns import mistakes
     from governance.policies.lint import warnings
 
     session: Session = context.obj
-    found = [(item, warnings(item, session.now.date())) for item in _policies(session, named, mistakes)]
+    policies = _policies(session, named, mistakes)
+    with _held(session) as held:
+        found = [(item, warnings(item, session.now.date(), held)) for item in policies]
     code = 1 if strict and any(not one.is_note for _, own in found for one in own) else 0
     if session.as_json:
         listed = [
@@ -112,14 +120,40 @@ def lint(
     return code
 
 
+@contextmanager
+def _held(session: Session) -> Iterator[Held | None]:
+    """The names that the store of the workspace holds; none without a workspace, and none of a store that is broken."""
+    from governance.engines.duckdb import Engine
+    from governance.errors import LedgerError, NotFoundError
+    from governance.policies.unknown_names import Held
+    from governance.storage.store import Store
+
+    try:
+        store = Store(session.workspace.store)
+        snapshot = store.snapshot()
+    except NotFoundError:
+        if session.workspace_dir is not None:
+            raise
+        yield None
+        return
+    except LedgerError as error:
+        session.note(f"the store was not asked: {error.what}")
+        yield None
+        return
+    with Engine(store.spill) as engine:
+        yield Held(engine, snapshot)
+
+
 def _show_lint(session: Session, item: Policy, own: Sequence[Warned]) -> None:
     """A line for the policy, one for each warning with its hint, and one for all notes together."""
+    from governance.display import visible
+
     warned = [one for one in own if not one.is_note]
     said = f"{item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks"
     session.console.print(f"{'!' if warned else '✓'} {said}")
     for one in warned:
-        session.console.print(f"  warning: {session.near(one.where)}: {one.what} [{one.rule}]")
-        session.console.print(f"    hint: {one.hint}")
+        session.console.print(f"  warning: {visible(session.near(one.where))}: {visible(one.what)} [{one.rule}]")
+        session.console.print(f"    hint: {visible(one.hint)}")
     if noted := len(own) - len(warned):
         which = "1 control that it names does" if noted == 1 else f"{noted} controls that it names do"
         session.console.print(f"  note: {which} not apply yet; each counts once it does (--json names them)")

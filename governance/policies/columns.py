@@ -57,20 +57,44 @@ def _of_check(
     predicates = [text for text in (head and head.applies_to.where, check.where) if text and not refusal(engine, text)]
     window = Window(_START, _END, "2026-01")
     scope = Scope(window, predicates=[f"({text})" for text in predicates], columns=columns)
+    try:
+        list(_taken_for_attributes(engine, scope, columns["subjects"], check))
+    except UnknownDimensionError as error:
+        yield _no_column(check, error.name, document, (*at, *_axis(check, error.name)))
+    except EngineError as error:
+        yield from _unbound(check, str(error), predicates, document, at)
+    except MissingExtraError:
+        return
+
+
+def attributes(check: Check) -> frozenset[str]:
+    """The dimensions of a check that can only be protected attributes; none of a check that cannot be measured."""
+    with Engine() as engine:
+        columns = {name: list(found) for name, found in lay_out(engine, {}, _START).items()}
+        scope = Scope(Window(_START, _END, "2026-01"), columns=columns)
+        try:
+            return frozenset(_taken_for_attributes(engine, scope, columns["subjects"], check))
+        except (EngineError, MissingExtraError, UnknownDimensionError):
+            return frozenset()
+
+
+def _taken_for_attributes(engine: Engine, scope: Scope, known: list[str], check: Check) -> Iterator[str]:
+    """What a check takes for protected attributes: it is measured, and each is added as soon as it is missed.
+
+    Raises:
+        UnknownDimensionError: It names something that no record could carry.
+        EngineError: It cannot be measured.
+        MissingExtraError: It needs a library that is not installed.
+    """
     while True:
         try:
             check.measure(engine, scope)
         except UnknownDimensionError as error:
-            if error.name in columns["subjects"]:
-                yield _no_column(check, error.name, document, (*at, *_axis(check, error.name)))
-                return
+            if error.name in known:
+                raise
             engine.execute(f"ALTER TABLE subjects ADD COLUMN {identifier(error.name)} VARCHAR")
-            columns["subjects"].append(error.name)
-        except EngineError as error:
-            yield from _unbound(check, str(error), predicates, document, at)
-            return
-        except MissingExtraError:
-            return
+            known.append(error.name)
+            yield error.name
         else:
             return
 

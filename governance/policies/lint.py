@@ -11,6 +11,7 @@
 | waiver-expired | the last day of a waiver is over |
 | waiver-of-all | a waiver excepts every subject of a check |
 | waiver-unmatched | no finding of the check can have the subject of the waiver |
+| not-in-store | the policy names what the store at hand does not hold, though it holds others of that sort |
 | control-not-in-force | a control is repealed or superseded |
 | control-not-yet | a control does not apply yet: a note, for nothing need change |
 """
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING
 from governance.controls.catalogue import NO_LONGER, Control, read_framework
 from governance.documents import yamltext
 from governance.policies.limits import unreachable
+from governance.policies.unknown_names import Held, unknown_names
 
 if TYPE_CHECKING:
     from governance.checks import Check
@@ -54,11 +56,19 @@ class Warned:
         return self.rule == NOT_YET
 
 
-def warnings(policy: Policy, today: date) -> list[Warned]:
-    """What a policy version says without effect on a day, in the order of the file."""
+def warnings(policy: Policy, today: date, held: Held | None = None) -> list[Warned]:
+    """What a policy version says without effect on a day, in the order of the file.
+
+    Args:
+        policy: The version.
+        today: The day.
+        held: Names that a store holds, where there is one to ask.
+    """
     document = yamltext.parse(policy.raw, str(policy.path))
     found = [*_of_version(policy, document), *_of_checks(policy, document)]
     found += [*_of_controls(policy, document, today), *_of_waivers(policy, document, today)]
+    for one in unknown_names(policy, held) if held else ():
+        found.append(Warned("not-in-store", document.at(one.path), one.what, one.hint))
     return sorted(found, key=lambda one: _line(one.where))
 
 
