@@ -85,3 +85,9 @@ def told(given: Mapping[str, Any]) -> str:
 def percent(limit: float) -> str:
     """A limit on a share as a reason says it: 0.08 is `8%`."""
     return f"{100 * limit:.4g}%"
+
+
+def points(limit: float) -> str:
+    """A limit on the difference of two shares as a reason says it: 0.1 is `10 percentage points`."""
+    said = f"{100 * limit:.4g}"
+    return f"{said} percentage point{'' if said == '1' else 's'}"

@@ -22,6 +22,12 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 Checks = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+def unjudged(checks: Sequence[str]) -> str:
+    """Why nothing can be said where no finding of the named checks is stored."""
+    found = f"no finding about it by {' or '.join(checks)} was stored before the window ended"
+    return f"{found}; what is stored later counts in the window of that day"
+
+
 def bound(checks: Sequence[str], at_least: Severity) -> dict[str, Any]:
     """What `tables` binds: the patterns of checks, and the severities that count."""
     patterns = {f"check_{place}": pattern for place, pattern in enumerate(checks)}

@@ -19,6 +19,7 @@ from pydantic import AfterValidator
 from governance.checks import Check, Row
 from governance.checks._groups import columns, decided
 from governance.measurement.scopes import Scope
+from governance.wording import percent
 
 PositiveWhen = Literal["favourable", "adverse", "threshold"]
 Direction = Literal["up", "down"]
@@ -138,7 +139,7 @@ class Truth:
             return f"none of the {mature:,} decisions that are old enough has {what} '{self.outcome}'"
         if labelled < self.min_labelled * mature:
             share = f"{labelled:,} of {mature:,} decisions have the outcome '{self.outcome}'"
-            return f"only {share}, fewer than the share of {self.min_labelled:g} that a verdict needs"
+            return f"only {share}, fewer than the {percent(self.min_labelled)} that a verdict needs"
         return None
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from governance.checks import Check, Row, Severity, above
-from governance.checks._failures import bound, tables
+from governance.checks._failures import bound, tables, unjudged
 from governance.checks._groups import REQUEST_ID
 from governance.checks._labels import Duration, microseconds
 from governance.checks._shares import LISTED
@@ -184,8 +184,7 @@ class Retraining(Check):
             counts |= {"failed_by": worst["by"] or [], "found_well": worst["ended"], "new_version": worst["version"]}
             counts["came"] = worst["came"]
             if not row["findings"]:
-                reason = f"{', '.join(self.checks)} had judged nothing about it by the end of the window; "
-                reason += "what is judged later counts in the window of that day"
+                reason = unjudged(self.checks)
         else:
             counts["since"] = row["since"]
             if row["value"] is None and measure == AGE:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from governance.checks import Check, Row, Severity
-from governance.checks._failures import Checks, bound, tables
+from governance.checks._failures import Checks, bound, tables, unjudged
 from governance.checks._groups import REQUEST_ID
 from governance.checks._labels import Duration, microseconds
 from governance.checks._shares import LISTED
@@ -117,8 +117,7 @@ class Rollback(Check):
         if dict(subject)["model_version"] is None:
             reason = f"{row['n']} requests do not name the version of their model"
         elif not row["findings"]:
-            reason = f"{', '.join(self.checks)} had judged nothing about it by the end of the window; "
-            reason += "what is judged later counts in the window of that day"
+            reason = unjudged(self.checks)
         value, samples = None if reason else float(row["value"]), tuple(worst["samples"] or ())
         facts = {"is_open": row["is_open"]}
         return Observation(subject, "hours_served", value, "hours", row["n"], counts, None, samples, reason, facts)

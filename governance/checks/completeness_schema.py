@@ -17,6 +17,7 @@ from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope, subject_of, subject_sql
 from governance.measurement.statistics import newcombe
 from governance.tables import CONFLICT, DECISIONS, FEATURES, PROVENANCE, REQUESTS, TEXT
+from governance.wording import points
 
 _VIEWS = "features:"
 _OURS = {column.name for column in (CONFLICT, *PROVENANCE)}
@@ -180,7 +181,7 @@ class CompletenessSchema(Check):
             return Judgement(Verdict.PASSED, who or None, self.limit())
         said = ", ".join(_told(one["field"], one["before"], one["now"]) for one in changed[:3])
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004 - a line of a report
-        said = f"{who}{said}{more}; fields that changed by more than {self.max_change:g}: {len(changed)}"
+        said = f"{who}{said}{more}; fields that changed by more than {points(self.max_change)}: {len(changed)}"
         if observation.interval is not None and observation.interval[0] <= 0:
             return Judgement(Verdict.WARNED, f"{said}, which chance could explain", self.limit())
         return Judgement(Verdict.FAILED, said, self.limit())

@@ -19,6 +19,7 @@ from governance.engines.duckdb import identifier
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope, subject_of, subject_sql
 from governance.measurement.statistics import newcombe, wilson
+from governance.wording import points
 
 OTHERS, KEY = "others", "score_band"
 _USED = "is_mature AND positive IS NOT NULL"
@@ -192,7 +193,7 @@ class FairnessCalibration(Check):
         reason = (
             f"{counts['hits']:,} of {counts['labelled']:,} had the outcome ({float(own):.1%}), {float(other):.1%} of "
         )
-        reason += f"{counts['others_n']} others with such a score: more than {self.max_difference:g} apart; "
+        reason += f"{counts['others_n']} others with such a score: more than {points(self.max_difference)} apart; "
         reason += f"false discovery rate {rate:.3g} in {counts['comparisons']} comparisons"
         if rate > self.false_discovery:
             return Judgement(Verdict.WARNED, f"{reason}, which may be chance", self.limit())

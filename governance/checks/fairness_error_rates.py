@@ -38,6 +38,7 @@ from governance.checks._references import (
 from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.scopes import Scope, subject_of
 from governance.measurement.statistics import newcombe, wilson
+from governance.wording import points
 
 Rate = Literal["tpr", "fpr"]
 DIFFERENCE, RATIO = "difference", "ratio"
@@ -240,7 +241,7 @@ class ErrorRates(Check):
         said += f"{float(other):.1%} in the reference group"
         if observation.metric.endswith(DIFFERENCE):
             is_beyond = abs(own - other) > Fraction(str(self.max_difference))
-            reason = f"{said}: more than {self.max_difference:g} apart"
+            reason = f"{said}: more than {points(self.max_difference or 0.0)} apart"
         else:
             is_beyond = min(own, other) < Fraction(str(self.min_ratio)) * max(own, other)
             reason = f"{said}: a ratio below {self.min_ratio:g}"

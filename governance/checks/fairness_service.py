@@ -16,6 +16,7 @@ from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.sample_ids import ids
 from governance.measurement.scopes import Scope, subject_of
 from governance.measurement.statistics import newcombe, welch
+from governance.wording import points
 
 Route = Literal["fallback", "cache"]
 KEY = "served_by"
@@ -163,11 +164,13 @@ class Service(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         counts, who = observation.counts, unattributed(observation.subject)
-        said = f"{counts['served_mean']:.3g} for the {counts['served_judged']} served in that way, "
-        said += f"{counts['others_mean']:.3g} for {counts['others_judged']} others"
+        form = ".1%" if self.score is None else ".3g"  # shares of favourable decisions, or means of a score
+        said = f"{counts['served_mean']:{form}} for the {counts['served_judged']} served in that way, "
+        said += f"{counts['others_mean']:{form}} for {counts['others_judged']} others"
         if not self._is_beyond(observation):
             return Judgement(Verdict.PASSED, f"{who}{said}" if who else None, self.limit())
-        reason = f"{who}{said}: more than {self.max_difference:g} apart"
+        limit = points(self.max_difference) if self.score is None else f"{self.max_difference:g}"
+        reason = f"{who}{said}: more than {limit} apart"
         if observation.interval is not None and observation.interval[0] <= 0 <= observation.interval[1]:
             return Judgement(Verdict.WARNED, f"{reason}, which may be chance", self.limit())
         return Judgement(Verdict.FAILED, reason, self.limit())

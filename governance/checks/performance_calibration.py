@@ -16,6 +16,7 @@ from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.sample_ids import ids
 from governance.measurement.scopes import Scope, subject_of, subject_sql
 from governance.measurement.statistics import wilson
+from governance.wording import points
 
 ECE, GAP, KEY = "ece", "gap", "score_band"
 _USED = "is_mature AND positive IS NOT NULL AND score IS NOT NULL"
@@ -180,7 +181,7 @@ class PerformanceCalibration(Check):
         said = f"{who}{counts['hits']:,} of {observation.n:,} had the outcome, {counts['expected']:.1%} were expected"
         if not above(abs(value), limit):
             return Judgement(Verdict.PASSED, said if who else None, self.limit())
-        reason = f"{said}: more than {limit:g} apart"
+        reason = f"{said}: more than {points(limit)} apart"
         if low <= 0 <= high:
             return Judgement(Verdict.WARNED, f"{reason}, which may be chance", self.limit())
         return Judgement(Verdict.FAILED, reason, self.limit())
