@@ -22,10 +22,18 @@ from governance.prices.tables import add as add_prices
 from governance.reporting import Report, report
 from governance.simulator import Simulation, simulate
 from governance.verification import verify
-from governance.workspace import Workspace, default_key, find_workspace, make_workspace
+from governance.workspace import SETTINGS_FILE, Workspace, default_key, find_workspace, make_workspace
 
 MARKER = ".governance-demo"  # a folder that holds it was made by the demo and may be made anew
 METHODS = ("interventional", "native")  # two, so that the reasons of one can be compared with those of the other
+OFFICE = """
+# Whom the demo's letters to applicants name; made up.
+organisation = "Demo Card Bank"
+contact = "credit@demo-card-bank.example"
+object_within = "30 days"
+answer_within = "1 month"
+supervisor = "the data protection authority of your country"
+"""
 QUARTERS = ("2026-Q2", "2026-Q3")
 
 
@@ -153,7 +161,10 @@ def _workspace(folder: Path, environment: Mapping[str, str], now: datetime) -> W
     (folder / MARKER).write_text(
         "This folder was made by `governance demo` and is made anew by it.\n", encoding="utf-8"
     )
-    return make_workspace(folder, environment=environment, now=stamp(now))
+    made = make_workspace(folder, environment=environment, now=stamp(now))
+    with (made.root / SETTINGS_FILE).open("a", encoding="utf-8") as settings:
+        settings.write(OFFICE)
+    return find_workspace(made.root, cwd=made.root, environment=environment)
 
 
 def _remove_key(folder: Path, environment: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -25,18 +26,39 @@ _TEMPLATE = """\
 # keep_raw = false              # true keeps a copy of every ingested file in the store
 # organisation = "..."          # who decides, as letters to the persons concerned name it
 # contact = "..."               # where they turn with questions: an address, a telephone number
+# object_within = "30 days"     # how long they may object, from the day on which they get the letter
+# answer_within = "1 month"     # how soon they are answered
+# supervisor = "..."            # the authority that they may complain to, with its address
 
 # The ledger is signed with this key. Keep it where those who write to the store cannot read it.
 key = {key}
 """
-_KNOWN = ("timezone", "fiscal_year_start_month", "payloads", "keep_raw", "organisation", "contact", "key")
+_OF_LETTERS = ("organisation", "contact", "object_within", "answer_within", "supervisor")
+_KNOWN = ("timezone", "fiscal_year_start_month", "payloads", "keep_raw", *_OF_LETTERS, "key")
+_TERM = re.compile(r"([1-9][0-9]{0,2}) ((?:working |business |calendar )?day|week|month)s?")
 
 
 class Office(NamedTuple):
-    """Who answers for decisions, as the persons concerned read it; no contact is an empty text."""
+    """Who answers for decisions, as the persons concerned read it; what the settings do not say is an empty text.
+
+    Attributes:
+        name: Who decides.
+        contact: Where one asks.
+        object_within: How long one may object, such as `30 days`.
+        answer_within: How soon one is answered.
+        supervisor: The authority that one may complain to.
+    """
 
     name: str = "the organisation"
     contact: str = ""
+    object_within: str = ""
+    answer_within: str = ""
+    supervisor: str = ""
+
+    def unsaid(self) -> list[str]:
+        """The settings that letters to the persons concerned lack."""
+        known = (self.name != NOBODY.name, *self[1:])
+        return [setting for setting, value in zip(_OF_LETTERS, known, strict=True) if not value]
 
 
 NOBODY = Office()  # where the settings name none
@@ -139,11 +161,29 @@ def _read(root: Path, environment: Mapping[str, str]) -> Workspace:
         payloads == "keep",
         _setting(settings, "keep_raw", bool, path, default=False),
         (root / Path(key).expanduser()) if not Path(key).is_absolute() else Path(key),
-        Office(
-            _setting(settings, "organisation", str, path, default="").strip() or NOBODY.name,
-            _setting(settings, "contact", str, path, default="").strip(),
-        ),
+        _office(settings, path),
     )
+
+
+def _office(settings: dict[str, Any], path: Path) -> Office:
+    organisation, contact, supervisor = (
+        _setting(settings, name, str, path, default="").strip() for name in ("organisation", "contact", "supervisor")
+    )
+    within = {name: _term(settings, name, path) for name in ("object_within", "answer_within")}
+    return Office(organisation or NOBODY.name, contact, supervisor=supervisor, **within)
+
+
+def _term(settings: dict[str, Any], name: str, path: Path) -> str:
+    """A length of time as a letter says it: `1 month`, `30 days`."""
+    said = " ".join(_setting(settings, name, str, path, default="").split())
+    if not said:
+        return ""
+    found = _TERM.fullmatch(said)
+    if found is None:
+        hint = 'write a number of days, working days, weeks or months, such as "30 days" or "1 month"'
+        raise GovernanceError(f"{name} is '{said}'", where=str(path), hint=hint)
+    count, unit = found.groups()
+    return f"{count} {unit}{'' if count == '1' else 's'}"
 
 
 def _refuse_unknown(timezone: str, path: Path) -> None:

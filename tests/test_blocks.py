@@ -149,6 +149,16 @@ def test_totals_leave_out_what_is_not_added_up() -> None:
     assert "<tfoot>" in table.to_html()
 
 
+def test_the_cells_of_a_table_of_sentences_carry_their_headings_for_narrow_windows() -> None:
+    columns = (Column("check"), Column('<b>"what"</b>'), Column("n", "number"), Column("owner"))
+    rows = (("four-fifths", "a sentence about what was found " * 3, 5, "risk"),)
+    seen = Elements(Table("Found", columns, rows).to_html())
+    assert [value for name, value in seen.attributes if name == "data-head"] == ['<b>"what"</b>', "n", "owner"]
+    assert ("class", "table prose") in seen.attributes
+    for short in (Table("Found", columns, (("a", "b", 5, "c"),)), Table("Found", columns[:2], (rows[0][:2],))):
+        assert "data-head" not in short.to_html()
+
+
 def test_an_empty_table_says_so() -> None:
     assert "no rows" in Table("t", (Column("a"),), ()).to_html()
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from governance.cli.explanation_view import show
+from governance.cli.screen import Screen
 from governance.explanation_pages import group, html, pdf
 from governance.wording import RULE_DECIDED
 from governance.workspace import Office
@@ -152,6 +154,26 @@ def test_the_person_reads_whom_to_ask() -> None:
     assert "Ask Desk &lt;Bank&gt; to have a person review" in page
     assert "Contact: desk@example.org" in page
     assert "Contact" not in html([DOCUMENT], "subject").decode()
+
+
+def test_the_person_reads_until_when_and_to_whom_they_may_complain() -> None:
+    office = Office("Desk Bank", object_within="30 days", answer_within="1 month", supervisor="the <Authority>")
+    page = html([DOCUMENT], "subject", office).decode()
+    assert "You have 30 days, from the day on which you get this letter." in page
+    assert "You will be answered within 1 month of asking." in page
+    assert "you can complain to: the &lt;Authority&gt;" in page
+    bare = html([DOCUMENT], "subject", Office("Desk Bank")).decode()
+    for words in ("from the day", "answered within", "complain"):
+        assert words not in bare
+
+
+def test_the_terminal_and_the_page_have_the_same_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    office = Office("Desk Bank", "desk@example.org", "30 days", "1 month", "the Authority")
+    show(Screen(10_000), DOCUMENT, "subject", office)
+    said = [line.removeprefix("- ").removeprefix("1. ") for line in capsys.readouterr().out.splitlines() if line]
+    page = html([DOCUMENT], "subject", office).decode()
+    assert len(said) == 12
+    assert [line for line in said[1:] if line not in page] == []
 
 
 def test_the_person_reads_which_rule_applied_or_that_reasons_are_missing() -> None:

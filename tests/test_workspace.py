@@ -48,7 +48,15 @@ def test_it_names_who_answers_for_decisions(tmp_path: Path) -> None:
     assert space.office == Office("the organisation", "")
     settings = space.root / "governance.toml"
     settings.write_text(settings.read_text().replace('# organisation = "..."', 'organisation = "Desk Bank"'))
-    assert find(space.root).office == Office("Desk Bank", "")
+    found = find(space.root).office
+    assert found == Office("Desk Bank", "")
+    assert found.unsaid() == ["contact", "object_within", "answer_within", "supervisor"]
+    with settings.open("a") as more:
+        more.write('object_within = " 10  working days "\nanswer_within = "1 months"\nsupervisor = "the Authority"\n')
+        more.write('contact = "desk@example.org"\n')
+    found = find(space.root).office
+    assert found == Office("Desk Bank", "desk@example.org", "10 working days", "1 month", "the Authority")
+    assert found.unsaid() == []
 
 
 def test_it_is_found_by_name_by_environment_and_from_inside(tmp_path: Path) -> None:
@@ -100,6 +108,9 @@ def test_names_that_a_checkpoint_or_toml_cannot_hold(tmp_path: Path) -> None:
         ("fiscal_year_start_month = true", "fiscal_year_start_month must be a whole number"),
         ('payloads = "all"', "payloads is 'all'"),
         ('keep_raw = "yes"', "keep_raw must be true or false"),
+        ('object_within = "soon"', "object_within is 'soon'"),
+        ('answer_within = "0 days"', "answer_within is '0 days'"),
+        ("answer_within = 30", "answer_within must be a text"),
         ('time_zone = "UTC"', "no setting is called 'time_zone'"),
         ("timezone", "the settings are not TOML"),
     ],

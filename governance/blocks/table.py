@@ -9,6 +9,9 @@ from governance.blocks.block import Block, has_long_word, text_html
 from governance.blocks.cells import Between, Cell, Column, Shown, shown, typed
 from governance.blocks.prose import pieces_html
 
+PROSE = 60  # chosen here: characters of a cell that is a sentence; four columns with such are too wide for a telephone
+FEW = 3
+
 
 @dataclass(frozen=True)
 class Table(Block):
@@ -60,20 +63,25 @@ class Table(Block):
     def to_html(self) -> str:
         """A table with caption, scopes, and figures under figures."""
         heads = "".join(f'<th scope="col"{_side(column)}>{text_html(column.heading)}</th>' for column in self.columns)
-        lines = [self._row_html(line) for line in self.shown()]
+        written = self.shown()
+        is_prose = len(self.columns) > FEW and any(len(cell.text) > PROSE for line in written for cell in line)
+        lines = [self._row_html(line, is_prose=is_prose) for line in written]
+        kind = "table prose" if is_prose else "table"
         foot = f"<tfoot>{lines.pop()}</tfoot>" if self.totals is not None else ""
         empty = f'<tr><td colspan="{len(self.columns)}">no rows</td></tr>' if not lines else ""
         anchor = f' id="{text_html(self.anchor)}"' if self.anchor else ""
         note = f'<p class="note">{text_html(self.note)}</p>' if self.note else ""
         return (
-            f'<div class="table"{anchor}><table><caption>{text_html(self.caption)}</caption><thead><tr>{heads}</tr>'
+            f'<div class="{kind}"{anchor}><table><caption>{text_html(self.caption)}</caption><thead><tr>{heads}</tr>'
             f"</thead><tbody>{''.join(lines) or empty}</tbody>{foot}</table>{note}</div>"
         )
 
-    def _row_html(self, line: list[Shown]) -> str:
+    def _row_html(self, line: list[Shown], *, is_prose: bool) -> str:
+        """One row; where a narrow window sets its cells below each other, each carries its heading."""
         cells = [f'<th scope="row"{_side(self.columns[0], line[0])}>{cell_html(line[0], self.columns[0])}</th>']
         for cell, column in zip(line[1:], self.columns[1:], strict=True):
-            cells.append(f"<td{_side(column, cell)}>{cell_html(cell, column)}</td>")
+            head = f' data-head="{text_html(column.heading)}"' if is_prose else ""
+            cells.append(f"<td{_side(column, cell)}{head}>{cell_html(cell, column)}</td>")
         return f"<tr>{''.join(cells)}</tr>"
 
     def plain(self) -> str:

@@ -68,6 +68,8 @@ def answer(session: Session, question: Question) -> None:
         raise _elsewhere(error, question.wanted) from error
     documents = [item.document for item in found]
     _record_reading(session, documents, question.reader)
+    if question.reader == Reader.SUBJECT:
+        _note_unsaid(session)
     written = _write(session, documents, question)
     if session.as_json:
         session.result(documents[0] if len(documents) == 1 else {"items": documents})
@@ -77,6 +79,13 @@ def answer(session: Session, question: Question) -> None:
 
         for document in documents:
             show(Screen.of_terminal(), document, question.reader, session.workspace.office)
+
+
+def _note_unsaid(session: Session) -> None:
+    """Says what the letter lacks and the settings could give."""
+    unsaid = session.workspace.office.unsaid()
+    if unsaid:
+        session.note(f"the letter would say more if governance.toml set {', '.join(unsaid)}")
 
 
 def _elsewhere(error: NotFoundError, wanted: str) -> NotFoundError:

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from governance.cli.screen import VERDICT_STYLES, Cell, Column, Screen
-from governance.display import ABSENT, SIGNS, moment, money, number, visible, written_out
-from governance.wording import told, words
+from governance.display import ABSENT, SIGNS, moment, money, number, visible
+from governance.wording import words
 
 if TYPE_CHECKING:
     from governance.workspace import Office
@@ -247,27 +247,14 @@ def _proof(screen: Screen, proof: Mapping[str, Any], *, whole: bool) -> None:
 
 
 def _subject(screen: Screen, document: Mapping[str, Any], office: Office) -> None:
-    """Plain language, no numbers that mean nothing to the person, nothing about others."""
-    stage = document["decided_by"]["stage"]
-    who = {
-        "model": "An automated system decided, using a statistical model.",
-        "rule": "An automated system decided, by a fixed rule.",
-        "cache": "An automated system gave an answer that it had given before.",
-        "fallback": "A replacement system answered.",
-        "human": "A person decided.",
-    }.get(stage, "Nothing was decided.")
-    day = written_out(datetime.fromisoformat(document["time"]))
-    screen.line(f"Your request of {day}: {visible(str(document['decision'] or 'no decision'))}")
-    screen.line(who)
-    done = [review for review in document["reviews"] if review["completed_ts"]]
-    screen.line("A person reviewed it." if done else "No review by a person is recorded.")
-    if document["reasons"]:
-        screen.line("The main reasons, the most important first:")
-    for one in document["reasons"]:
-        screen.line(f"  {one['rank']}. {visible(told(one))}")
-    if not document["reasons"] and document["favourable"] is False:
-        screen.line(visible(f"The reasons are not on record; ask {office.name} for them."))
-    screen.line(visible(f"You can ask {office.name} for a review by a person, and to correct what is wrong about you."))
-    if office.contact:
-        screen.line(visible(f"Contact: {office.contact}"))
-    screen.line(f"Quote this reference: {visible(str(document['request_id']))}")
+    """The letter to the person concerned."""
+    from governance.letter import letter
+
+    own = letter(document, office)
+    screen.line(Cell(visible(f"About your request of {own.day}"), "bold"))
+    screen.line(visible(own.outcome))
+    screen.line(own.role)
+    for part in own.parts:
+        _section(screen, part.title)
+        for place, line in enumerate(part.lines, 1):
+            screen.line(visible(f"{place}. {line}" if part.is_ranked else f"- {line}" if len(part.lines) > 1 else line))

@@ -8,12 +8,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from governance.blocks import AnyBlock
+from governance.blocks import AnyBlock, Json
 from governance.display import visible
 from governance.errors import GovernanceError, MissingExtraError
 from governance.rendering import notebook as executed
-from governance.rendering.layout import Layout, laid_out
-from governance.rendering.printed import printed
+from governance.rendering.layout import laid_out
+from governance.rendering.printed import POINTS, printed
 
 try:
     import typst
@@ -57,7 +57,7 @@ def pdf(
         GovernanceError: Typst cannot print the document.
     """
     layout = laid_out(executed.cells(notebook), title or executed.title(notebook) or "Report")
-    return _compiled(layout, timestamp, attachments, lang, footer)
+    return _compiled(printed(layout, lang=lang, footer=footer), timestamp, attachments)
 
 
 def pdf_of(
@@ -68,15 +68,16 @@ def pdf_of(
     attachments: Sequence[Attachment] = (),
     lang: str = "en",
     footer: str = "",
+    points: int = POINTS,
 ) -> bytes:
-    """The blocks as PDF; arguments and errors as of `pdf`."""
-    return _compiled(laid_out([blocks], title), timestamp, attachments, lang, footer)
+    """The blocks as PDF, with the size of its text in points; other arguments and errors as of `pdf`."""
+    document = printed(laid_out([blocks], title), lang=lang, footer=footer, points=points)
+    return _compiled(document, timestamp, attachments)
 
 
-def _compiled(layout: Layout, timestamp: datetime, attachments: Sequence[Attachment], lang: str, footer: str) -> bytes:
+def _compiled(document: dict[str, Json], timestamp: datetime, attachments: Sequence[Attachment]) -> bytes:
     if timestamp.tzinfo is None:
         raise ValueError("the timestamp has no time zone")
-    document = printed(layout, lang=lang, footer=footer)
     document["attachments"] = [
         {"name": one.name, "mime": one.mime, "description": visible(one.description), "relationship": one.relationship}
         for one in attachments

@@ -36,16 +36,18 @@ from governance.rendering.layout import Contents, Layout
 from governance.rendering.widths import fitted
 
 FONT = "Libertinus Serif"
+POINTS = 10  # size of the text of a report, which is printed for those who read many
 MOST_LEADING = 4  # chosen here: more words than this fill a sheet of their own
 
 
-def printed(layout: Layout, *, lang: str, footer: str) -> dict[str, Json]:
+def printed(layout: Layout, *, lang: str, footer: str, points: int = POINTS) -> dict[str, Json]:
     """The whole page as a JSON document for the template."""
     blocks = (*_strange(layout), *layout.blocks)
     places = {anchor: f"place-{index}" for index, anchor in enumerate(_anchors(blocks))}
     return {
         "cover": _cover(layout.cover),
         "lang": lang,
+        "points": points,
         "footer": printable(footer),
         "blocks": _turned(_leading([_block(block, places) for block in blocks])),
     }

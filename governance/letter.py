@@ -1,0 +1,94 @@
+"""What the person concerned may read of a decision: plain sentences, without scores and weights, nothing about others.
+
+The sentences are fixed and their slots are filled from the record and the settings of the workspace; the terminal, the
+page and the PDF show the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
+
+from governance.display import written_out
+from governance.wording import told
+from governance.workspace import NOBODY, Office
+
+Document: TypeAlias = Mapping[str, Any]
+_WHO = {
+    "model": "An automated system decided, using a statistical model.",
+    "rule": "An automated system decided, by a fixed rule.",
+    "cache": "An automated system gave an answer that it had given before.",
+    "fallback": "A replacement system answered.",
+    "human": "A person decided.",
+}
+
+
+class Part(NamedTuple):
+    """Some sentences under a title; `is_ranked` tells that their order matters."""
+
+    title: str
+    lines: tuple[str, ...]
+    is_ranked: bool = False
+
+
+class Letter(NamedTuple):
+    """A letter to the person concerned.
+
+    Attributes:
+        day: Day of the decision, as prose writes it.
+        reference: Id that the person quotes.
+        outcome: What was decided.
+        role: What a system and people had to do with it.
+        parts: The reasons, and what the person can do.
+    """
+
+    day: str
+    reference: str
+    outcome: str
+    role: str
+    parts: tuple[Part, ...]
+
+
+def letter(document: Document, office: Office) -> Letter:
+    """The outcome, who decided, why, what the person can do until when, and whom they ask.
+
+    Args:
+        document: The JSON of `explain`.
+        office: Whom they ask, and in what time.
+    """
+    reviewed = any(review["completed_ts"] for review in document["reviews"])
+    by = "" if office.name == NOBODY.name else f" of {office.name}"
+    who = _WHO.get(document["decided_by"]["stage"], "Nothing was decided.")
+    return Letter(
+        written_out(datetime.fromisoformat(document["time"]).date()),
+        str(document["request_id"]),
+        f"The decision{by}: {document['decision'] or 'no decision was made'}.",
+        f"{who} {'A person reviewed it.' if reviewed else 'No review by a person is recorded.'}",
+        (*_reasons(document, office), Part("What you can do", tuple(_rights(document, office)))),
+    )
+
+
+def _reasons(document: Document, office: Office) -> list[Part]:
+    if document["reasons"]:
+        lines = tuple(told(one) for one in document["reasons"])
+        return [Part("The main reasons, the most important first", lines, is_ranked=True)]
+    if document["favourable"] is False:
+        return [Part("The reasons", (f"They are not on record. Ask {office.name} for them.",))]
+    return []
+
+
+def _rights(document: Document, office: Office) -> Sequence[str]:
+    said = [f"Ask {office.name} to have a person review the decision, and say what you think of it."]
+    if office.object_within:
+        said[0] += f" You have {office.object_within}, from the day on which you get this letter."
+    said += [
+        "Ask which data about you were used, and have what is wrong corrected.",
+    ]
+    if office.answer_within:
+        said.append(f"You will be answered within {office.answer_within} of asking.")
+    if office.contact:
+        said.append(f"Contact: {office.contact}")
+    if office.supervisor:
+        said.append(f"If you are not content with the answer, you can complain to: {office.supervisor}")
+    return [*said, f"Quote this reference: {document['request_id']}"]
