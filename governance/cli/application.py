@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import typer
+
+from governance.cli.legible import legible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +49,7 @@ def application(modules: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
         add_completion=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        epilog="These three options stand before or after any command. Start with: governance demo",
+        epilog="--workspace, --json and --debug stand before or after any command. Start with: governance demo",
     )
     app.callback()(_options)
     for module in modules:
@@ -69,8 +72,9 @@ def run(session: Session, rest: Sequence[str]) -> object:
     # A first word that names a command needs no other one; all else may be help or a mistake, which shows them all.
     named = [module for module, commands in COMMANDS.items() if rest and rest[0] in commands]
     app = application(named or tuple(COMMANDS))
+    command = legible(typer.main.get_command(app), chain.from_iterable(COMMANDS.values()))
     try:
-        return app(args=list(rest), standalone_mode=False, obj=session, prog_name="governance")
+        return command(args=list(rest), standalone_mode=False, obj=session, prog_name="governance")
     except UsageError as error:
         session.usage(error, rest[0] if named else "")
         return WRONG

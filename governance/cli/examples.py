@@ -35,7 +35,7 @@ _SAID = {
         "Then: governance ingest --dry-run loans.csv --mapping loans.mapping.yaml",
     ),
     "model register": (
-        "governance model register card.yaml --artefact model.txt --background sample.parquet",
+        "governance model register card.yaml --artefact model.txt",
         "Then: governance model approve MODEL VERSION --by NAME",
     ),
     "finding respond": ('governance finding respond a268659b60 --by "C. Ops" --text "cover is arranged"',),
@@ -44,5 +44,5 @@ _SAID = {
 
 
 def below(command: str) -> str:
-    """The lines below the help of a command, parted as typer wants paragraphs."""
-    return "\n\n".join(("For example:", *_SAID[command]))
+    """The lines below the help of a command."""
+    return "\n".join(("For example:", *_SAID[command]))

@@ -27,7 +27,9 @@ def explain(
     wanted: str | None = typer.Argument(
         None, metavar="[ID]", help="A request, client, response, trace or decision id."
     ),
-    reader: Reader = typer.Option(Reader.ENGINEER, "--for", help="Who reads it."),
+    reader: Reader = typer.Option(
+        Reader.ENGINEER, "--for", metavar="READER", help="Who reads it: engineer, subject or auditor."
+    ),
     html: Path | None = typer.Option(None, "--html", metavar="FILE", help="Write it as a page."),
     pdf: Path | None = typer.Option(None, "--pdf", metavar="FILE", help="Write it as a PDF."),
     notebook: Path | None = typer.Option(None, "--notebook", metavar="FILE", help="Write it as an executed notebook."),

@@ -34,9 +34,11 @@ def register(
     background: Path | None = typer.Option(
         None, "--background", metavar="FILE", help="Sample of inputs that reasons are measured against."
     ),
-    name: str | None = typer.Option(None, "--name", help="Name as the decisions log it, where the card has none."),
+    name: str | None = typer.Option(
+        None, "--name", metavar="NAME", help="Name as the decisions log it, where the card has none."
+    ),
     version: str | None = typer.Option(
-        None, "--version", help="Version as the decisions log it, where the card has none."
+        None, "--version", metavar="VERSION", help="Version as the decisions log it, where the card has none."
     ),
 ) -> None:
     """Register one version of a model."""
@@ -72,8 +74,8 @@ def list_models(context: typer.Context) -> None:
 @model.command()
 def show(
     context: typer.Context,
-    name: str = typer.Argument(metavar="MODEL"),
-    version: str | None = typer.Argument(None, metavar="[VERSION]"),
+    name: str = typer.Argument(metavar="MODEL", help="Its name, as `model list` shows it."),
+    version: str | None = typer.Argument(None, metavar="[VERSION]", help="One version; else all."),
 ) -> None:
     """Show what is registered for a model."""
     from governance.models.registered import require_model
@@ -91,8 +93,8 @@ def show(
 @model.command()
 def approve(
     context: typer.Context,
-    name: str = typer.Argument(metavar="MODEL"),
-    version: str = typer.Argument(metavar="VERSION"),
+    name: str = typer.Argument(metavar="MODEL", help="Its name, as `model list` shows it."),
+    version: str = typer.Argument(metavar="VERSION", help="The version that is approved."),
     by: str = typer.Option(..., "--by", metavar="NAME", help="Who approves."),
 ) -> None:
     """Record in the ledger that a person approved a version."""
@@ -105,7 +107,7 @@ def approve(
 @model.command()
 def live(
     context: typer.Context,
-    name: str | None = typer.Argument(None, metavar="[MODEL]"),
+    name: str | None = typer.Argument(None, metavar="[MODEL]", help="One model; else all."),
     at: str | None = typer.Option(None, "--at", metavar="TIME", help="Only what was live then; a day is its start."),
 ) -> None:
     """Show which versions the log shows at work, beside registration, approval and validity."""

@@ -25,8 +25,8 @@ def add_to(app: typer.Typer) -> None:
 def register(
     context: typer.Context,
     template: Path = typer.Argument(metavar="FILE", help="The template, as it is sent."),
-    name: str = typer.Option(..., "--name", help="Name as the requests log it."),
-    version: str = typer.Option(..., "--version", help="Version as the requests log it."),
+    name: str = typer.Option(..., "--name", metavar="NAME", help="Name as the requests log it."),
+    version: str = typer.Option(..., "--version", metavar="VERSION", help="Version as the requests log it."),
     author: str | None = typer.Option(None, "--author", metavar="NAME", help="Who wrote it."),
     valid_from: str | None = typer.Option(None, "--valid-from", metavar="DAY", help="First day in use."),
 ) -> None:

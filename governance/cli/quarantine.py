@@ -87,7 +87,7 @@ def show(
 @quarantine.command()
 def retry(
     context: typer.Context,
-    ids: list[str] | None = typer.Argument(None, metavar="ID...", help="As `list` prints them."),
+    ids: list[str] | None = typer.Argument(None, metavar="[ID]...", help="As `list` prints them."),
     everything: bool = typer.Option(False, "--all", help="All of them."),
     file: str | None = typer.Option(
         None, "--file", metavar="FILE", help="Those of one file: its name, or how its SHA-256 begins."

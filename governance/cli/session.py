@@ -81,7 +81,7 @@ class Session:
 
     def usage(self, error: Exception, command: str = "") -> None:
         """Says what is wrong with the command line, and whose help says more: that of the command, if it is known."""
-        text = getattr(error, "format_message", lambda: str(error))()
+        text = getattr(error, "format_message", lambda: str(error))().replace("Value error, ", "")
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else f"governance {command}".rstrip()
         self.fail(
