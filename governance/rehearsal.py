@@ -16,14 +16,18 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from governance.arrivals.intake import STDIN
+from governance.arrivals.intake import STDIN, read_format
+from governance.arrivals.paths import expand
+from governance.arrivals.remote import is_address
 from governance.coverage import Coverage, coverage_of, filled_columns
-from governance.engines.duckdb import Engine
+from governance.drafts.attributes import Unmapped, unmapped, unmapped_inputs
+from governance.engines.duckdb import Engine, identifier
 from governance.ingestion import Ingestion, ingest
+from governance.mapping import Mapping as TableMapping
 from governance.progress import Observer, Stage, ignore
 from governance.proof.ledger import JSON, Entry, StagedFile, Writer
 from governance.storage.store import Snapshot, Store
-from governance.tables import PROVENANCE, QUARANTINE
+from governance.tables import PROVENANCE, QUARANTINE, SUBJECTS
 from governance.workspace import Workspace
 
 BAD_RECORDS = 5  # shown of each file; chosen here: enough to see what is wrong with its mapping
@@ -47,6 +51,7 @@ class Rehearsal:
         ingestion: The balance; the ledger is as it is.
         bad: The first records of each file that would go to quarantine.
         columns: Canonical columns that the files fill, as `table.column`.
+        unmapped: What in the files looks like a protected attribute and would not be stored as one.
         alone: What could be judged on the files alone.
         with_store: What could be judged on the store with them.
     """
@@ -54,6 +59,7 @@ class Rehearsal:
     ingestion: Ingestion
     bad: tuple[BadRecord, ...]
     columns: tuple[str, ...]
+    unmapped: tuple[Unmapped, ...]
     alone: Sequence[Coverage]
     with_store: Sequence[Coverage]
 
@@ -102,7 +108,8 @@ def rehearse(
         # What is in the store already fills columns too
         own = run("alone", ())[1] if done.total("duplicates") else store
         columns = _filled(own, own.added)
-        return Rehearsal(done, _bad(store), _told(columns), coverage_of(columns), coverage_of(together))
+        strange = tuple(_unmapped(paths, read_format(source, mapping).mapping, store))
+        return Rehearsal(done, _bad(store), _told(columns), strange, coverage_of(columns), coverage_of(together))
 
 
 def _kept(stdin: IO[bytes], folder: Path) -> IO[bytes]:
@@ -171,6 +178,17 @@ def _filled(store: _ScratchStore, entries: tuple[Entry, ...]) -> frozenset[str]:
     with Engine(store.spill) as engine:
         snapshot.attach(engine)
         return filled_columns(engine, snapshot)
+
+
+def _unmapped(paths: Sequence[str], mapping: TableMapping | None, store: _ScratchStore) -> list[Unmapped]:
+    """Of local files that a mapping reads, what it leaves out too; else what is among the inputs of models."""
+    if mapping is not None:
+        return unmapped(expand([path for path in paths if path != STDIN and not is_address(path)]), mapping)
+    snapshot = store.snapshot_of(store.added)
+    with Engine(store.spill) as engine:
+        snapshot.attach(engine)
+        inputs = [column for model in snapshot.models() for column in engine.columns(identifier(f"features:{model}"))]
+        return unmapped_inputs(dict.fromkeys(inputs), engine.columns(SUBJECTS.name))
 
 
 def _told(columns: frozenset[str]) -> tuple[str, ...]:

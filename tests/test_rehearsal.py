@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from governance.cli import main
+from governance.drafts.attributes import Unmapped, unmapped_inputs
 from governance.errors import SourceError
 from governance.ingestion import Ingestion, ingest
 from governance.rehearsal import Rehearsal, rehearse
@@ -54,6 +55,40 @@ def rehearsed(book: Logbook, *paths: Path, mapping: str | None = LOANS) -> Rehea
     found = rehearse(book.workspace, [str(path) for path in paths], now=NOW, mapping=form)
     assert every_file(book) == before
     return found
+
+
+PEOPLE = """\
+id,at,score,decision,Gender,applicant_age,dob,race,account_age,email
+r1,2026-07-01T10:00:00Z,0.5,yes,f,34,1992-01-02,b,3,a@b
+r2,2026-07-02T10:00:00Z,0.7,no,m,51,1975-01-02,w,4,c@d
+"""
+
+
+def test_what_looks_like_a_protected_attribute_is_named(book: Logbook) -> None:
+    """Not one that is a subject, nor a column that is called like one by half."""
+    people = book.write("people.csv", PEOPLE)
+    found = rehearsed(book, people, mapping=LOANS + "  team: race\nfeatures: [applicant_age]\n").unmapped
+    assert found == (
+        Unmapped("Gender", "sex", "not read", can_map=True),
+        Unmapped("applicant_age", "age_band", "input", (25, 40, 60), can_map=True),
+        Unmapped("dob", "age_band", "not read"),
+        Unmapped("race", "race", "team", can_map=True),
+    )
+    subjects = "features: '*'\nsubjects: {gender: Gender, race: race, age_band: {column: applicant_age, bands: [40]}}\n"
+    assert rehearsed(book, people, mapping=LOANS + subjects).unmapped == ()
+    assert rehearsed(book, people, mapping=LOANS + "features: '*'\n").unmapped[0].use == "input"
+
+
+def test_inputs_of_a_known_format_that_look_like_protected_attributes(book: Logbook) -> None:
+    """A log that is read without a mapping cannot be mapped otherwise; the input is named all the same."""
+    same = {"specversion": "1.0", "id": "e1", "time": "2026-07-01T10:00:00Z", "inferenceservicename": "credit"}
+    asked = {"instances": [{"debt": 7.5, "age": 34, "SEX": 2}]}
+    halves = [("request", asked), ("response", {"predictions": [1]})]
+    events = [{**same, "type": f"org.kubeflow.serving.inference.{kind}", "data": data} for kind, data in halves]
+    log = book.write("events.jsonl", "".join(json.dumps(event) + "\n" for event in events))
+    found = rehearsed(book, log, mapping=None).unmapped
+    assert set(found) == {Unmapped("age", "age_band", "input"), Unmapped("SEX", "sex", "input")}
+    assert unmapped_inputs(["debt", "SEX", "age"], ["sex"]) == [Unmapped("age", "age_band", "input")]
 
 
 def told(done: Ingestion) -> list[object]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from governance.drafts.attributes import Unmapped
     from governance.ingestion import FileReport, Ingestion
 
 MOST = 20  # chosen here: files that fit on a screen with their reasons
@@ -28,6 +29,17 @@ def show(console: Console, done: Ingestion) -> None:
     else:
         _by_format(console, done.files)
     console.print(f"Ledger: {done.ledger_size} entries, root {done.ledger_root[:16]}")
+
+
+def show_unmapped(console: Console, found: Sequence[Unmapped]) -> None:
+    """What looks like a protected attribute and is not stored as one, and what to do about it."""
+    if found:
+        console.print("These look like protected attributes, and fairness needs them as subjects:")
+    for one in found:
+        use = {"not read": "not read", "input": "only an input of the model"}.get(one.use, f"only read as {one.use}")
+        rule = f"{{column: {one.column}, bands: {list(one.bands)}}}" if one.bands else one.column
+        how = f"; map it: subjects: {{{one.attribute}: {rule}}}" if one.can_map else ""
+        console.print(f"  {visible(one.column)}: {use}{visible(how)}")
 
 
 def _by_format(console: Console, files: Sequence[FileReport]) -> None:

@@ -92,10 +92,11 @@ def _show_rehearsal(session: Session, rehearsal: Rehearsal) -> None:
 
         coverage = {"alone": document(rehearsal.alone), "with_store": document(rehearsal.with_store)}
         bad = {"columns": list(rehearsal.columns), "bad_records": [asdict(record) for record in rehearsal.bad]}
-        session.result({"dry_run": True} | _document(rehearsal.ingestion) | bad | {"coverage": coverage})
+        strange = {"unmapped_attributes": [one._asdict() for one in rehearsal.unmapped]}
+        session.result({"dry_run": True} | _document(rehearsal.ingestion) | bad | strange | {"coverage": coverage})
         return
     from governance.cli.coverage_view import show_briefly, show_columns
-    from governance.cli.ingestion_view import show
+    from governance.cli.ingestion_view import show, show_unmapped
     from governance.display import visible
 
     show(session.console, rehearsal.ingestion)
@@ -103,6 +104,7 @@ def _show_rehearsal(session: Session, rehearsal: Rehearsal) -> None:
         place = f"{Path(record.file).name}:{record.line}"
         session.console.print(f"  {visible(place)}: {record.reason}: {visible(record.detail)}")
     show_columns(session.console, rehearsal.columns)
+    show_unmapped(session.console, rehearsal.unmapped)
     show_briefly(session.console, rehearsal.alone, rehearsal.with_store)
     session.console.print("Nothing was written; without --dry-run this is what `ingest` does.")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.drafts.profiles import Kind, Profile
-from governance.drafts.usual_names import BODIES, SUBJECTS, TEXTS, TRUTHS, spellings, words
+from governance.drafts.usual_names import BODIES, SUBJECTS, TEXTS, TRUTHS, attribute_of, spellings, words
 from governance.drafts.ways import FEW, LONG, WAYS
 from governance.input_types import MAX_INPUTS
 from governance.mapping import Role, allowed_columns
@@ -128,11 +128,18 @@ class _Search:
     def subjects(self) -> Iterator[Guess]:
         """Guesses for protected attributes."""
         for attribute, names in SUBJECTS.items():
-            profile = self.named(names, lambda p: len(p.values) <= FEW or p.is_number)
+            profile = self.named(names, _is_group) or self._called_after(attribute)
             if profile is not None:
                 is_age = attribute == "age_band" and profile.is_number and len(profile.values) > 1
                 rule = {"bands": list(AGE_BANDS)} if is_age else {}
                 yield Guess(attribute, {"column": profile.name, **rule})
+
+    def _called_after(self, attribute: str) -> Profile | None:
+        """The first one whose name says a protected attribute among other words; nothing else can have it then."""
+        named = (p for p in self.left() if p.filled and attribute_of(p.name) == attribute and _is_group(p))
+        profile = next(named, None)
+        self._taken |= {profile.name} if profile else set()
+        return profile
 
     def payloads(self) -> Iterator[tuple[Role, str]]:
         """Columns that may hold what people or models wrote, each with its role."""
@@ -145,6 +152,10 @@ class _Search:
         """Columns that may hold what turned out to be true."""
         while (profile := self.named(TRUTHS, lambda p: len(p.values) <= FEW or p.is_number)) is not None:
             yield profile.name
+
+
+def _is_group(profile: Profile) -> bool:
+    return profile.kind is not Kind.NESTED and (len(profile.values) <= FEW or profile.is_number)
 
 
 def _operation(guesses: Guesses) -> Iterator[Guess]:

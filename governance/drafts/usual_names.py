@@ -104,13 +104,21 @@ FLAGS: dict[str, str] = {
 }
 SUBJECTS: dict[str, str] = {
     "sex": "sex gender",
-    "race": "race ethnicity ethnic_group race_ethnicity",
-    "age_band": "age_band age_group age_cat age_range age applicant_age",
-    "religion": "religion",
-    "disability": "disability disabled",
-    "nationality": "nationality citizenship",
-    "marital_status": "marital_status marriage civil_status",
+    "race": "race ethnicity ethnic_group ethnic_origin race_ethnicity hispanic",
+    "age_band": "age_band age_group age_cat age_range age date_of_birth birth_date birthdate dob year_of_birth "
+    "birth_year yob",
+    "religion": "religion faith",
+    "disability": "disability disabled disability_status",
+    "nationality": "nationality citizenship country_of_birth",
+    "marital_status": "marital_status marriage marital civil_status",
+    "sexual_orientation": "sexual_orientation",
+    "pregnancy": "pregnancy pregnant",
 }
+# words around such a name that do not change what it means
+_AROUND = frozenset(
+    "applicant customer person client candidate patient employee member borrower user owner is code cd label years yrs "
+    "derived self reported".split()
+)
 TRUTHS = "label target actual ground_truth truth y_true true_label outcome actual_outcome observed"
 # what people and models wrote, by its role in the request; it is no input of a model of tables
 BODIES: dict[Role, str] = {
@@ -127,6 +135,19 @@ def words(name: str) -> str:
         ('created_at', 'request_id', 'timestamp')
     """
     return _OTHER.sub("_", _HUMP.sub("_", name).lower()).strip("_")
+
+
+def attribute_of(name: str) -> str | None:
+    """The protected attribute that a column is called after.
+
+    Example:
+        >>> attribute_of("applicant.Gender_Code"), attribute_of("customer_age"), attribute_of("age_of_account")
+        ('sex', 'age_band', None)
+    """
+    known = {spelling: attribute for attribute, names in SUBJECTS.items() for spelling in names.split()}
+    own = words(name.rpartition(".")[2])
+    bare = "_".join(word for word in own.split("_") if word not in _AROUND)
+    return known.get(own) or known.get(bare)
 
 
 def spellings(name: str) -> Iterator[tuple[str, str | None]]:
