@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from governance.halves import Waiting
 from governance.input_types import Types
 from governance.records import Record
 from governance.tables import BYTES, FLAG, MONEY, REAL, TAGS, TEXT, TEXTS, TIME, WHOLE, Table
@@ -65,6 +67,22 @@ class Inputs:
     rows: pa.Table
 
 
+class LoneHalf(NamedTuple):
+    """A record that is half of something and came alone.
+
+    Attributes:
+        number: Of the record.
+        key: What it shares with its other half.
+        sha256: Digest of what it says.
+        kept: What is kept of it for its other half; None where nothing is needed any more.
+    """
+
+    number: int
+    key: str
+    sha256: str
+    kept: str | None
+
+
 @dataclass(slots=True)
 class Batch:
     """What a stretch of a file becomes.
@@ -76,7 +94,8 @@ class Batch:
         types: Model -> version -> input -> type, as far as this batch was the first to tell.
         rejected: Records for quarantine.
         ignored: Reason -> count of records that the format defines as something else.
-        alone: Numbers of records that are halves whose other half was not met.
+        lone: Halves that came alone, those among them that complete a stored one.
+        completes: Number of a record -> the stored half that it completes.
     """
 
     records: int = 0
@@ -85,7 +104,8 @@ class Batch:
     types: Types = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
-    alone: set[int] = field(default_factory=set)
+    lone: list[LoneHalf] = field(default_factory=list)
+    completes: dict[int, Waiting] = field(default_factory=dict)
 
 
 def schema(table: Table) -> pa.Schema:

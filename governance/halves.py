@@ -1,22 +1,25 @@
-"""Halves of one thing in several files of one run, such as a call and its answer as KServe's blob store writes them.
+"""Halves of one thing, such as a call and its answer: in one file, in several files of a run, or in several runs.
 
 1. A half that finds its other half in its own file is joined there, and is none of these.
-2. Of the others, the first file that has one half and the first later file that has the other are told of each other.
-3. The earlier file stores what both say. The later one judges it in the same way: its half is counted as joined, or
-   goes to quarantine like the other, so that neither is lost where both together cannot be read.
-4. What lies in a file of an earlier run cannot be joined any more: it was stored as it was. The half that comes later
-   is a conflict with it, and counted under a reason of its own.
+2. Of the others, the first file of a run that has one half and the first later file that has the other are told of each
+   other. The earlier file stores what both say. The later one judges it in the same way: its half is counted as joined,
+   or goes to quarantine like the other, so that neither is lost where both together cannot be read.
+3. A half that is stored alone is kept in the store, without its body. The half that comes later completes it: what both
+   say is stored, and the row of the half counts no longer. Until then it counts as what it is.
+4. A half that came alone before is a duplicate when it comes again, alone or with the other.
+5. A half that differs from one that is stored, or whose other half was stored by a version that kept none, is a
+   conflict, and counted under a reason of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from governance.records import LogFile, records
-from governance.sources import Source
+from governance.sources import Halved, Source
 
-LATE = "late half, kept as a conflict (read both halves in one run)"
+LATE = "half that differs from what is stored, kept as a conflict"
 MAX_BYTES = 256 << 20  # of halves that are held; chosen here: parsed they take about a gigabyte
 
 
@@ -35,6 +38,54 @@ class Half(NamedTuple):
 Halves = Mapping[str, Half]  # what two halves share -> the other half
 
 
+class Waiting(NamedTuple):
+    """A half in the store that waits for its other half.
+
+    Attributes:
+        kept: What was kept of it.
+        file_sha256: File that it came from.
+        row_no: Number of its record there.
+    """
+
+    kept: str
+    file_sha256: str
+    row_no: int
+
+
+class Stored(NamedTuple):
+    """What the store knows of the halves of one key that came alone.
+
+    Attributes:
+        digests: Of their content.
+        waiting: The one that waits for its other half.
+    """
+
+    digests: frozenset[str]
+    waiting: Waiting | None
+
+
+class Held(Protocol):
+    """The halves of one format that came alone and are in the store."""
+
+    def may_hold(self, key: str) -> bool:
+        """Whether a half of this key may be among them."""
+
+    def find(self, keys: Iterable[str]) -> Mapping[str, Stored]:
+        """Key -> what is known of its halves, for keys of which there are some."""
+
+
+class NoneHeld:
+    """No halves: of a format that has none, or where nothing is stored."""
+
+    def may_hold(self, _key: str) -> bool:
+        """Never."""
+        return False
+
+    def find(self, _keys: Iterable[str]) -> Mapping[str, Stored]:
+        """Nothing."""
+        return {}
+
+
 class _Open(NamedTuple):
     """A half whose other half has not been met."""
 
@@ -43,35 +94,38 @@ class _Open(NamedTuple):
     bytes: int
 
 
-def halves_across(files: Iterable[tuple[LogFile, Source]]) -> dict[str, Halves]:
+def halves_across(files: Iterable[tuple[LogFile, Source]], held: Mapping[str, Held]) -> dict[str, Halves]:
     """Digest of each file -> the halves of its records that lie in other files.
 
     Args:
         files: The files of one run, in the order in which they are read, with what reads them.
+        held: Source -> its halves that are in the store: what belongs to these is joined with them.
     """
     found: dict[str, dict[str, Half]] = {}
     for source, logs in _by_source(files):
         waiting: dict[str, _Open] = {}
-        held = 0
+        held_bytes = 0
         for log in logs:
             for key, half in _left(log, source):
+                if held[source.name].may_hold(key):
+                    continue
                 other = waiting.pop(key, None)
                 if other is not None and source.join(other.content, half.content) is not None:
                     found.setdefault(other.file, {})[key] = Half(half.content, comes_later=True)
                     found.setdefault(half.file, {})[key] = Half(other.content, comes_later=False)
-                    held += half.bytes
-                elif held + half.bytes <= MAX_BYTES:
+                    held_bytes += half.bytes
+                elif held_bytes + half.bytes <= MAX_BYTES:
                     waiting[key] = half
-                    held += half.bytes - (other.bytes if other else 0)
+                    held_bytes += half.bytes - (other.bytes if other else 0)
     return dict(found)
 
 
-def _by_source(files: Iterable[tuple[LogFile, Source]]) -> Iterator[tuple[Source, list[LogFile]]]:
+def _by_source(files: Iterable[tuple[LogFile, Source]]) -> Iterator[tuple[Halved, list[LogFile]]]:
     """The formats that join halves and have several files, each file once."""
     logs: dict[str, dict[str, LogFile]] = {}
-    known: dict[str, Source] = {}
+    known: dict[str, Halved] = {}
     for log, source in files:
-        if type(source).key is not Source.key:
+        if isinstance(source, Halved):
             known[source.name] = source
             logs.setdefault(source.name, {}).setdefault(log.sha256, log)
     for name, own in logs.items():
@@ -79,7 +133,7 @@ def _by_source(files: Iterable[tuple[LogFile, Source]]) -> Iterator[tuple[Source
             yield known[name], list(own.values())
 
 
-def _left(log: LogFile, source: Source) -> Iterator[tuple[str, _Open]]:
+def _left(log: LogFile, source: Halved) -> Iterator[tuple[str, _Open]]:
     """The halves of a file that find no other in it."""
     waiting: dict[str, _Open] = {}
     for record in records(log):

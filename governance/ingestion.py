@@ -19,6 +19,7 @@ from governance.batches import Batch, ahead
 from governance.engines.duckdb import Engine
 from governance.halves import LATE, Halves, halves_across
 from governance.identities.deduplication import Fate, fates
+from governance.identities.held_halves import HeldHalves
 from governance.identities.known_keys import KnownKeys
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
@@ -84,8 +85,8 @@ def ingest(
         tally = Tally(observe, Stage.READING, [intake.bytes for intake in intakes])
         snapshot = store.snapshot()
         arrived = Arrived(snapshot.entries)
-        prices, halves = price_book(snapshot), _halves(intakes, form, arrived)
-        run = _Run(store, writer, workspace, form, now, engine, reader, snapshot, prices, tally, arrived, halves)
+        run = _Run(store, writer, workspace, form, now, engine, reader, snapshot, price_book(snapshot), tally, arrived)
+        run.look_across(intakes)
         reports = tuple(run.read(intake) for intake in intakes)
     checkpoint = store.ledger.checkpoint()
     return Outcome(reports, checkpoint.size, checkpoint.root)
@@ -106,8 +107,19 @@ class _Run:
     prices: PriceBook
     tally: Tally
     arrived: Arrived
-    halves: dict[str, Halves]
+    halves: dict[str, Halves] = field(default_factory=dict)
+    held: dict[str, HeldHalves] = field(default_factory=dict)
     known: KnownKeys = field(default_factory=KnownKeys)
+
+    def look_across(self, intakes: Sequence[Intake | Known | Distant]) -> None:
+        """Finds the halves of records that lie in several files; a file that is in, if only in part, is left out."""
+        files = [
+            (file.log, file.form)
+            for file in intakes
+            if isinstance(file, Intake) and isinstance(file.form, Source)
+            if not self.arrived.batches(identity(file.log.sha256, file.form.name, self.form.mapping_sha256))
+        ]
+        self.halves = halves_across(files, {form.name: self._held(form.name) for _, form in files})
 
     def read(self, arrival: Intake | Known | Distant) -> FileReport:
         self.tally.begin(arrival.name)
@@ -162,8 +174,17 @@ class _Run:
             return ahead(mapped_batches(intake.log, intake.form, self.reader, known))
         log, others = intake.log, self.halves.get(intake.log.sha256)
         return source_batches(
-            records(log), intake.form.within(log.name), known, self.now, log.start_record, others=others
+            records(log),
+            intake.form.within(log.name),
+            known,
+            self.now,
+            log.start_record,
+            others=others,
+            held=self._held(intake.source),
         )
+
+    def _held(self, source: str) -> HeldHalves:
+        return self.held.setdefault(source, HeldHalves(self.reader, lambda: self.snapshot, source))
 
     def _publish(
         self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch
@@ -179,7 +200,7 @@ class _Run:
         counts = stage.counts()
         if self.form.mapping_path is not None and not (self.store.root / BLOBS / self.form.mapping_sha256).exists():
             staged.append(self.store.stage_blob(self.form.mapping_path.read_bytes(), {"blob": "mapping"}))
-        late = sum(1 for number, fate in met.requests.items() if fate is Fate.CONFLICT and number in batch.alone)
+        late = sum(1 for half in batch.lone if met.requests.get(half.number) is Fate.CONFLICT)
         reasons = Counter(rejection.reason for rejection in made.rejected) + made.ignored + Counter({LATE: late})
         first, last = (None if moment is None else stamp(moment) for moment in (stage.first, stage.last))
         facts: dict[str, Any] = {
@@ -235,16 +256,6 @@ class _Run:
         entry = self.writer.commit(kind, facts, staged, at=stamp(self.now))
         self.arrived.add(entry)
         self.snapshot = self.snapshot.grown(entry, self.store.ledger.checkpoint())
-
-
-def _halves(intakes: Sequence[Intake | Known | Distant], form: Format, arrived: Arrived) -> dict[str, Halves]:
-    """Halves of records that lie in several files; a file that is in, if only in part, was stored as it was."""
-    return halves_across(
-        (file.log, file.form)
-        for file in intakes
-        if isinstance(file, Intake) and isinstance(file.form, Source)
-        if not arrived.batches(identity(file.log.sha256, file.form.name, form.mapping_sha256))
-    )
 
 
 def known_types(snapshot: Snapshot) -> Types:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from governance.compaction import plan
 from governance.engines.duckdb import Engine, identifier
+from governance.storage.segments import COMPLETED, HALVES, OF_HALVES, read
 from governance.storage.store import Snapshot, Store
 from governance.tables import ATTEMPTS, CANONICAL, GUARDRAILS, PAYLOADS, PER_MODEL, QUARANTINE, REQUESTS, SIDE_TABLES
 
 
 def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
-    """The JSON of `status`: tables with rows and times, files, ledger, models, conflicts, unmatched rows, findings."""
+    """The JSON of `status`: tables with rows and times, files, ledger, models, conflicts, what waits, findings."""
     store = Store(store_path)
     snapshot = store.snapshot(as_of)
     with Engine(store.spill) as engine:
@@ -24,6 +26,7 @@ def status(store_path: Path, *, as_of: int | None = None) -> dict[str, Any]:
             "models": [f"{entry.facts['model']} {entry.facts['version']}" for entry in snapshot.of_kind("model")],
             "conflicts": _conflicts(snapshot),
             "unmatched": _unmatched(engine, snapshot),
+            "halves": _halves(engine, snapshot),
             "findings": _open_findings(engine),
         }
 
@@ -33,6 +36,8 @@ def _table(engine: Engine, snapshot: Snapshot, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"table": name, "rows": sum(s.rows for s in segments), "files": len(segments)}
     if name == QUARANTINE.name:  # some may have been released
         found["rows"] = engine.value(f"SELECT count(*) FROM {name}")
+    elif name in OF_HALVES and snapshot.segments.get(COMPLETED):  # some may have been completed
+        found["rows"] = engine.value(f"SELECT count(*) FROM {_incomplete(snapshot, name)}")
     if name not in PER_MODEL:
         time = CANONICAL[name].time
         bounds = engine.records(f"SELECT min({time}) AS first, max({time}) AS last FROM {identifier(name)}")[0]
@@ -62,6 +67,22 @@ def _unmatched(engine: Engine, snapshot: Snapshot) -> dict[str, int]:
         if _came_alone(snapshot, name):
             found[name] = int(engine.value(f"SELECT count(*) FROM {name} ANTI JOIN requests USING (request_uid)"))
     return found
+
+
+def _halves(engine: Engine, snapshot: Snapshot) -> int:
+    """Halves of calls, stored alone, that wait for their other half."""
+    if not snapshot.segments.get(HALVES):
+        return 0
+    return int(engine.value(f"SELECT count(*) FROM {_incomplete(snapshot, HALVES)} WHERE kept IS NOT NULL"))
+
+
+def _incomplete(snapshot: Snapshot, name: str) -> str:
+    """SQL: the rows of a table without those of halves that were completed."""
+    own, done = (
+        f"(SELECT * FROM {read(segments, f'{snapshot.root}{os.sep}')})" if segments else None
+        for segments in (snapshot.segments[name], snapshot.segments.get(COMPLETED))
+    )
+    return f"{own} ANTI JOIN {done} USING (file_sha256, row_no)" if done else str(own)
 
 
 def _came_alone(snapshot: Snapshot, name: str) -> bool:

@@ -6,13 +6,13 @@ import gc
 from collections.abc import Container, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from governance import batches
 from governance.batches import Batch, Fill, Inputs, Rejection, reject
 from governance.formats.row_tables import RowTables, checked
-from governance.halves import Halves
+from governance.halves import Halves, Held, NoneHeld
 from governance.input_types import Given, Types, settle, typed_tables
+from governance.pairing import Item, Pairing, Part
 from governance.records import Record, text_of
 from governance.sources import Ignored, InputRow, Source, UnreadableError
 from governance.tables import CANONICAL, OUTCOMES, PAYLOADS, REQUESTS
@@ -31,11 +31,13 @@ def source_batches(
     before: int = 0,
     wanted: Mapping[int, Container[int]] | None = None,
     others: Halves | None = None,
+    held: Held | None = None,
 ) -> Generator[Batch, None, None]:
     """The batches that a source makes of the records of one file.
 
     Two records that the source joins (a call and its answer) count as one that is stored and one that is ignored.
-    A half that finds no other within 100,000 such halves, or in the file, is read alone.
+    A half that finds no other in the file, or before as many others wait as a batch has records, is joined with one
+    that lies in another file of the run or in the store, else read alone.
 
     Args:
         records: What the file holds.
@@ -44,15 +46,17 @@ def source_batches(
         now: When the file is read, for outcomes that do not say when they became known.
         before: How many records of the file stand before these.
         wanted: Line -> which of its records, from 1, are read and counted; all of each line without it.
-        others: The halves of its records that lie in other files.
+        others: The halves of its records that lie in other files of the run.
+        held: Halves of the format that are in the store.
     """
-    reading = _Reading(source, {} if known is None else known, now, before, wanted, others or {})
+    pairing = Pairing(source, others or {}, held or NoneHeld())
+    reading = _Reading(source, {} if known is None else known, now, before, wanted, pairing)
     left = iter(records)
     while not reading.is_done:
         with _nothing_collected():
             batch = reading.batch(left)
         yield from _filled(batch, reading.loose())
-    if reading.waiting:
+    if pairing.is_waiting:
         yield from _filled(reading.rest(), reading.loose())
 
 
@@ -72,44 +76,6 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
-class _Part(NamedTuple):
-    """One record of a line.
-
-    Attributes:
-        line: The line.
-        item: Which of its records, from 1.
-        number: Its number in the file, from 1.
-    """
-
-    line: Record
-    item: int
-    number: int
-
-
-class _Item(NamedTuple):
-    """A record that a source has split off.
-
-    Attributes:
-        parts: What it was read from; two where it was joined.
-        content: What it says.
-        is_told: Whether another file has its rows: it is the later half of what was joined there.
-    """
-
-    parts: tuple[_Part, ...]
-    content: Any
-    is_told: bool = False
-
-    @property
-    def number(self) -> int:
-        """Its number in the file, from 1."""
-        return self.parts[0].number
-
-    def without_content(self) -> _Item:
-        """Where it stands and its bytes alone, which take a tenth of what was parsed."""
-        parts = tuple(part._replace(line=part.line._replace(value=None)) for part in self.parts)
-        return self._replace(parts=parts, content=None)
-
-
 class _Reading:
     """One file while a source reads it."""
 
@@ -120,17 +86,16 @@ class _Reading:
         now: datetime | None,
         before: int,
         wanted: Mapping[int, Container[int]] | None,
-        others: Halves,
+        pairing: Pairing,
     ) -> None:
-        self.waiting: dict[str, _Item] = {}
         self.is_done = False
-        self._pending: list[_Item] = []
+        self._pending: list[Item] = []
         self._pending_bytes = 0
         self._source = source
         self._known = known
         self._now = now
         self._wanted = wanted
-        self._others = others
+        self._pairing = pairing
         self._number = before
         self._loose, self._loose_rows = Batch(), RowTables()
         self._start()
@@ -139,7 +104,7 @@ class _Reading:
         self._batch = Batch()
         self._rows = RowTables()
         self._given: list[Given] = []
-        self._items: dict[int, _Item] = {}
+        self._items: dict[int, Item] = {}
 
     def batch(self, records: Iterator[Record]) -> Batch | None:
         """What the next records become, as many as fill a batch; None if there are none."""
@@ -147,15 +112,9 @@ class _Reading:
         for record in records:  # one after the other: a parsed record takes ten times its bytes
             self._add(record)
             if fill.ends_with(record):
-                return self._filled()
+                return self._finished()
         self.is_done = True
-        return self._filled() if fill.records else None
-
-    def _filled(self) -> Batch:
-        while len(self.waiting) > batches.BATCH_RECORDS:
-            key = next(iter(self.waiting))
-            self._alone(key, self.waiting.pop(key))
-        return self._finished()
+        return self._finished() if fill.records else None
 
     def _add(self, record: Record) -> None:
         if record.value is None:
@@ -166,14 +125,13 @@ class _Reading:
         for item, content in enumerate(self._source.split(record.value), 1):
             if self._wanted is None or item in self._wanted[record.number]:
                 self._number += 1
-                self._offer(_Item((_Part(record, item, self._number),), content))
+                found = self._pairing.offer(Item((Part(record, item, self._number),), content))
+                if found is not None:
+                    self._keep(found)
 
     def rest(self) -> Batch:
         """What the halves become that have found no other."""
-        for key, item in self.waiting.items():
-            self._alone(key, item)
-        self.waiting = {}
-        return self._finished()
+        return self._finished(is_end=True)
 
     def loose(self) -> Batch:
         """Bodies that came without their requests: a batch of their own, which a look-up searches by day."""
@@ -182,32 +140,15 @@ class _Reading:
         batch.tables = rows.tables(())
         return batch
 
-    def _alone(self, key: str, item: _Item) -> None:
-        """Reads a half whose other half is not in this file, with the one from another file if there is one."""
-        other = self._others.get(key)
-        if other is None:
-            self._batch.alone.add(item.number)
+    def _settle(self, *, is_end: bool) -> None:
+        """Takes up halves that waited for others."""
+        settled = self._pairing.settle(is_end=is_end)
+        self._batch.records += settled.duplicates
+        self._batch.lone += settled.lone
+        for item in settled.items:
             self._keep(item)
-        elif other.comes_later:
-            self._keep(item._replace(content=self._source.join(item.content, other.content)))
-        else:
-            self._take(item._replace(content=self._source.join(other.content, item.content), is_told=True))
 
-    def _offer(self, new: _Item) -> None:
-        key = self._source.key(new.content)
-        if key is None:
-            self._keep(new)
-            return
-        old = self.waiting.pop(key, None)
-        joined = None if old is None else self._source.join(old.content, new.content)
-        if old is not None and joined is not None:
-            self._keep(_Item(old.parts + new.parts, joined))
-            return
-        if old is not None:
-            self._keep(old)
-        self.waiting[key] = new
-
-    def _keep(self, item: _Item) -> None:
+    def _keep(self, item: Item) -> None:
         """Keeps a record until there are enough of them to be read at once."""
         self._pending.append(item)
         self._pending_bytes += len(item.parts[0].line.raw) if item.parts[0].item == 1 else 0
@@ -230,7 +171,7 @@ class _Reading:
         for part in many.parts:
             self._rows.add_part(part, [item.number for item in items])
 
-    def _take(self, item: _Item) -> None:
+    def _take(self, item: Item) -> None:
         self._batch.records += len(item.parts)
         try:
             made = self._source.rows(item.content)
@@ -252,6 +193,8 @@ class _Reading:
         self._batch.ignored[JOINED] += len(item.parts) - 1 + item.is_told
         for name, found in converted.items() if not item.is_told else ():
             rows.add(name, found)
+        if item.completes is not None:
+            self._batch.completes[item.number] = item.completes
         for model, inputs in made.features.items():
             self._items[item.number] = item.without_content()
             self._given += [_given(row, model, item.number) for row in inputs]
@@ -261,16 +204,18 @@ class _Reading:
         is_known = reason in self._batch.ignored or len(self._batch.ignored) < MAX_REASONS
         self._batch.ignored[reason[:MAX_REASON] if is_known else OTHER] += count
 
-    def _row(self, row: dict[str, Any], table: str, item: _Item) -> dict[str, Any]:
+    def _row(self, row: dict[str, Any], table: str, item: Item) -> dict[str, Any]:
         known = {"known_ts": self._now} if table == OUTCOMES.name and row.get("known_ts") is None else {}
         return checked(row | known, CANONICAL[table]) | {"row_no": item.number}
 
-    def _finished(self) -> Batch:
+    def _finished(self, *, is_end: bool = False) -> Batch:
+        self._settle(is_end=is_end)
         self._read()
         settled = settle(self._given, self._known)
         for number, (reason, detail) in settled.misfits.items():
             self._batch.ignored[JOINED] -= len(self._items[number].parts) - 1 + self._items[number].is_told
             self._batch.rejected += _rejections(self._items[number], reason, detail)
+            self._batch.completes.pop(number, None)
         self._rows.flag("nonfinite", settled.nonfinite)
         left_out = settled.misfits.keys() | {number for number, item in self._items.items() if item.is_told}
         fitting = [item for item in self._given if item.row_no not in left_out]
@@ -291,7 +236,7 @@ def _given(row: InputRow, model: str, number: int) -> Given:
     return Given(number, row.decision_id, row.decision_ts, model, row.version, texts)
 
 
-def _rejections(item: _Item, reason: str, detail: str) -> list[Rejection]:
+def _rejections(item: Item, reason: str, detail: str) -> list[Rejection]:
     return [
         Rejection(part.line.number, part.line.offset, part.line.raw, reason, detail, part.number, part.item)
         for part in item.parts

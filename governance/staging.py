@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 from governance.batches import Batch, schema
 from governance.engines.duckdb import Engine
 from governance.identities.deduplication import Fate, Fates
+from governance.identities.held_halves import completed_rows, half_rows
 from governance.identities.indexing import index_rows, side_index_rows
 from governance.identities.key_filters import filter_of
 from governance.proof.ledger import StagedFile
-from governance.storage.segments import INDEX, SIDE_INDEX, resolved
+from governance.storage.segments import COMPLETED, HALVES, INDEX, SIDE_INDEX, resolved
 from governance.storage.store import Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
@@ -83,7 +84,7 @@ class Staging:
 
     def files(self) -> list[StagedFile]:
         """Every file of the batch, written under a temporary name."""
-        return [*self._tables(), *self._features(), *self._index(), *self._quarantine()]
+        return [*self._tables(), *self._features(), *self._index(), *self._halves(), *self._quarantine()]
 
     @property
     def conflicts(self) -> int:
@@ -174,6 +175,18 @@ class Staging:
             yield stage_index(self.store, INDEX, index_rows(self._kept, self.engine, self._keys()))
         if any(name in SIDE_TABLES for name in self._kept):
             yield stage_index(self.store, SIDE_INDEX, side_index_rows(self._kept))
+
+    def _halves(self) -> Iterator[StagedFile]:
+        """What is kept of halves that were stored alone, and which stored halves are completed."""
+        if not self.batch.lone or REQUESTS.name not in self._kept:
+            return
+        requests = self._kept[REQUESTS.name]
+        counting = requests.filter(pc.invert(requests.column("is_conflict")))
+        numbers = set(counting.column("row_no").to_pylist())
+        if lone := [half for half in self.batch.lone if half.number in numbers]:
+            yield stage_index(self.store, HALVES, half_rows(self.origin.source, lone, self.origin.sha256))
+        if done := {number: half for number, half in self.batch.completes.items() if number in numbers}:
+            yield stage_index(self.store, COMPLETED, completed_rows(counting, done))
 
     def _keys(self) -> npt.NDArray[np.uint64] | None:
         """The keys of the requests, if none of them was left out."""

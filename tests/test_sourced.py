@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +12,7 @@ from governance.batches import Batch
 from governance.input_types import DOUBLE, Types
 from governance.records import Record
 from governance.sourced import JOINED, source_batches
-from governance.sources import Ignored, InputRow, Rows, Source, UnreadableError
+from governance.sources import Halved, Ignored, InputRow, Rows, UnreadableError
 
 if TYPE_CHECKING:
     import pytest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 AT = datetime(2026, 7, 1, tzinfo=UTC)
 
 
-class Calls(Source):
+class Calls(Halved):
     """A made format: `{"id", "ask" | "answer", "inputs"}`, an ask and its answer joined by their id."""
 
     name: ClassVar[str] = "calls"
@@ -36,6 +37,12 @@ class Calls(Source):
 
     def join(self, first: Any, second: Any) -> Any | None:
         return {**first, **second} if ("ask" in first) != ("ask" in second) else None
+
+    def kept(self, record: Any) -> str | None:
+        return json.dumps(record)
+
+    def recalled(self, kept: str) -> Any:
+        return json.loads(kept)
 
     def rows(self, record: Any) -> Rows | Ignored:
         if record.get("ask") == "noise":

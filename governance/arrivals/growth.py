@@ -3,8 +3,8 @@
 1. The bytes that were read before are the first ones of the file: their digest is the recorded one. The name counts
    for nothing, and a file of the same name with another beginning is a new one.
 2. Text in lines that is not compressed. All else is read whole, and what was stored before is counted as duplicates.
-3. Its records stand alone: they have ids of their own (an id that is made of content and occurrence needs the rows
-   before), and the format joins no halves.
+3. Its records have ids of their own: one that is made of content and occurrence needs the rows before. A half whose
+   other half was read before finds it in the store.
 4. Reading begins behind the last line that was whole. A line that was cut is read again: it may be whole by now. Behind
    a quote that was still open in a CSV file, everything is read again.
 5. What was in quarantine of the bytes that are read again leaves it, by an entry of the kind `retry` that counts it out
@@ -82,7 +82,7 @@ def stretch(
         facts = begun[0].facts
         start = _Start(*(facts.get(name, 0) for name in ("from_byte", "from_line", "from_record")))
         return _from(log, start, facts.get("continues"))
-    if log.form not in _FORMS or log.compression or not _stand_alone(form):
+    if log.form not in _FORMS or log.compression or not _has_ids(form):
         return Stretch(log)
     for prefix in reversed(log.prefixes):
         entry = arrived.whole(identity(prefix.sha256, source, mapping_sha256))
@@ -139,10 +139,8 @@ def _from(log: LogFile, start: _Start, continues: str | None) -> Stretch:
     return Stretch(replace(log, start_byte=start.byte, start_line=start.line, start_record=start.record), continues)
 
 
-def _stand_alone(form: Source | Mapping) -> bool:
-    if isinstance(form, Mapping):
-        return "request_id" in form.columns
-    return type(form).key is Source.key
+def _has_ids(form: Source | Mapping) -> bool:
+    return isinstance(form, Source) or "request_id" in form.columns
 
 
 def _jsonl_start(prefix: Prefix, records: int) -> _Start:

@@ -88,6 +88,8 @@ def status(
     _show_files(session, found["files"])
     for name, count in found["unmatched"].items():
         session.console.print(f"{count:,} {name} match no request yet")
+    if found["halves"]:
+        session.console.print(f"Calls and answers that wait for their other half: {found['halves']:,}")
     if found["conflicts"]:
         session.console.print(f"{found['conflicts']:,} records came again with other content and are kept as conflicts")
     for verdict, item in found["findings"].items():

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from governance.engines.duckdb import Engine, literal
 from governance.errors import LedgerError
+from governance.identities.held_halves import completed_records
 from governance.identities.index_files import index_rows
 from governance.identities.lookups import IDS, Lookup, find_one, keys_of_ids, own_ids
 from governance.storage.checked_files import Row, check_digests, records
-from governance.storage.segments import SIDE_INDEX, Segment
+from governance.storage.segments import COMPLETED, OF_HALVES, SIDE_INDEX, Segment
 from governance.storage.store import Snapshot
 from governance.tables import CANONICAL, REQUESTS, SIDE_TABLES
 
@@ -59,6 +60,7 @@ def open_casefile(snapshot: Snapshot, engine: Engine, wanted: str) -> Casefile:
     check_digests(snapshot.root, read.files.values())
     conflicts = sum(1 for row in rows[REQUESTS.name] if row["is_conflict"])
     rows = {table: [row for row in own if not row.get("is_conflict")] for table, own in rows.items()}
+    rows |= {table: [row for row in rows[table] if not read.is_completed(row)] for table in OF_HALVES}
     own = rows.pop(REQUESTS.name)
     if not own or not {wanted, wanted.rpartition("#")[0]} & {own[0][name] for name in IDS}:
         raise LedgerError(
@@ -80,6 +82,14 @@ class _Reading:
         waiting = any(segment.unresolved for table in SIDE_TABLES for segment in snapshot.segments.get(table, []))
         self.ids = own_ids(snapshot, engine, found) if waiting else [found.request_uid]
         self.side_days = self._side_days()
+        halves = snapshot.segments.get(COMPLETED, [])
+        done = completed_records(snapshot.root, engine, halves, found.request_uid)
+        self._completed = done.places
+        self._note(done.said_in)
+
+    def is_completed(self, row: Row) -> bool:
+        """Whether a row is of a half that counts no longer, as the whole is stored."""
+        return (row["file_sha256"], row["row_no"]) in self._completed
 
     def deliveries(self) -> list[Row]:
         """The rows of the request itself, found with it."""

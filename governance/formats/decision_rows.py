@@ -41,7 +41,9 @@ class Answer(NamedTuple):
 
 
 def answer_of(output: Any) -> Answer:
-    """The decision, score and confidence in one output of a model."""
+    """The decision, score and confidence in one output of a model; an answer that was found before as it is."""
+    if isinstance(output, Answer):
+        return output
     if isinstance(output, Mapping):
         named = next((output[name] for name in _DECISION if output.get(name) is not None), None)
         score = next((found for name in _SCORE if (found := _number(output.get(name))) is not None), None)

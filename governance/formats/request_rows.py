@@ -128,7 +128,13 @@ def end_after(start: datetime, latency_us: int | None) -> datetime | None:
         raise UnreadableError("out_of_range", f"a request cannot take {latency_us} microseconds") from error
 
 
-def finished(row: Row, fields: Fields, bodies: Mapping[str, str | None], total: int | None = None) -> Rows:
+def finished(
+    row: Row,
+    fields: Fields,
+    bodies: Mapping[str, str | None],
+    total: int | None = None,
+    stored: Mapping[str, str] | None = None,
+) -> Rows:
     """The request with its bodies, their states and what was odd.
 
     Args:
@@ -136,9 +142,10 @@ def finished(row: Row, fields: Fields, bodies: Mapping[str, str | None], total: 
         fields: What it was read from, for the flags.
         bodies: Role (request, response, error) to body.
         total: Total of tokens as logged, to compare with.
+        stored: Role to state of the bodies that are stored already.
     """
     kept = Bodies(row["request_uid"], row["start_ts"])
-    states = {role: kept.add(role, body) for role, body in bodies.items()}
+    states = {role: kept.add(role, body) for role, body in bodies.items()} | dict(stored or {})
     whole = dict.fromkeys(TOKEN_COLUMNS) | row
     odd = fields.flags | kept.flags | token_flags(whole, total)
     row = row | {

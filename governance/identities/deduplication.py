@@ -87,7 +87,8 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
     requests = batch.tables.get(REQUESTS.name)
     found = Fates(keys=None if requests is None else identity_keys(requests))
     if found.keys is not None:
-        found.requests.update(_requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys)))
+        requests_met = _requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys))
+        found.requests.update({number: fate for number, fate in requests_met.items() if number not in batch.completes})
     alone = () if requests is not None else (ATTEMPTS.name, PAYLOADS.name)  # they came without their requests
     side = [table for table in (*SIDE_TABLES, *STANDALONE, *alone) if table in batch.tables]
     if side:

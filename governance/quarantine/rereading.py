@@ -80,6 +80,8 @@ def merged(parts: Sequence[Batch]) -> Batch:
         whole.rejected += batch.rejected
         whole.ignored += batch.ignored
         whole.features += batch.features
+        whole.lone += batch.lone
+        whole.completes |= batch.completes
         for model, versions in batch.types.items():
             for version, types in versions.items():
                 whole.types.setdefault(model, {}).setdefault(version, {}).update(types)
@@ -132,7 +134,10 @@ class Attempt:
         )
         tables = {name: _renumbered(rows, numbers) for name, rows in self.batch.tables.items()}
         features = [Inputs(inputs.model, _renumbered(inputs.rows, numbers)) for inputs in self.batch.features]
-        return replace(self.batch, tables=tables, features=features, rejected=[]), fates
+        batch = replace(self.batch, tables=tables, features=features, rejected=[])
+        batch.lone = [half._replace(number=numbers[half.number]) for half in batch.lone]
+        batch.completes = {numbers[number]: half for number, half in batch.completes.items()}
+        return batch, fates
 
 
 def _renumbered(rows: pa.Table, numbers: Mapping[int, int]) -> pa.Table:

@@ -26,6 +26,7 @@ from governance.engines.duckdb import Engine
 from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
 from governance.identities.deduplication import fates
+from governance.identities.held_halves import HeldHalves
 from governance.identities.known_keys import KnownKeys
 from governance.ingestion import known_types
 from governance.mapped import mapped_batch, refuse_missing
@@ -184,7 +185,8 @@ class _Run:
                 batch = mapped_batch(found, reader, engine, known, given, is_by_bytes=is_by_bytes)
                 return Attempt(lines, unread, batch)
         wanted = {line.number: line.items for line in lines}
-        own = source_batches(found, reader.within(facts["file"]), known, self.now, wanted=wanted)
+        held = HeldHalves(self.engine, lambda: self.snapshot, facts["source"])
+        own = source_batches(found, reader.within(facts["file"]), known, self.now, wanted=wanted, held=held)
         return Attempt(lines, unread, merged(list(own)))
 
     def _given_ids(self, sha256: str, mapping: Mapping) -> Counter[str]:

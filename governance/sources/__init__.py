@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from governance.formats.rows import REASONS, Ignored, InputRow, Many, Part, Row, Rows, UnreadableError
 
-__all__ = ["REASONS", "Ignored", "InputRow", "Many", "Part", "Row", "Rows", "Source", "UnreadableError"]
+__all__ = ["REASONS", "Halved", "Ignored", "InputRow", "Many", "Part", "Row", "Rows", "Source", "UnreadableError"]
 
 
 class Source(ABC):
@@ -46,19 +46,6 @@ class Source(ABC):
         """
         return self
 
-    def key(self, record: Any) -> str | None:  # noqa: ARG002 - most formats join nothing
-        """What a record shares with its other half in the same file, such as the answer to a call; most have none."""
-        return None
-
-    def join(self, first: Any, second: Any) -> Any | None:  # noqa: ARG002
-        """Two records of one key as one, or None where they are not the halves of one thing.
-
-        Args:
-            first: The record that came first.
-            second: The record that came later.
-        """
-        return None
-
     @abstractmethod
     def rows(self, record: Any) -> Rows | Ignored:
         """The canonical rows of one record.
@@ -70,3 +57,31 @@ class Source(ABC):
     def many(self, records: Sequence[Any]) -> Many:
         """What of many records can be read at once, with the same result as `rows` has for each; here none."""
         return Many(left=range(len(records)))
+
+
+class Halved(Source):
+    """A format that tells one thing in two records, such as a call and its answer."""
+
+    @abstractmethod
+    def key(self, record: Any) -> str | None:
+        """What a record shares with its other half; None for one that is no half."""
+
+    @abstractmethod
+    def join(self, first: Any, second: Any) -> Any | None:
+        """Two records of one key as one, or None where they are not the halves of one thing.
+
+        Args:
+            first: The record that came first, or what was kept of it.
+            second: The record that came later.
+        """
+
+    @abstractmethod
+    def kept(self, record: Any) -> str | None:
+        """What is kept of a half that found no other, for `join` and `rows`: JSON without bodies, which lie elsewhere.
+
+        None where it could not be read together with another.
+        """
+
+    @abstractmethod
+    def recalled(self, kept: str) -> Any:
+        """The half that was kept, for `join`."""

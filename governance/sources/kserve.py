@@ -1,12 +1,11 @@
 """Inference events of KServe's and Seldon's loggers: a call and its answer as two CloudEvents with one id.
 
-Both halves are joined inside one file, and in several local files that are read in one run, such as a folder in which
-KServe's blob store wrote a file for each half. KServe logs an answer only if it was HTTP 200, so that a request without
-one is *incomplete*: it failed, or its answer was in no file of the run. An answer without its request is kept, flagged
-`request_missing`, and says when it was sent, not when it was asked for. A half that comes in a later run, or straight
-from an object store, is stored as a conflict with the first, and `ingest` says how many such late halves there were.
-They are joined where both come in one run: copy the folder first, whole days of it, and read days that were cut before
-into a new workspace. The model's version is in the log only where a V2 answer names it.
+Both halves are joined, whether they stand in one file, in several (KServe's blob store writes one for each half) or
+come in different runs. KServe logs an answer only if it was HTTP 200, so that a request without one is *incomplete*: it
+failed, or its answer has not come yet. An answer without its request is flagged `request_missing`, and says when it was
+sent, not when it was asked for. When the other half comes, both are one request, and what was stored of the first alone
+counts no longer (`--as-of` shows it as it was). For this the store keeps, in `halves/`, the inputs or the outputs of
+each half that came alone, and never its body. The model's version is in the log only where a V2 answer names it.
 
     specversion, type, data        structured CloudEvents, JSON or base64 (KServe 1.0, Seldon 0.3)
     reqType, bytes, inferenceService   the records of KServe's blob store
@@ -19,16 +18,17 @@ import binascii
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from governance.formats.conversions import NS_PER_US, as_text, decode_json, look_up
+from governance.formats.conversions import NS_PER_US, as_text, canonical_json, clean, decode_json, look_up
 from governance.formats.decision_rows import DECISION_COLUMNS, predicted
 from governance.formats.fields import Aliases, Fields
+from governance.formats.kept_bodies import body_of_answers, body_of_inputs, kept_answers, kept_inputs
 from governance.formats.llm_requests import Bodies, body_text
 from governance.formats.request_rows import ALWAYS, fills, finished, identity, needed_time, object_of
 from governance.formats.rows import Row
-from governance.formats.times import since_epoch
-from governance.sources import Ignored, Rows, Source
+from governance.formats.times import EPOCH, since_epoch
+from governance.sources import Halved, Ignored, Rows, UnreadableError
 
 NAMES: dict[str, tuple[str, ...]] = {
     "id": ("requestid", "id"),
@@ -44,17 +44,37 @@ NAMES: dict[str, tuple[str, ...]] = {
 KINDS = {"request", "response"}
 PREDICTOR = ("", "predictor")
 _ALIASES = Aliases(NAMES)
+_ENVELOPE = tuple(name for names in NAMES.values() for name in names if "#" not in name)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.IGNORECASE)
+
+
+class Kept(NamedTuple):
+    """What was kept of a half that came alone.
+
+    Attributes:
+        event: What the event says beside its body.
+        body: A body that makes the same decisions and inputs as that of the event.
+        state: Of the body of the event, which is stored.
+        flags: What was odd about that.
+    """
+
+    event: Mapping[str, Any]
+    body: Any
+    state: str
+    flags: frozenset[str]
+
+
+Half: TypeAlias = Mapping[str, Any] | Kept
 
 
 class Pair(NamedTuple):
     """The two halves of one call; None for one that was not met."""
 
-    request: Mapping[str, Any] | None
-    response: Mapping[str, Any] | None
+    request: Half | None
+    response: Half | None
 
 
-class KServeSource(Source):
+class KServeSource(Halved):
     """Events in JSON Lines, an array, or a file each."""
 
     name: ClassVar[str] = "kserve"
@@ -85,8 +105,27 @@ class KServeSource(Source):
         return None if not found else f"{as_text(found)}|{as_text(record.get('component') or '')}"
 
     def join(self, first: Any, second: Any) -> Any | None:
-        halves = {_kind(first): first, _kind(second): second}
+        halves = {_kind(_event(half)): half for half in (first, second)}
         return Pair(halves["request"], halves["response"]) if halves.keys() == KINDS else None
+
+    def kept(self, record: Any) -> str | None:
+        body = _data(record)
+        try:
+            said = kept_inputs(body) if _kind(record) == "request" else kept_answers(body)
+            bodies = Bodies("", EPOCH)
+            state = bodies.add("body", body_text(body))
+            traceparent = Fields(record, _ALIASES).text("traceparent")
+            event = {name: record[name] for name in _ENVELOPE if name in record} | {"traceparent": traceparent}
+            found = {"event": event, "said": said, "state": state, "flags": sorted(bodies.flags)}
+            return clean(canonical_json(found), "half")
+        except UnreadableError:
+            return None
+
+    def recalled(self, kept: str) -> Any:
+        found = decode_json(kept)
+        said = found["said"]
+        body = body_of_inputs(said) if _kind(found["event"]) == "request" else body_of_answers(said)
+        return Kept(found["event"], body, found["state"], frozenset(found["flags"]))
 
     def rows(self, record: Any) -> Rows | Ignored:
         if isinstance(record, Pair):
@@ -106,9 +145,12 @@ def _kind(value: Mapping[str, Any]) -> str:
     return as_text(value.get("type") or value.get("reqType") or "").rpartition(".")[2]
 
 
+def _event(half: Half) -> Mapping[str, Any]:
+    return half.event if isinstance(half, Kept) else half
+
+
 def _rows(pair: Pair) -> Rows:
-    asked = Fields(pair.request, _ALIASES) if pair.request is not None else None
-    answered = Fields(pair.response, _ALIASES) if pair.response is not None else None
+    asked, answered = (None if half is None else Fields(_event(half), _ALIASES) for half in pair)
     fields = asked or answered
     assert fields is not None  # noqa: S101 - a pair has at least one half
     bodies = (_data(pair.request), _data(pair.response))
@@ -119,7 +161,10 @@ def _rows(pair: Pair) -> Rows:
         fields.flags.add("request_missing")
     at: datetime = row["end_ts"] or row["start_ts"]
     found = predicted(row, bodies, at, (row["model_served"], row["model_version"]), fields.flags)
-    made = finished(row, fields, {"request": body_text(bodies[0]), "response": body_text(bodies[1])})
+    stored = {role: half for role, half in pair._asdict().items() if isinstance(half, Kept)}
+    fields.flags.update(*(half.flags for half in stored.values()))
+    texts = {role: body_text(body) for role, body in zip(pair._fields, bodies, strict=True) if role not in stored}
+    made = finished(row, fields, texts, stored={role: half.state for role, half in stored.items()})
     return Rows({**made.tables, "decisions": found.decisions}, found.features) if found.decisions else made
 
 
@@ -127,7 +172,7 @@ def _identity(fields: Fields, pair: Pair) -> Row:
     """The id of the call; of a transformer or explainer before the same predictor, with its name."""
     logged, component = fields.text("id"), fields.text("component") or ""
     unique = logged if logged is None or component in PREDICTOR else f"{logged}:{component}"
-    row = identity(SOURCE.name, unique, pair.request or pair.response)
+    row = identity(SOURCE.name, unique, next(half for half in pair if half is not None))
     return row | {"request_id": logged}
 
 
@@ -160,10 +205,12 @@ def _trace(fields: Fields | None) -> str | None:
     return found[1].lower() if found else None
 
 
-def _data(event: Mapping[str, Any] | None) -> Any:
+def _data(event: Half | None) -> Any:
     """The body of an event, decoded where it is JSON; text of another kind as it is."""
     if event is None:
         return None
+    if isinstance(event, Kept):
+        return event.body
     data = event.get("data")
     encoded = event.get("data_base64") or event.get("bytes")
     if data is None and isinstance(encoded, str):

@@ -11,13 +11,16 @@ from typing import NamedTuple
 
 from governance.engines.duckdb import file_list
 from governance.proof.entries import REPLACES, Entry, NamedFile
-from governance.tables import CACHE_HITS, Table
+from governance.tables import CACHE_HITS, DECISIONS, REQUESTS, Table
 
 INDEX = "index"  # folder of the request index, which is no table
 COMPACTION = "compaction"  # kind of the entries whose files hold the rows of others
 SIDE_INDEX = "side-index"  # the same for rows of side tables
 KEY_FILTER = "filter"  # of a file of an index: where in it the filter of its keys begins, and its bytes
 RELEASED = "released"  # folder of the ids that have left quarantine
+HALVES = "halves"  # folder of what is kept of halves that came alone
+COMPLETED = "completed"  # folder of the records of halves that a later record completes: their rows count no longer
+OF_HALVES = (REQUESTS.name, DECISIONS.name)  # tables of which the whole has rows of its own; a body stays the same
 
 
 class Segment(NamedTuple):
@@ -94,18 +97,22 @@ def _together(parts: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
     return frozenset[int]().union(*known) if 0 < len(known) == len(parts) else None
 
 
-def select(table: Table, segments: Sequence[Segment], prefix: str) -> str:
-    """SELECT of the rows of a table that count: conflicts are left out.
+def select(table: Table, segments: Sequence[Segment], prefix: str, completed: Sequence[Segment] = ()) -> str:
+    """SELECT of the rows of a table that count: conflicts are left out, and halves that were completed.
 
     Args:
         table: The table.
         segments: Its files.
         prefix: Put before each path.
+        completed: The files that say which records were completed.
     """
     if not segments:
         nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in table.columns)
         return f"SELECT {nulls} WHERE false"
     where = " WHERE NOT is_conflict" if table.column("is_conflict") else ""
+    if completed and table.name in OF_HALVES:
+        done = f"{read(completed, prefix)} c ON c.file_sha256 = r.file_sha256 AND c.row_no = r.row_no"
+        return f"SELECT r.* FROM {read(segments, prefix)} r ANTI JOIN {done}{where}"
     return f"SELECT * FROM {read(segments, prefix)}{where}"
 
 

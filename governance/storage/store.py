@@ -24,6 +24,7 @@ from governance.proof import durable
 from governance.proof.ledger import Checkpoint, Entry, Ledger, NamedFile, StagedFile, Writer
 from governance.registry import models_view, prompts_view
 from governance.storage.segments import (
+    COMPLETED,
     KEY_FILTER,
     RELEASED,
     Segment,
@@ -105,7 +106,7 @@ class Snapshot:
             elif table.name in SIDE_TABLES and any(segment.unresolved for segment in segments):
                 found[table.name] = resolving(segments, prefix)
             else:
-                found[table.name] = select(table, segments, prefix)
+                found[table.name] = select(table, segments, prefix, self.segments.get(COMPLETED, ()))
         if self.segments.get(SUBJECT_RECORDS.name):
             found[SUBJECTS.name] = with_records(*(found[name] for name in ("subjects", "subject_records", "decisions")))
         if released := self.segments.get(RELEASED):
