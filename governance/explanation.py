@@ -14,6 +14,7 @@ from typing import Any
 
 from governance.engines.duckdb import Engine
 from governance.explained.casefile import latest_findings, open_casefile
+from governance.explained.changes import changes
 from governance.explained.contributions import attribution, grade
 from governance.explained.decided import NOT_OF_A_WIDE_TABLE, Decided
 from governance.explained.in_force import own_findings, policies_in_force
@@ -42,7 +43,9 @@ class Explanation:
         return None if found is None else str(found)
 
 
-def explain(store_path: Path, wanted: str, *, as_of: int | None = None, compute: bool = True) -> list[Explanation]:
+def explain(
+    store_path: Path, wanted: str, *, as_of: int | None = None, compute: bool = True, ask_again: bool = False
+) -> list[Explanation]:
     """The explanations of the decisions of one request; one for the request itself where it decided nothing.
 
     Args:
@@ -50,6 +53,7 @@ def explain(store_path: Path, wanted: str, *, as_of: int | None = None, compute:
         wanted: Any request, client, response, trace or decision id.
         as_of: Number of ledger entries to read; all by default.
         compute: Whether contributions that are not stored are computed now.
+        ask_again: Whether the model is asked what would have changed an adverse result.
 
     Raises:
         NotFoundError: No request has that id.
@@ -62,10 +66,10 @@ def explain(store_path: Path, wanted: str, *, as_of: int | None = None, compute:
         moment = case.decisions[0]["decision_ts"] if case.decisions else case.request["start_ts"]
         findings = latest_findings(snapshot, engine, moment)
     decisions = [row for row in case.decisions if row["decision_id"] == wanted] or case.decisions
-    return [_explanation(Decided(snapshot, case, row, findings), compute=compute) for row in decisions or [{}]]
+    return [_explanation(Decided(snapshot, case, row, findings), compute, ask_again) for row in decisions or [{}]]
 
 
-def _explanation(decided: Decided, *, compute: bool) -> Explanation:
+def _explanation(decided: Decided, compute: bool, ask_again: bool) -> Explanation:
     request, decision = decided.request, decided.decision
     policies = policies_in_force(decided)
     stage = decided_by(decided)
@@ -86,6 +90,7 @@ def _explanation(decided: Decided, *, compute: bool) -> Explanation:
         "model_version": decision.get("model_version") or request["model_version"],
         "explanation": attributed,
         "reasons": reasons(decided, stage, attributed),
+        "changes": changes(decided, stage["stage"]) if ask_again and decision else None,
         "findings": own_findings(decided, policies),
         "policies": policies,
         "request": _filled(request),

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from governance.display import written_out
-from governance.wording import told
+from governance.wording import all_of, told
 from governance.workspace import NOBODY, Office
 
 Document: TypeAlias = Mapping[str, Any]
@@ -24,12 +24,25 @@ _WHO = {
 }
 
 
+_ASKED = "The same version of the model was asked again to find this."
+
+
 class Part(NamedTuple):
-    """Some sentences under a title; `is_ranked` tells that their order matters."""
+    """Some sentences under a title.
+
+    Attributes:
+        title: Of the part.
+        lines: One sentence, or the items of a list.
+        is_ranked: Whether their order matters.
+        lead: What is said before the list.
+        close: What is said after it.
+    """
 
     title: str
     lines: tuple[str, ...]
     is_ranked: bool = False
+    lead: str = ""
+    close: str = ""
 
 
 class Letter(NamedTuple):
@@ -65,7 +78,7 @@ def letter(document: Document, office: Office) -> Letter:
         str(document["request_id"]),
         f"The decision{by}: {document['decision'] or 'no decision was made'}.",
         f"{who} {'A person reviewed it.' if reviewed else 'No review by a person is recorded.'}",
-        (*_reasons(document, office), Part("What you can do", tuple(_rights(document, office)))),
+        (*_reasons(document, office), *_changes(document), Part("What you can do", tuple(_rights(document, office)))),
     )
 
 
@@ -76,6 +89,21 @@ def _reasons(document: Document, office: Office) -> list[Part]:
     if document["favourable"] is False:
         return [Part("The reasons", (f"They are not on record. Ask {office.name} for them.",))]
     return []
+
+
+def _changes(document: Document) -> list[Part]:
+    """What would have changed an adverse result, or that this cannot be told; nothing where nobody asked."""
+    title, found = "What would have changed the result", document["changes"]
+    if found is None:
+        is_unknown = any(one["what"] == "changes" for one in document["missing"])
+        return [Part(title, ("This cannot be told from what is on record.",))] if is_unknown else []
+    if not found["found"]:
+        lead = "With all else as it was, none of these would have led to another result, not even up to three together:"
+        return [Part(title, tuple(f"if {text}" for text in found["tried"]), lead=lead, close=_ASKED)]
+    lines = tuple(f"if {all_of(one)}" for one in found["found"])
+    lead = "With all else as it was, the statistical model would have come to a favourable result"
+    lead += " in each of these cases:" if len(lines) > 1 else ":"
+    return [Part(title, lines, lead=lead, close=f"{_ASKED} It is no promise about a new request.")]
 
 
 def _rights(document: Document, office: Office) -> Sequence[str]:

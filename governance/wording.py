@@ -82,6 +82,11 @@ def told(given: Mapping[str, Any]) -> str:
     return str(given.get("text") or given.get("group"))
 
 
+def all_of(found: Mapping[str, Any]) -> str:
+    """The changes that together would have led to another result, as one clause."""
+    return ", and ".join(str(one["text"]) for one in found["changes"])
+
+
 def percent(limit: float) -> str:
     """A limit on a share as a reason says it: 0.08 is `8%`."""
     return f"{100 * limit:.4g}%"

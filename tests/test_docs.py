@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
+from governance.cards import parse_card
 from governance.cli.application import application
 from governance.documents import yamltext
 from governance.extensions import checks
 from governance.mapping import read_mapping
 from governance.policies.policy import read_policies
 from governance.tables import CANONICAL
+from governance.workspace import find_workspace, make_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +80,18 @@ def test_the_mapping_in_the_readme_loads(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     mapping, _ = read_mapping(path)
     assert mapping.source == "loans"
+
+
+def test_the_card_and_the_settings_in_the_page_on_explanations_load(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "explanations.md").read_text(encoding="utf-8")
+    card = parse_card(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0].encode(), "card.yaml")
+    assert set(card.actions) == {"pay-on-time", "owe-less"}
+    assert not card.extra
+    space = make_workspace(tmp_path / "space", environment=os.environ, now="2026-09-01T00:00:00.000000Z")
+    with (space.root / "governance.toml").open("a") as settings:
+        settings.write(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0])
+    found = find_workspace(space.root, cwd=tmp_path, environment={})
+    assert found.office.unsaid() == []
 
 
 def test_the_policy_in_the_readme_loads(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ DOCUMENT: dict[str, Any] = {
             {"feature": "age", "value": None, "contribution": -0.25},
         ],
     },
+    "changes": None,
     "reasons": [{"rank": 1, "group": "debt", "text": "You have debts", "contribution": 2.0, "inputs": []}],
     "findings": [
         {

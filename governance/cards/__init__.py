@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from governance.cards import cyclonedx, google, huggingface, mlflow_run, mlmodel, sagemaker
-from governance.cards.card import Approval, Card, Metric
+from governance.cards.card import Action, Approval, Card, Metric
 from governance.documents import yamltext
 from governance.errors import Mistake, NotFoundError, PolicyError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Approval", "Card", "Metric", "content_of", "parse_card", "read_card"]
+__all__ = ["Action", "Approval", "Card", "Metric", "content_of", "parse_card", "read_card"]
 
 SYNONYMS = {
     "intended_use": "purpose",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -48,6 +49,40 @@ class Approval(_Part):
     on: Day
 
 
+MOST_STEPS = 6  # chosen here: every combination of up to three actions is tried, 4,896 with six of six steps
+MOST_ACTIONS = 6
+
+
+class Action(_Part):
+    """Something that a person can change, and the values to try when it is asked what would have changed the result.
+
+    Attributes:
+        inputs: Inputs that change together.
+        towards: Which way; an input that lies further already stays as it is.
+        to: Values to try, the nearest first.
+        times: Factors of the value as it was, the nearest first; in the place of `to`.
+        text: What would have been so, as the rest of a sentence after `if`; `{value}` and `{before}` stand for the
+            value that was tried and the one that was, where one input changes.
+    """
+
+    inputs: Annotated[Texts, Field(min_length=1)]
+    towards: Literal["up", "down"]
+    to: tuple[Number, ...] = Field(default=(), max_length=MOST_STEPS)
+    times: tuple[Annotated[Number, Field(ge=0)], ...] = Field(default=(), max_length=MOST_STEPS)
+    text: Text
+
+    @model_validator(mode="after")
+    def _whole(self) -> Action:
+        if bool(self.to) == bool(self.times):
+            raise ValueError("an action has the values to try under `to`, or factors under `times`, and not both")
+        odd = sorted(set(re.findall(r"\{[^{}]*\}", self.text)) - {"{value}", "{before}"})
+        if odd:
+            raise ValueError(f"the text has {odd[0]}; what can be filled in is {{value}} and {{before}}")
+        if len(self.inputs) > 1 and "{" in self.text:
+            raise ValueError("the text names a value, and the action changes several inputs")
+        return self
+
+
 def _metrics(value: object) -> object:
     """`{auc: 0.77}` and `[auc]` are short for a list of metrics."""
     if isinstance(value, dict):
@@ -81,6 +116,7 @@ class Card(_Part):
         approval_status: What the registry that the card comes from says of it, in its words.
         groups: Group -> features that are one thing to a person, such as one-hot columns.
         reasons: Feature, group or rule -> what a person is told when it was decisive.
+        actions: Name -> what a person can change; nothing else is changed to find what would have helped.
         extra: Every other key, as it was.
         notes: What in the card could not be used, and why the rest can.
     """
@@ -105,6 +141,7 @@ class Card(_Part):
     approval_status: Text | None = None
     groups: dict[str, Texts] = Field(default_factory=dict)
     reasons: dict[str, Text] = Field(default_factory=dict)
+    actions: dict[str, Action] = Field(default_factory=dict, max_length=MOST_ACTIONS)
     extra: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

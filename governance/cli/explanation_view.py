@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from governance.cli.screen import VERDICT_STYLES, Cell, Column, Screen
 from governance.display import ABSENT, SIGNS, moment, money, number, visible
-from governance.wording import words
+from governance.wording import all_of, words
 
 if TYPE_CHECKING:
     from governance.workspace import Office
@@ -38,6 +38,7 @@ def show(screen: Screen, document: Mapping[str, Any], reader: str, office: Offic
     _head(screen, document)
     _contributions(screen, document)
     _reasons(screen, document["reasons"])
+    _changes(screen, document["changes"])
     _request(screen, document)
     _people(screen, document)
     _rules(screen, document)
@@ -137,6 +138,16 @@ def _reasons(screen: Screen, reasons: Sequence[Mapping[str, Any]]) -> None:
         name = reason.get("text") or reason.get("group") or reason.get("rule")
         rule = f" (rule {reason['rule']})" if reason.get("rule") else ""
         screen.line(f"{reason['rank']}. {visible(str(name))}{visible(rule)}")
+
+
+def _changes(screen: Screen, known: Mapping[str, Any] | None) -> None:
+    if known is None:
+        return
+    _section(screen, "What would have changed the result")
+    for one in known["found"]:
+        screen.line(visible(f"score {one['score']:.6g} if {all_of(one)}"))
+    scored = f"{known['candidates']} combinations scored by the same version of the model"
+    screen.line(f"{scored}{'' if known['found'] else '; none would have led to another result'}")
 
 
 def _request(screen: Screen, document: Mapping[str, Any]) -> None:
@@ -256,5 +267,10 @@ def _subject(screen: Screen, document: Mapping[str, Any], office: Office) -> Non
     screen.line(own.role)
     for part in own.parts:
         _section(screen, part.title)
+        if part.lead:
+            screen.line(part.lead)
         for place, line in enumerate(part.lines, 1):
-            screen.line(visible(f"{place}. {line}" if part.is_ranked else f"- {line}" if len(part.lines) > 1 else line))
+            mark = f"{place}. " if part.is_ranked else "- " if len(part.lines) > 1 or part.lead else ""
+            screen.line(visible(f"{mark}{line}"))
+        if part.close:
+            screen.line(part.close)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.explained.decided import Decided
+from governance.explained.thresholds import OTHER_CAUSE, had_other_cause
 from governance.models.registered import find_model
 from governance.wording import RULE_DECIDED
 
@@ -31,14 +32,21 @@ def reasons(
         return [{"rank": place, "text": text} for place, text in enumerate(given, 1)]
     if attribution is None or decided_by["stage"] not in ("model", None):
         return []
-    if attribution["equals_logged_score"] is False:
-        decided.lacks("reasons", "the contributions do not add up to the logged score")
-        return []
     facts = _model_facts(decided, str(attribution.get("artefact_sha256")))
-    if facts.get("adverse") not in ("up", "down"):
-        decided.lacks("reasons", "the model's card does not say which way is adverse (`adverse: up|down`)")
+    why = _why_none(decided, attribution, facts)
+    if why is not None:
+        decided.lacks("reasons", why)
         return []
     return _principal(attribution["contributions"], facts)
+
+
+def _why_none(decided: Decided, attribution: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
+    """Why the contributions are not the reasons of the decision."""
+    if attribution["equals_logged_score"] is False:
+        return "the contributions do not add up to the logged score"
+    if facts.get("adverse") not in ("up", "down"):
+        return "the model's card does not say which way is adverse (`adverse: up|down`)"
+    return OTHER_CAUSE if had_other_cause(decided.decision, facts) else None
 
 
 def _rule(decided: Decided) -> dict[str, Any]:

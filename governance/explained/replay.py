@@ -23,6 +23,16 @@ def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: M
         SourceError: The model has no file, or the log lacks an input.
         MissingExtraError: The model's library is not installed.
     """
+    return _computed(snapshot, registered_model(snapshot, decision), decision, features)
+
+
+def registered_model(snapshot: Snapshot, decision: Mapping[str, Any]) -> RegisteredModel:
+    """The version that scored a decision, with its file.
+
+    Raises:
+        NotFoundError: It is not registered, or the log does not say which it was.
+        SourceError: It is registered without its file.
+    """
     model, version = decision.get("model"), decision.get("model_version") or ""
     if model is None:
         raise NotFoundError("the log does not say which model scored it")
@@ -32,7 +42,7 @@ def attribution_now(snapshot: Snapshot, decision: Mapping[str, Any], features: M
         raise NotFoundError(f"model {' '.join(filter(None, (model, version)))} is not registered", hint=hint)
     if registered.artefact_sha256 is None:
         raise SourceError(f"model {model} {version} is registered without its file")
-    return _computed(snapshot, registered, decision, features)
+    return registered
 
 
 def _computed(

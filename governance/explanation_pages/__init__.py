@@ -113,6 +113,7 @@ def _parts(document: Document, reader: str) -> list[AnyBlock]:
     return [
         *why.contributions(document),
         *why.reasons(document),
+        *why.changes(document),
         *record.request(document),
         *record.people(document),
         *record.rules(document),

@@ -18,12 +18,17 @@ def letter(document: Mapping[str, Any], office: Office) -> list[AnyBlock]:
         Cover("About your request", f"{own.day} · reference {own.reference}"),
         paragraph(own.outcome, role="lead"),
         paragraph(own.role),
-        *(section(part.title, _sentences(part)) for part in own.parts),
+        *(section(part.title, *_part(part)) for part in own.parts),
     ]
 
 
-def _sentences(part: Part) -> AnyBlock:
-    """A list, or a paragraph where there is one sentence alone that is no reason."""
-    if len(part.lines) == 1 and not part.is_ranked:
-        return paragraph(part.lines[0])
-    return Bullets(tuple((line,) for line in part.lines), numbered=part.is_ranked)
+def _part(part: Part) -> list[AnyBlock]:
+    """A list with what leads to it and what closes it, or a paragraph where there is one sentence alone."""
+    if len(part.lines) == 1 and not part.is_ranked and not part.lead:
+        return [paragraph(part.lines[0])]
+    listed = Bullets(tuple((line,) for line in part.lines), numbered=part.is_ranked)
+    return [*_said(part.lead), listed, *_said(part.close)]
+
+
+def _said(sentence: str) -> list[AnyBlock]:
+    return [paragraph(sentence)] if sentence else []

@@ -10,6 +10,7 @@ from governance.blocks import AnyBlock, Bullets, Cell, Code, Column, Table, noti
 from governance.blocks.prose import Tone
 from governance.display import number
 from governance.drawings import Step
+from governance.wording import all_of
 
 Document: TypeAlias = Mapping[str, Any]
 GRADES: dict[str, tuple[Tone, str]] = {
@@ -97,6 +98,20 @@ def reasons(document: Document) -> list[AnyBlock]:
         return []
     items = tuple((_reason(reason),) for reason in document["reasons"])
     return [section("Principal reasons", Bullets(items, numbered=True))]
+
+
+def changes(document: Document) -> list[AnyBlock]:
+    """What would have changed an adverse result, as the model itself says."""
+    known = document["changes"]
+    if known is None:
+        return []
+    said = f"{known['candidates']} combinations of what the card says a person can change were scored by the same "
+    said += "version of the model; rules and people, who may come before or after it, were not asked."
+    columns = (Column("if"), Column("score", "number", digits=6), Column("threshold", "number", digits=6))
+    rows = tuple((all_of(one), one["score"], known["threshold"]) for one in known["found"])
+    found = Table("Changes with which the score is on the other side", columns, rows)
+    none = notice("info", f"None would have led to the other side of the threshold {number(known['threshold'])}.")
+    return [section("What would have changed the result", found if rows else none, paragraph(said, role="method"))]
 
 
 def _reason(reason: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from governance import artefacts
-from governance.cards import Card, content_of, parse_card
+from governance.cards import Action, Card, content_of, parse_card
 from governance.errors import GovernanceError, NotFoundError, SourceError, nearest
 from governance.models.registered import RegisteredModel, find_model, registered, require_model
 from governance.moments import stamp
@@ -140,8 +140,15 @@ def _card_facts(card: Card, name: str, version: str, folder: Path) -> dict[str, 
         "approval_status": card.approval_status,
         "groups": {group: list(features) for group, features in card.groups.items()},
         "reasons": dict(card.reasons),
+        "actions": {name: _action(action) for name, action in card.actions.items()},
         "notes": [note.removeprefix(f"{folder}/") for note in card.notes],  # no path of this machine in the ledger
     }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    """The action with its numbers as text, as the ledger keeps them."""
+    numbers = {"to": [str(value) for value in action.to], "times": [str(value) for value in action.times]}
+    return {"inputs": list(action.inputs), "towards": action.towards, **numbers, "text": action.text}
 
 
 def _day(day: date | None) -> str | None:
@@ -165,6 +172,11 @@ def _artefact(store: Store, path: Path, card: Card, facts: dict[str, Any]) -> li
             where=str(path),
             hint="correct the card, or leave `link` out",
         )
+    for name, action in card.actions.items():
+        unknown = [one for one in action.inputs if one not in found.feature_names]
+        if unknown:
+            what = f"the action '{name}' of the card changes '{unknown[0]}', which is no input of the model"
+            raise SourceError(what, where=str(path), hint=nearest(unknown[0], found.feature_names))
     facts |= {
         "format": found.format,
         "link": found.link,
