@@ -45,6 +45,18 @@ _OF_SUBJECTS = frozenset((*SUBJECTS.names, *SUBJECT_RECORDS.names, "place"))  # 
 _SHIPPED = Path(__file__).parent / "mappings"
 _OF_REQUESTS = ("features", "outcomes", "payloads")
 _TABLES = ("requests", ATTEMPTS.name, *SIDE_TABLES, *STANDALONE)
+# Table -> canonical columns that a mapping of it must have
+NEEDED: dict[str, tuple[str, ...]] = {
+    "requests": ("start_ts",),
+    "attempts": ("request_id", "attempt_no", "start_ts"),
+    "outcomes": ("request_id", "name", "known_ts"),
+    "reviews": ("request_id", "requested_ts"),
+    "subject_records": ("request_id", "known_ts"),
+    "assessments": ("request_id", "name", "created_ts"),
+    "evaluations": ("suite", "metric", "started_ts"),
+    "incidents": ("incident_id", "opened_ts"),
+    "request_counts": ("window_start", "window_end", "expected"),
+}
 _NO_DECISION = _INTERNAL | {*REQUESTS.names, "model", "decision_ts"}
 _DECIDES = tuple(name for name in DECISIONS.names if name not in _NO_DECISION)
 
@@ -272,18 +284,7 @@ def _bad_times(document: yamltext.Document, table: str, columns: dict[str, Any])
 
 
 def _missing_columns(document: yamltext.Document, table: str, columns: dict[str, Any]) -> Iterator[Mistake]:
-    needed = {
-        "requests": ("start_ts",),
-        "attempts": ("request_id", "attempt_no", "start_ts"),
-        "outcomes": ("request_id", "name", "known_ts"),
-        "reviews": ("request_id", "requested_ts"),
-        "subject_records": ("request_id", "known_ts"),
-        "assessments": ("request_id", "name", "created_ts"),
-        "evaluations": ("suite", "metric", "started_ts"),
-        "incidents": ("incident_id", "opened_ts"),
-        "request_counts": ("window_start", "window_end", "expected"),
-    }[table]
-    for name in needed:
+    for name in NEEDED[table]:
         if name not in columns:
             hint = "a time column, or {constant: 2026-07-01T00:00:00Z}" if is_time(name, table) else None
             yield Mistake(document.at(("columns",)), f"'{name}' must be mapped", hint)

@@ -27,13 +27,20 @@ def init_mapping(
     context: typer.Context,
     log: Path = typer.Argument(metavar="FILE", help="Your log: CSV, JSON Lines, JSON or Parquet; .gz .zst .bz2."),
     to: Path | None = typer.Option(None, "--to", metavar="FILE", help="The mapping; else NAME.mapping.yaml here."),
+    table: str | None = typer.Option(
+        None,
+        "--table",
+        metavar="TABLE",
+        help="What a row is: requests, reviews, outcomes, subject_records, assessments, incidents or request_counts; "
+        "else it is told by the columns.",
+    ),
 ) -> None:
     """Guess what the columns of a log mean, and write it down as a mapping for you to correct."""
     from governance.drafts.draft import draft
     from governance.errors import GovernanceError
 
     session: Session = context.obj
-    made = draft(log)
+    made = draft(log, _known_table(table))
     path = to or Path(f"{made.source}.mapping.yaml")
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -47,6 +54,17 @@ def init_mapping(
         session.result(_document(made, path))
     else:
         _print(session, made, path, log)
+
+
+def _known_table(name: str | None) -> str | None:
+    from governance.drafts.forms import FORMS
+    from governance.errors import NotFoundError, nearest
+
+    known = ("requests", *FORMS)
+    if name is None or name in known:
+        return name
+    hint = nearest(name, known) or f"guesses are made for {', '.join(known)}"
+    raise NotFoundError(f"no mapping is drafted for a table '{name}'", where="--table", hint=hint)
 
 
 @mapping.command()
@@ -81,7 +99,9 @@ def _document(made: Draft, path: Path) -> dict[str, Any]:
         **guesses,
         "tried": made.tried,
         "unreadable": reasons,
-        "coverage": document(made.coverage) if made.is_usable else None,
+        "because": list(made.because),
+        "otherwise": list(made.otherwise),
+        "coverage": document(made.coverage) if made.coverage else None,
     }
 
 
@@ -96,9 +116,9 @@ def _print(session: Session, made: Draft, path: Path, log: Path) -> None:
         console.print(f"`governance ingest` reads this file without a mapping: it is of the format {made.known}.")
     for reason, (count, detail) in made.reasons.items():
         console.print(f"{count:,} of the first {made.tried:,} records cannot be read: {reason}: {visible(detail)}")
-    if made.is_usable:
+    if made.coverage:
         show_judged(console, made.coverage, "A store with this log")
-    else:
-        console.print("No column holds a time: write one in the place of WHEN before you go on.")
+    if not made.is_usable:
+        console.print(f"Nothing says {' and '.join(made.guesses.missing)}: write which column does before you go on.")
     console.print(f"Written to {visible(str(path))}. Correct it, then try it on the whole file:")
     console.print(f"  governance ingest --dry-run {visible(str(log))} --mapping {visible(str(path))}", soft_wrap=True)

@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from governance.drafts.guesses import AGE_BANDS
 from governance.drafts.profiles import Kind, profiles
+from governance.drafts.search import AGE_BANDS, has_bands, is_group
 from governance.drafts.usual_names import attribute_of
 from governance.mapping import Mapping
 from governance.records import open_log, records
@@ -63,9 +63,9 @@ def _of_file(path: Path, mapping: Mapping) -> Iterator[Unmapped]:
     for profile in profiles(islice(readable, LOOKED_AT)):
         attribute = attribute_of(profile.name) if profile.filled and profile.kind is not Kind.NESTED else None
         if attribute and attribute not in mapping.subjects and profile.name not in subjects:
-            bands = AGE_BANDS if attribute == "age_band" and profile.is_number else None
-            use = _use(profile.name, mapping)
-            yield Unmapped(profile.name, attribute, use, bands, can_map=profile.kind is not Kind.TIME)
+            can_map = is_group(attribute, profile)
+            bands = AGE_BANDS if can_map and has_bands(attribute, profile) else None
+            yield Unmapped(profile.name, attribute, _use(profile.name, mapping), bands, can_map)
 
 
 def _use(column: str, mapping: Mapping) -> str:

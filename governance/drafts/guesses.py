@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from governance.drafts.profiles import Kind, Profile
-from governance.drafts.usual_names import BODIES, SUBJECTS, TEXTS, TRUTHS, attribute_of, spellings, words
+from governance.drafts.search import Search, attribute_rule, is_group, outermost_first
+from governance.drafts.usual_names import BODIES, TEXTS, TRUTHS, attribute_of, words
 from governance.drafts.ways import FEW, LONG, WAYS
 from governance.input_types import MAX_INPUTS
-from governance.mapping import Role, allowed_columns
+from governance.mapping import NEEDED, Role, allowed_columns
 
 SOME = 50  # chosen here: a category that a model takes in has no more different values
-AGE_BANDS = (25, 40, 60)
 _ORDER = allowed_columns("requests")
 GOOD = frozenset("approved approve granted grant accepted accept admitted hired allow allowed pass passed yes".split())
 BAD = frozenset(
@@ -41,7 +41,8 @@ class Guesses:
     """What the columns of a log may mean.
 
     Attributes:
-        columns: Guesses for requests and decisions.
+        table: The canonical table whose rows the records are.
+        columns: Guesses for its columns; for requests also those of decisions.
         subjects: The same for protected attributes.
         truths: Columns that may hold what turned out to be true.
         payloads: Role of a body -> column that may hold it.
@@ -49,6 +50,7 @@ class Guesses:
         left: Column -> why nothing is done with it.
     """
 
+    table: str = "requests"
     columns: list[Guess] = field(default_factory=list)
     subjects: list[Guess] = field(default_factory=list)
     truths: list[str] = field(default_factory=list)
@@ -59,6 +61,12 @@ class Guesses:
     def column_of(self, canonical: str) -> str | None:
         """The column that is guessed to say a canonical one."""
         return next((guess.rule.get("column") for guess in self.columns if guess.canonical == canonical), None)
+
+    @property
+    def missing(self) -> list[str]:
+        """Canonical columns that a mapping of the table must have and that nothing seems to say."""
+        said = {guess.canonical for guess in self.columns}
+        return [name for name in NEEDED[self.table] if name not in said]
 
     @property
     def decides(self) -> bool:
@@ -72,90 +80,50 @@ def guessed(found: Sequence[Profile]) -> Guesses:
     Args:
         found: What they look like; those of the record itself are preferred to those inside of objects.
     """
-    search = _Search(sorted(found, key=lambda profile: profile.name.count(".")))
-    guesses = Guesses(columns=list(search.columns()))
-    guesses.payloads = dict(search.payloads())
+    search = Search(outermost_first(found))
+    guesses = Guesses(columns=list(_columns(search)))
+    guesses.payloads = dict(_payloads(search))
     if not guesses.decides and any(map(guesses.column_of, ("input_tokens", "output_tokens"))):
         guesses.columns += _operation(guesses)
     if guesses.decides:
         good = favourable(guesses, found)
         guesses.columns += [good] if good else []
-        guesses.subjects = list(search.subjects())
-        guesses.truths = list(search.truths())
+        guesses.subjects = [Guess(name, attribute_rule(name, profile)) for name, profile in search.attributes()]
+        guesses.truths = list(_truths(search))
         guesses.features = [profile.name for profile in search.left() if _is_input(profile)][:MAX_INPUTS]
     guesses.columns.sort(key=lambda guess: _ORDER.index(guess.canonical))
     unused = (profile for profile in search.left() if profile.name not in guesses.features)
-    guesses.left = {profile.name: _why_left(profile) for profile in unused}
+    guesses.left = {profile.name: why_left(profile) for profile in unused}
     return guesses
 
 
-class _Search:
-    """Columns that are not yet taken, and ways to find one among them."""
-
-    def __init__(self, found: Sequence[Profile]) -> None:
-        self._found = found
-        self._names = {profile.name: {name for name, _ in spellings(profile.name)} for profile in found}
-        self._taken: set[str] = set()
-
-    def left(self) -> list[Profile]:
-        """Those that nothing has taken."""
-        return [profile for profile in self._found if profile.name not in self._taken]
-
-    def named(self, names: str, fits: Callable[[Profile], bool]) -> Profile | None:
-        """The one that has the first of these names and fits; nothing else can have it then."""
-        for name in names.split():
-            for profile in self.left():
-                if profile.filled and name in self._names[profile.name] and fits(profile):
-                    self._taken.add(profile.name)
-                    return profile
-        return None
-
-    def columns(self) -> Iterator[Guess]:
-        """Guesses for requests and decisions."""
-        said: set[str] = set()
-        for way in WAYS:
-            if way.canonical in said or (way.canonical == "model" and said & {"model_served", "model_requested"}):
-                continue
-            profile = self.named(way.names, way.fits)
-            if profile is None and way.canonical == "start_ts":
-                profile = next((p for p in self.left() if p.kind is Kind.TIME and p.is_whole), None)
-                self._taken |= {profile.name} if profile else set()
-            if profile is not None:
-                said.add(way.canonical)
-                rule, note = way.makes(profile)
-                yield Guess(way.canonical, {"column": profile.name, **rule}, note)
-
-    def subjects(self) -> Iterator[Guess]:
-        """Guesses for protected attributes."""
-        for attribute, names in SUBJECTS.items():
-            profile = self.named(names, _is_group) or self._called_after(attribute)
-            if profile is not None:
-                is_age = attribute == "age_band" and profile.is_number and len(profile.values) > 1
-                rule = {"bands": list(AGE_BANDS)} if is_age else {}
-                yield Guess(attribute, {"column": profile.name, **rule})
-
-    def _called_after(self, attribute: str) -> Profile | None:
-        """The first one whose name says a protected attribute among other words; nothing else can have it then."""
-        named = (p for p in self.left() if p.filled and attribute_of(p.name) == attribute and _is_group(p))
-        profile = next(named, None)
-        self._taken |= {profile.name} if profile else set()
-        return profile
-
-    def payloads(self) -> Iterator[tuple[Role, str]]:
-        """Columns that may hold what people or models wrote, each with its role."""
-        for role, names in BODIES.items():
-            profile = self.named(names, lambda p: p.kind in (Kind.TEXT, Kind.NESTED))
-            if profile is not None:
-                yield role, profile.name
-
-    def truths(self) -> Iterator[str]:
-        """Columns that may hold what turned out to be true."""
-        while (profile := self.named(TRUTHS, lambda p: len(p.values) <= FEW or p.is_number)) is not None:
-            yield profile.name
+def _columns(search: Search) -> Iterator[Guess]:
+    """Guesses for requests and decisions."""
+    said: set[str] = set()
+    for way in WAYS:
+        if way.canonical in said or (way.canonical == "model" and said & {"model_served", "model_requested"}):
+            continue
+        profile = search.named(way.names, way.fits)
+        if profile is None and way.canonical == "start_ts":
+            profile = search.first(lambda p: p.kind is Kind.TIME and p.is_whole)
+        if profile is not None:
+            said.add(way.canonical)
+            rule, note = way.makes(profile)
+            yield Guess(way.canonical, {"column": profile.name, **rule}, note)
 
 
-def _is_group(profile: Profile) -> bool:
-    return profile.kind is not Kind.NESTED and (len(profile.values) <= FEW or profile.is_number)
+def _payloads(search: Search) -> Iterator[tuple[Role, str]]:
+    """Columns that may hold what people or models wrote, each with its role."""
+    for role, names in BODIES.items():
+        profile = search.named(names, lambda p: p.kind in (Kind.TEXT, Kind.NESTED))
+        if profile is not None:
+            yield role, profile.name
+
+
+def _truths(search: Search) -> Iterator[str]:
+    """Columns that may hold what turned out to be true."""
+    while (profile := search.named(TRUTHS, lambda p: len(p.values) <= FEW or p.is_number)) is not None:
+        yield profile.name
 
 
 def _operation(guesses: Guesses) -> Iterator[Guess]:
@@ -175,9 +143,12 @@ def _is_input(profile: Profile) -> bool:
     return profile.kind is not Kind.TEXT or is_category
 
 
-def _why_left(profile: Profile) -> str:
+def why_left(profile: Profile) -> str:
+    """Why nothing is done with a column."""
     name = words(profile.name.rpartition(".")[2])
     plain = {Kind.EMPTY: "empty here", Kind.NESTED: "a list", Kind.TIME: "another time"}.get(profile.kind)
+    if attribute_of(profile.name) == "age_band" and not is_group("age_band", profile):
+        return "tells an age; make a band of it first"
     if plain is not None:
         return plain
     if profile.longest > LONG:

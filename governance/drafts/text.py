@@ -11,6 +11,9 @@ from typing import Any
 from governance.display import visible
 from governance.drafts.guesses import Guesses
 from governance.drafts.profiles import Profile
+from governance.drafts.ways import FEW
+from governance.mapping import is_time
+from governance.tables import OUTCOMES
 
 NO_TIME = "WHEN"  # in the place of a time that nothing in the log tells: a mistake until a person has written it
 WIDTH = 80
@@ -28,13 +31,15 @@ def written(source: str, guesses: Guesses, found: Sequence[Profile]) -> Iterator
         found: What they look like.
     """
     yield f"source: {source}"
+    if guesses.table != "requests":
+        yield f"table: {guesses.table}"
     yield "columns:"
-    yield from _unsaid(guesses)
+    yield from _unsaid(guesses) if guesses.table == "requests" else _unsaid_beside(guesses)
     for guess in guesses.columns:
         yield from _line(f"  {guess.canonical}: {_rule(guess.rule)}", guess.note)
         if guess.canonical == "cost_reported" and guesses.column_of("cost_currency") is None:
             yield from _line("  cost_currency: {constant: USD}", "the log does not say it")
-    yield from _unsaid_good(guesses, found)
+    yield from _unsaid_good(guesses, found) if guesses.table == "requests" else _unsaid_positive(guesses, found)
     nulls = list(dict.fromkeys(null for profile in found for null in profile.nulls if null))
     if nulls:
         yield from _line(f"null_values: {_list(['', *nulls])}", "these say that nothing was logged")
@@ -81,6 +86,26 @@ def _unsaid_good(guesses: Guesses, found: Sequence[Profile]) -> Iterator[str]:
         meant = ", ".join(f"{_written(value)}: true or false" for value in values)
         yield "  # which answers are good for the person? fairness needs it"
         yield f"  # favourable: {{column: {_written(decision)}, map: {{{meant}}}}}"
+
+
+def _unsaid_beside(guesses: Guesses) -> Iterator[str]:
+    """What a table beside the log must say, and does not."""
+    times = [str(guess.rule["column"]) for guess in guesses.columns if is_time(guess.canonical, guesses.table)]
+    note = f"which column says it? {times[0]} says another time" if times else "which column says it?"
+    for name in guesses.missing:
+        if is_time(name, guesses.table):
+            yield from _line(f"  {name}: {{constant: {NO_TIME}}}", note)
+        else:
+            yield f"  # {name}: which column says it?"
+
+
+def _unsaid_positive(guesses: Guesses, found: Sequence[Profile]) -> Iterator[str]:
+    truth = guesses.column_of("value")
+    values = next((profile.values for profile in found if profile.name == truth), ()) if truth else ()
+    if guesses.table == OUTCOMES.name and guesses.column_of("positive") is None and 0 < len(values) <= FEW:
+        meant = ", ".join(f"{_written(value)}: true or false" for value in values)
+        yield "  # which of them is the positive class? error rates need it"
+        yield f"  # positive: {{column: {_written(truth)}, map: {{{meant}}}}}"
 
 
 def _line(line: str, note: str) -> Iterator[str]:

@@ -50,11 +50,13 @@ def _plain(_: Profile) -> tuple[dict[str, Any], str]:
     return {}, ""
 
 
-def _is_word(profile: Profile) -> bool:
+def is_word(profile: Profile) -> bool:
+    """Whether it holds names or ids."""
     return profile.kind in (Kind.TEXT, Kind.WHOLE) and profile.longest <= 4 * LONG
 
 
-def _is_few(profile: Profile) -> bool:
+def is_few(profile: Profile) -> bool:
+    """Whether it tells kinds of records apart."""
     return profile.kind in (Kind.TEXT, Kind.WHOLE, Kind.FLAG) and len(profile.values) <= FEW and profile.longest <= LONG
 
 
@@ -83,7 +85,8 @@ def _is_share(profile: Profile) -> bool:
     return _is_amount(profile) and max(profile.numbers) <= 1
 
 
-def _time(profile: Profile) -> tuple[dict[str, Any], str]:
+def time_rule(profile: Profile) -> tuple[dict[str, Any], str]:
+    """How its times are read, and what is doubtful about that."""
     first, *others = profile.formats
     rule = {} if first == "iso" else {"format": first}
     if others:
@@ -103,7 +106,7 @@ def _cost(profile: Profile) -> tuple[dict[str, Any], str]:
     return ({"scale": 0.01}, "") if not set(CENTS).isdisjoint(words(profile.name).split("_")) else ({}, "")
 
 
-def _meant(meanings: Mapping[str, str]) -> Callable[[Profile], tuple[dict[str, Any], str]]:
+def meant(meanings: Mapping[str, str]) -> Callable[[Profile], tuple[dict[str, Any], str]]:
     """Makes a rule that says in our words what the log says in its own."""
 
     def make(profile: Profile) -> tuple[dict[str, Any], str]:
@@ -131,10 +134,10 @@ def _of(names: Mapping[str, str], fits: Callable[[Profile], bool], makes: Any = 
 
 _FITS: dict[str, Callable[[Profile], bool]] = {
     "request_id": lambda profile: profile.is_unique,
-    "status": _is_few,
-    "cache_status": _is_few,
-    "decision": _is_few,
-    "final_decision": _is_few,
+    "status": is_few,
+    "cache_status": is_few,
+    "decision": is_few,
+    "final_decision": is_few,
     "deciding_stage": lambda profile: set(profile.values) <= STAGES,
     "http_status": _is_code,
     "confidence": _is_share,
@@ -143,15 +146,15 @@ _FITS: dict[str, Callable[[Profile], bool]] = {
     **dict.fromkeys(("latency_us", "ttft_us", "queue_us", "cost_reported"), _is_amount),
 }
 _MAKES = {
-    "status": _meant(MEANINGS),
-    "cache_status": _meant(CACHED),
+    "status": meant(MEANINGS),
+    "cache_status": meant(CACHED),
     "cost_reported": _cost,
     **dict.fromkeys(("latency_us", "ttft_us", "queue_us"), _duration),
 }
 WAYS = [
-    *_of(TIMES, lambda profile: bool(profile.formats), _time),
+    *_of(TIMES, lambda profile: bool(profile.formats), time_rule),
     *_of(NUMBERS, _is_count),
     *(Way(canonical, names, _is_flag, _said_by_flag(*meant)) for canonical, (names, *meant) in BY_FLAG.items()),
     *_of(FLAGS, _is_zero_or_one),
-    *_of(TEXTS, _is_word),
+    *_of(TEXTS, is_word),
 ]
