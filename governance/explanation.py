@@ -23,6 +23,7 @@ from governance.explained.reasons import reasons
 from governance.explained.stages import decided_by
 from governance.storage.store import Store
 
+OF_A_REQUEST = ("attempts", "guardrails", "reviews", "outcomes", "assessments", "notices")
 _LATENCIES = ("latency_us", "ttft_us", "queue_us")
 
 
@@ -94,7 +95,7 @@ def _explanation(decided: Decided, compute: bool, ask_again: bool) -> Explanatio
         "findings": own_findings(decided, policies),
         "policies": policies,
         "request": _filled(request),
-        **{table: decided.of[table] for table in ("attempts", "guardrails", "reviews", "outcomes", "assessments")},
+        **{table: decided.of[table] for table in OF_A_REQUEST},
         "subject": decided.subject(),
         "cost_usd": _cost(decided),
         "latency_us": {name: request[name] for name in _LATENCIES if request[name] is not None},

@@ -38,7 +38,7 @@ _WHOLE = re.compile(r"^(-?\d+)\.0+$")
 # Filled in by ingestion, never by a mapping
 _INTERNAL = frozenset(
     "request_uid source id_origin input_state output_state n_decisions quality_flags is_conflict file_sha256 row_no "
-    "decision_id item_index score_digits attempt_uid target_id outcome_id record_id value_num".split()
+    "decision_id item_index score_digits attempt_uid target_id outcome_id record_id state_id value_num".split()
 )
 _OF_OTHERS = frozenset("state_id count_id file_sha256 row_no".split())  # of tables that belong to no request
 _OF_SUBJECTS = frozenset((*SUBJECTS.names, *SUBJECT_RECORDS.names, "place"))  # names that no attribute can have
@@ -53,6 +53,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "reviews": ("request_id", "requested_ts"),
     "subject_records": ("request_id", "known_ts"),
     "assessments": ("request_id", "name", "created_ts"),
+    "notices": ("request_id", "name", "noted_ts"),
     "evaluations": ("suite", "metric", "started_ts"),
     "incidents": ("incident_id", "opened_ts"),
     "request_counts": ("window_start", "window_end", "expected"),
@@ -160,7 +161,8 @@ class Mapping(_Model):
     Attributes:
         source: Name under which the records are stored; part of their identity.
         table: requests (with decisions); attempts, of requests of the same `source`; a side table (outcomes, reviews,
-            assessments, subject_records); or what belongs to no request (evaluations, incidents, request_counts).
+            assessments, notices, subject_records); or what belongs to no request (evaluations, incidents,
+            request_counts).
         columns: Canonical column -> rule.
         features: The model's inputs, or "*" for every column that is not named elsewhere.
         subjects: Protected attribute -> rule.

@@ -86,6 +86,7 @@ DOCUMENT: dict[str, Any] = {
         }
     ],
     "outcomes": [],
+    "notices": [],
     "assessments": [],
     "cost_usd": None,
     "latency_us": {"latency_us": 61_000},

@@ -115,7 +115,7 @@ def test_broken_yaml_and_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_every_column_that_may_be_mapped_is_canonical() -> None:
-    for table in ("requests", "outcomes", "reviews", "assessments"):
+    for table in ("requests", "outcomes", "reviews", "assessments", "notices"):
         names = allowed_columns(table)
         assert "request_id" in names
-        assert not {"request_uid", "file_sha256", "row_no", "is_conflict", "decision_id"} & set(names)
+        assert not {"request_uid", "file_sha256", "row_no", "is_conflict", "decision_id", "state_id"} & set(names)

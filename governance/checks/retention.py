@@ -24,6 +24,7 @@ Class = Literal[
     "outcomes",
     "reviews",
     "assessments",
+    "notices",
     "payloads",
     "subjects",
     "subject_records",
@@ -80,7 +81,7 @@ class Retention(Check):
 
     Fields:
         records: Classes of records: requests, decisions, attempts, guardrails, outcomes, reviews, assessments,
-            payloads, subjects, subject_records.
+            notices, payloads, subjects, subject_records.
         rules: Each with a `name`, and `min_days`, `max_days` or both. A record of exactly so many days passes both.
         since: First day of operation: there is nothing older to keep. Without it a store that is younger than the
             minimum is not assessed, as nobody can tell whether older records were ever there.

@@ -189,6 +189,7 @@ def _people(screen: Screen, document: Mapping[str, Any]) -> None:
         done = _time(review["completed_ts"]) if review["completed_ts"] else "not completed"
         late = _before_effect(review)
         screen.line(visible(f"{review['outcome'] or 'open'} by {review['reviewer'] or 'unknown'}, {done}{late}"))
+    _listed(screen, "Notices to the person", [_notice(row) for row in document["notices"]])
     _listed(
         screen,
         "Outcomes known later",
@@ -199,6 +200,12 @@ def _people(screen: Screen, document: Mapping[str, Any]) -> None:
     _listed(screen, "Guardrails", [f"{r['guardrail']}: {r['verdict']}" for r in document["guardrails"]])
     calls = [f"{r['kind']} {r['model'] or r['name'] or ''}: {r['status']}" for r in document["attempts"]]
     _listed(screen, "Upstream calls", calls)
+
+
+def _notice(row: Mapping[str, Any]) -> str:
+    sent = f"sent {_time(row['sent_ts'])}" if row["sent_ts"] else f"not sent by {_time(row['noted_ts'])}"
+    opened = f", open since {_time(row['opened_ts'])}" if row["opened_ts"] else ""
+    return f"{row['name']}: {sent}{opened}"
 
 
 def _time(text: str) -> str:

@@ -58,12 +58,17 @@ def _words(name: str) -> str:
 
 
 def people(document: Document) -> list[AnyBlock]:
-    """Reviews, outcomes, assessments, guardrails and upstream calls, each where there is one."""
+    """Reviews, notices, outcomes, assessments, guardrails and upstream calls, each where there is one."""
     tables = [
         _rows(
             "Reviews by people",
             document["reviews"],
             "reviewer trigger requested_ts completed_ts effective_ts outcome reason",
+        ),
+        _rows(
+            "Notices to the person",
+            document["notices"],
+            "name notice_id opened_ts sent_ts received_ts channel noted_ts",
         ),
         _rows("Outcomes known later", document["outcomes"], "name value occurred_ts known_ts"),
         _rows("Assessments", document["assessments"], "name score label annotator_kind annotator created_ts"),
@@ -71,7 +76,7 @@ def people(document: Document) -> list[AnyBlock]:
         _rows("Upstream calls", document["attempts"], "kind model name status latency_us breaker_state"),
     ]
     shown = [table for table in tables if table is not None]
-    return [section("Reviews, outcomes and calls", *shown)] if shown else []
+    return [section("Reviews, notices, outcomes and calls", *shown)] if shown else []
 
 
 def _rows(caption: str, rows: Sequence[Mapping[str, Any]], names: str) -> Table | None:

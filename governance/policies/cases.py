@@ -9,8 +9,8 @@
 
 `repeat: n` makes n rows. `every: 10m` sets them apart in time (one second unless given), from `start_ts` or
 `decision_ts`. `{i}` in a text is the number of the row. What a row leaves out is null; ids and needed columns are
-filled in. `subjects`, `features`, `attribution`, `review`, `outcome` (of a decision) and `assessment` (of a request)
-hold a row more for each.
+filled in. `subjects`, `features`, `attribution`, `review`, `outcome`, `notice` (of a decision) and `assessment` (of a
+request) hold a row more for each.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _INLINE = {
     "attribution": "attributions",
     "outcome": "outcomes",
     "assessment": "assessments",
+    "notice": "notices",
     "features": "features",
 }
 _DEFAULTS: dict[str, Row] = {
@@ -55,6 +56,7 @@ _DEFAULTS: dict[str, Row] = {
     },
     "features": {"model": "scorer"},
     "assessments": {"name": "score"},
+    "notices": {"name": "adverse_action"},
     "outcomes": {"name": "outcome"},
 }
 _LINKS = ("target_id", "request_uid", "decision_id", "decision_ts")

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from governance.engines.duckdb import Engine, identifier
 from governance.errors import nearest
 from governance.policies.columns import attributes
-from governance.tables import ASSESSMENTS, CANONICAL, DECISIONS, EVALUATIONS, GUARDRAILS, OUTCOMES, REQUESTS, SUBJECTS
+from governance.tables import (
+    ASSESSMENTS,
+    CANONICAL,
+    DECISIONS,
+    EVALUATIONS,
+    GUARDRAILS,
+    NOTICES,
+    OUTCOMES,
+    REQUESTS,
+    SUBJECTS,
+)
 
 if TYPE_CHECKING:
     from governance.checks import Check
@@ -41,6 +51,7 @@ class Sort(NamedTuple):
 NAMES = {
     "outcome": Sort(OUTCOMES.name, "name", "outcome"),
     "score": Sort(ASSESSMENTS.name, "name", "assessment"),
+    "notice": Sort(NOTICES.name, "name", "notice"),
     "suite": Sort(EVALUATIONS.name, "suite", "suite of evaluations"),
     "metric": Sort(EVALUATIONS.name, "metric", "metric of evaluations"),
     "guardrails": Sort(GUARDRAILS.name, "guardrail", "guardrail"),

@@ -26,7 +26,7 @@ from governance.tables.columns import (
 from governance.tables.decisions import ATTRIBUTIONS, DECISIONS, FEATURES, SUBJECTS
 from governance.tables.kept import FINDINGS, MODELS, PROMPTS, QUARANTINE
 from governance.tables.requests import ATTEMPTS, CACHE_HITS, GUARDRAILS, PAYLOADS, REQUESTS
-from governance.tables.sides import ASSESSMENTS, OUTCOMES, REVIEWS, SUBJECT_RECORDS
+from governance.tables.sides import ASSESSMENTS, NOTICES, OUTCOMES, REVIEWS, SUBJECT_RECORDS
 from governance.tables.standalone import EVALUATIONS, INCIDENTS, REQUEST_COUNTS
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "INCIDENTS",
     "MODELS",
     "MONEY",
+    "NOTICES",
     "OUTCOMES",
     "PAYLOADS",
     "PER_MODEL",
@@ -84,6 +85,7 @@ CANONICAL = {
         OUTCOMES,
         REVIEWS,
         ASSESSMENTS,
+        NOTICES,
         EVALUATIONS,
         INCIDENTS,
         REQUEST_COUNTS,
@@ -93,6 +95,6 @@ CANONICAL = {
         FINDINGS,
     )
 }
-SIDE_TABLES = tuple(table.name for table in (OUTCOMES, REVIEWS, ASSESSMENTS, SUBJECT_RECORDS))
+SIDE_TABLES = tuple(table.name for table in (OUTCOMES, REVIEWS, ASSESSMENTS, NOTICES, SUBJECT_RECORDS))
 STANDALONE = tuple(table.name for table in (EVALUATIONS, INCIDENTS, REQUEST_COUNTS))  # they belong to no request
 PER_MODEL = tuple(table.name for table in (FEATURES, ATTRIBUTIONS))

@@ -81,3 +81,22 @@ ASSESSMENTS = Table(
         *PROVENANCE,
     ),
 )
+
+NOTICES = Table(
+    "notices",
+    "one state of a notice to the person concerned, or of their request for one; it is told again as it goes on",
+    "state_id",
+    "noted_ts",
+    (
+        needed("state_id", TEXT, "digest of the content"),
+        *_TARGET,
+        Column("notice_id", TEXT, "as logged"),
+        needed("name", TEXT, "what it is: adverse_action, reasons, access, contest, correction, ..."),
+        needed("noted_ts", TIME, "when this state was written: when it was sent, or asked for"),
+        Column("opened_ts", TIME, "when its clock started: the person's request, or the complete application"),
+        Column("sent_ts", TIME, "when it was sent; null while it is not"),
+        Column("received_ts", TIME, "when it reached the person"),
+        Column("channel", TEXT, "letter, email, portal, ..."),
+        *PROVENANCE,
+    ),
+)
