@@ -17,7 +17,7 @@ from governance.batches import Batch, schema
 from governance.engines.duckdb import Engine
 from governance.identities.deduplication import Fate, Fates
 from governance.identities.held_halves import completed_rows, half_rows
-from governance.identities.indexing import index_rows, side_index_rows
+from governance.identities.indexing import ALONE, alone_index_rows, index_rows, side_index_rows
 from governance.identities.key_filters import filter_of
 from governance.proof.ledger import StagedFile
 from governance.storage.segments import COMPLETED, HALVES, INDEX, SIDE_INDEX, resolved
@@ -108,18 +108,20 @@ class Staging:
         }
 
     def _tables(self) -> Iterator[StagedFile]:
+        came_with_requests = REQUESTS.name in self.batch.tables
         for name in tuple(self.batch.tables):
+            is_alone = name in ALONE and not came_with_requests
             kept = self._finished(self._new(name, rows := self.batch.tables.pop(name)))
             self._left_out[name] = rows.num_rows - kept.num_rows
             del rows  # the next batch is being made, and needs the room
             if kept.num_rows == 0:
                 continue
-            indexed = {"indexed": True} if name in SIDE_TABLES else None
+            facts = {"indexed": True} if name in SIDE_TABLES else {"alone": kept.num_rows} if is_alone else None
             if name in SIDE_TABLES:
                 kept = self._resolved(kept)
             self._kept[name] = kept
             self._widen(kept.column(CANONICAL[name].time))
-            yield from self.store.stage_days(CANONICAL[name], kept, facts=indexed)
+            yield from self.store.stage_days(CANONICAL[name], kept, facts=facts)
 
     def _new(self, name: str, rows: pa.Table) -> pa.Table:
         """The rows that are not duplicates; bodies only where the workspace keeps them."""
@@ -173,6 +175,8 @@ class Staging:
     def _index(self) -> Iterator[StagedFile]:
         if REQUESTS.name in self._kept:
             yield stage_index(self.store, INDEX, index_rows(self._kept, self.engine, self._keys()))
+        elif alone := [self._kept[name] for name in ALONE if name in self._kept]:
+            yield stage_index(self.store, INDEX, alone_index_rows(alone))
         if any(name in SIDE_TABLES for name in self._kept):
             yield stage_index(self.store, SIDE_INDEX, side_index_rows(self._kept))
 

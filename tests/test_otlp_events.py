@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from governance.assessment import assess
+from governance.compaction import compact
+from governance.engines.duckdb import Engine
+from governance.explained.casefile import open_casefile
 from governance.explanation import explain
 from governance.findings import parse_window
 from governance.ingestion import FileReport, ingest
 from governance.inventory import status
 from governance.policies.policy import read_policies
+from governance.storage.store import Store
 from tests.logbooks import NOW, Logbook, logbook
 from tests.sources.test_otlp import END, SPAN, START, TRACE, listed, span_of
 
@@ -172,8 +176,92 @@ def test_what_holds_no_body_is_ignored_and_what_has_no_time_quarantined(book: Lo
     (report,) = read(book, a=logs(event(CHAT, **IDS), event(BODIES, **IDS, timeUnixNano="0"), message, nested))
     assert report.reasons == {
         "details of a request without its bodies": 1,
-        "message event": 1,
+        "message without its content": 1,
         "missing_value": 1,
     }
     assert (report.stored, unmatched(book)) == (1, 2)
     assert START < END
+
+
+DAY_NS = 86_400 * 10**9
+
+
+def states(book: Logbook) -> list[Any]:
+    return [tuple(row.values()) for row in book.rows("SELECT input_state, output_state FROM requests")]
+
+
+def test_bodies_that_come_by_event_are_states_of_the_request(book: Logbook) -> None:
+    """In the view, in an explanation, and for a check; and as of the entry before they are absent."""
+    policy = (
+        SCHEMA.partition("  - ")[0] + "  - {id: c, kind: completeness-fields, bodies: {output: 1}, severity: low}\n"
+    )
+    policies = read_policies([book.write("policy.yaml", policy)])
+    read(book, a=SPANS)
+    before = book.snapshot.checkpoint.size
+    assert states(book) == [("absent", "absent")]
+    read(book, b=EVENTS)
+    assert states(book) == [("complete", "complete")]
+    with Engine() as engine:
+        snapshot = Store(book.workspace.store).snapshot(before)
+        snapshot.attach(engine)
+        assert engine.rows("SELECT input_state FROM requests") == [("absent",)]
+        assert open_casefile(snapshot, engine, SPAN).request["input_state"] == "absent"
+        assert open_casefile(book.snapshot, engine, SPAN).request["input_state"] == "complete"
+    done = assess(book.workspace, policies, parse_window("2026-06", now=NOW), now=NOW)
+    assert [finding.judgement.verdict for finding in done.findings] == ["passed"]
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_bodies_of_another_day_are_found(book: Logbook, is_compacted: bool) -> None:
+    """A request that began before midnight; its event is logged when it ends."""
+    others = {"traceId": TRACE, "spanId": "bbbbbbbbbbbbbbbb"}
+    for number in range(4):
+        late = str(END + DAY_NS * (1 + number))
+        read(book, **{f"a{number}": logs(event(BODIES | {"n": number}, **others, timeUnixNano=late))})
+    read(book, b=SPANS, c=logs(event(BODIES, **IDS, timeUnixNano=str(END + DAY_NS))))
+    if is_compacted:
+        compact(book.workspace, now=NOW)
+    for wanted in (SPAN, TRACE, f"otlp:{TRACE}:{SPAN}"):
+        with Engine() as engine:
+            found = open_casefile(book.snapshot, engine, wanted)
+        assert sorted(row["role"] for row in found.rows["payloads"]) == ["request", "response"]
+        assert found.request["output_state"] == "complete"
+    assert book.verifies()
+
+
+def message(name: str, body: dict[str, Any], **members: object) -> dict[str, Any]:
+    """As the instrumentation of OpenAI's library for Python logs it: ids of the span, and the content in the body."""
+    given = {"eventName": name, "timeUnixNano": str(END - 10), "observedTimeUnixNano": str(END)}
+    values = listed({"gen_ai.system": "openai"})
+    return given | {"attributes": values, "body": {"kvlistValue": {"values": listed(body)}}} | IDS | members
+
+
+ASKED_BY_EVENT = {"content": "Say this is a test"}
+CHOSEN = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "This is a test"}}
+
+
+def test_messages_that_are_logged_by_themselves_are_bodies_of_their_own(book: Logbook) -> None:
+    book = replace(book, workspace=replace(book.workspace, keep_payloads=True))
+    told = message("gen_ai.user.message", ASKED_BY_EVENT)
+    later = told | {"timeUnixNano": str(END + 5000)}
+    old = {name: value for name, value in told.items() if name != "eventName"}
+    old["attributes"] = listed({"event.name": "gen_ai.system.message", "gen_ai.system": "openai"})
+    chosen = message("gen_ai.choice", CHOSEN)
+    reports = read(book, a=logs(told, later, old, chosen, chosen), b=SPANS, c=logs(told, chosen))
+    assert [(report.stored, report.duplicates) for report in reports] == [(4, 1), (1, 0), (0, 2)]
+    bodies = book.rows("SELECT role, body FROM payloads ORDER BY start_ts, body")
+    assert [(row["role"], json.loads(row["body"])) for row in bodies] == [
+        ("request", {"role": "system"} | ASKED_BY_EVENT),
+        ("request", {"role": "user"} | ASKED_BY_EVENT),
+        ("response", CHOSEN),
+        ("request", {"role": "user"} | ASKED_BY_EVENT),
+    ]
+    assert states(book) == [("complete", "complete")]
+    assert unmatched(book) == 0
+
+
+def test_messages_without_content_or_ids_are_ignored(book: Logbook) -> None:
+    empty = message("gen_ai.choice", CHOSEN | {"message": {"role": "assistant"}})
+    (report,) = read(book, a=logs(message("gen_ai.user.message", ASKED_BY_EVENT, traceId=""), empty))
+    assert report.reasons == {"message without the ids of a span": 1, "message without its content": 1}
+    assert report.ignored == 2

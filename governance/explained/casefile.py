@@ -14,7 +14,7 @@ from governance.identities.held_halves import completed_records
 from governance.identities.index_files import index_rows
 from governance.identities.lookups import IDS, Lookup, find_one, keys_of_ids, own_ids
 from governance.storage.checked_files import Row, check_digests, records
-from governance.storage.segments import COMPLETED, OF_HALVES, SIDE_INDEX, Segment
+from governance.storage.segments import COMPLETED, OF_HALVES, SIDE_INDEX, STATES, Segment
 from governance.storage.store import Snapshot
 from governance.tables import CANONICAL, REQUESTS, SIDE_TABLES
 
@@ -67,7 +67,13 @@ def open_casefile(snapshot: Snapshot, engine: Engine, wanted: str) -> Casefile:
             "the index names a request that its file does not hold", where=wanted, hint="run `governance verify`"
         )
     decisions = sorted(rows.pop("decisions"), key=lambda row: row["item_index"])
-    return Casefile(own[0], decisions, rows, read.files, conflicts)
+    return Casefile(own[0] | _states(own[0], rows["payloads"]), decisions, rows, read.files, conflicts)
+
+
+def _states(request: Row, bodies: Sequence[Row]) -> Row:
+    """The states of bodies that came without the request, as its view says them."""
+    told = {STATES[row["role"]]: row["state"] for row in bodies if row["role"] in STATES}
+    return {name: state for name, state in told.items() if request[name] == "absent"}
 
 
 class _Reading:
@@ -127,7 +133,7 @@ class _Reading:
         if CANONICAL[table].column("row_no") is None or any(segment.batches is None for segment in segments):
             return own
         # What came with the request has its number, in which most files ascend: the engine reads the one group of rows
-        return f"row_no IN ({', '.join(str(row['row_no']) for row in self.found.rows)}) AND {own}"
+        return f"row_no IN ({', '.join(map(str, sorted(self.found.numbers)))}) AND {own}"
 
     def _of_decisions(self) -> str:
         if not self.decisions:

@@ -48,7 +48,9 @@ _BY_ROW = {ASSESSMENTS.name: ASSESSMENTS.identity, PAYLOADS.name: "payload_id ||
 _LEFT_OUT = {*(column.name for column in PROVENANCE), "is_conflict", "quality_flags", "cost_computed", "body"}
 
 # Names that no column of a log has by chance: they stand beside the columns of strangers
-_UID, _ORIGIN, _NUMBER, _ROW = (identifier(f"\x1f{name}") for name in ("uid", "origin", "number", "row"))
+_UID, _ORIGIN, _NUMBER, _ROW, _IS_REQUEST = (
+    identifier(f"\x1f{name}") for name in ("uid", "origin", "number", "row", "is_request")
+)
 
 
 class Fate(StrEnum):
@@ -131,7 +133,7 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dic
     prints = " UNION ALL ".join([*_new(engine, batch, uids), *_stored(snapshot, met.days)])
     rows = engine.rows(
         f"SELECT {_UID}, {_NUMBER}, md5(string_agg(line, chr(31) ORDER BY line)) FROM ({prints}) "
-        f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} ORDER BY {_UID}, {_NUMBER}"
+        f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} HAVING bool_or({_IS_REQUEST}) ORDER BY {_UID}, {_NUMBER}"
     )
     found: dict[int, Fate] = {}
     seen: dict[str, set[str]] = {}
@@ -154,7 +156,7 @@ def _new(engine: Engine, batch: Batch, met: pa.Array) -> list[str]:
     for name, rows, of_decision in tables:
         engine.register(f"new_{name}", _of(met, rows, of_decision=of_decision))
     return [
-        _lines(f"new_{name}", rows.column_names, of_decision=of_decision, is_new=True)
+        _lines(f"new_{name}", rows.column_names, name, of_decision=of_decision, is_new=True)
         for name, rows, of_decision in tables
     ]
 
@@ -173,14 +175,14 @@ def _stored(snapshot: Snapshot, days: Sequence[tuple[str, str]]) -> list[str]:
     tables = [(table, snapshot.every_row(table, days)) for table in (*_BY_REQUEST, *_BY_DECISION)]
     tables += [(FEATURES, snapshot.every_row(FEATURES, days, model)) for model in snapshot.models()]
     return [
-        _lines(f"({stored})", table.names, of_decision=table not in _BY_REQUEST, is_new=False)
+        _lines(f"({stored})", table.names, table.name, of_decision=table not in _BY_REQUEST, is_new=False)
         for table, stored in tables
         if stored
     ]
 
 
-def _lines(relation: str, names: tuple[str, ...] | list[str], *, of_decision: bool, is_new: bool) -> str:
-    """SELECT of one line for each row of a request that was met: its content as JSON.
+def _lines(relation: str, names: tuple[str, ...] | list[str], table: str, *, of_decision: bool, is_new: bool) -> str:
+    """SELECT of one line for each row of a request that was met: its content as JSON, and whether it is the request's.
 
     Nulls are left out, so that a column which only another file has does not tell two rows apart.
     """
@@ -193,4 +195,5 @@ def _lines(relation: str, names: tuple[str, ...] | list[str], *, of_decision: bo
     )
     own = f"* EXCLUDE ({_UID}, {_ORIGIN}, {_NUMBER})"
     line = f"regexp_replace(to_json({_ROW})::VARCHAR, '\"[^\"]*\":null,?', '', 'g')"
-    return f"SELECT {_UID}, {_ORIGIN}, {_NUMBER}, {line} AS line FROM ({inner}) r, LATERAL (SELECT r.{own}) AS {_ROW}"
+    given = f"{_UID}, {_ORIGIN}, {_NUMBER}, {table == REQUESTS.name} AS {_IS_REQUEST}, {line} AS line"
+    return f"SELECT {given} FROM ({inner}) r, LATERAL (SELECT r.{own}) AS {_ROW}"

@@ -8,7 +8,7 @@ whole id in the requests themselves; the index proves nothing, it only says wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine
 from governance.identities.keys import keys_of, order_of
-from governance.tables import CANONICAL, PER_MODEL, REQUESTS, SIDE_TABLES
+from governance.tables import ATTEMPTS, CANONICAL, GUARDRAILS, PAYLOADS, PER_MODEL, REQUESTS, SIDE_TABLES
 
+ALONE = (ATTEMPTS.name, PAYLOADS.name, GUARDRAILS.name)  # tables whose rows may come without their requests
 _IDS = ("request_id", "client_request_id", "response_id", "trace_id")
 
 
@@ -66,6 +67,34 @@ def _taken(column: pa.ChunkedArray, at: pa.Array) -> pa.Array:
         return pa.DictionaryArray.from_arrays(np.zeros(len(at), np.int32), column.slice(0, 1).combine_chunks())
     texts = column.combine_chunks().dictionary_encode()
     return pa.DictionaryArray.from_arrays(texts.indices.take(at), texts.dictionary)
+
+
+def alone_index_rows(alone: Sequence[pa.Table]) -> pa.Table:
+    """The index of rows that came without their requests.
+
+    Args:
+        alone: Rows of tables of `ALONE`; their time is `start_ts`.
+
+    Returns:
+        The columns of `index_rows`. A row is found by what stands behind the source in its `request_uid`: the native id
+        where the `request_uid` is made of it.
+    """
+    columns = ["request_uid", "file_sha256", "row_no", REQUESTS.time]
+    rows = pa.concat_tables([table.select(columns) for table in alone]).combine_chunks()
+    named = pc.extract_regex(rows.column("request_uid"), "^(?P<source>[^:]*):(?P<id>(?s:.*))$").combine_chunks()
+    day = _day(rows, REQUESTS.time)
+    keys = keys_of(named.field("id"))
+    found = pa.table(
+        {
+            "key": keys,
+            "source": named.field("source"),
+            "file_sha256": rows.column("file_sha256"),
+            "row_no": rows.column("row_no"),
+            "day": day,
+            "last_day": day,
+        }
+    )
+    return found.take(pa.array(order_of(keys)))
 
 
 def side_index_rows(kept: Mapping[str, pa.Table]) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from governance.engines.duckdb import Engine
@@ -52,15 +52,22 @@ class Lookup:
         request_uid: Which.
         place: Where what belongs to it lies.
         rows: Its deliveries that were found.
+        numbers: Of the records that brought something of it.
     """
 
     request_uid: str
     place: Place
     rows: tuple[Row, ...] = ()
+    numbers: frozenset[int] = frozenset()
 
     def with_delivery(self, row: Row, place: Place) -> Lookup:
         """The same request with one more delivery of it."""
-        return Lookup(self.request_uid, self.place.joined(place), (*self.rows, row))
+        own = self.with_record(row["row_no"], place)
+        return replace(own, rows=(*self.rows, row))
+
+    def with_record(self, number: int, place: Place) -> Lookup:
+        """The same request with one more record that brought something of it."""
+        return replace(self, place=self.place.joined(place), numbers=self.numbers | {number})
 
     @property
     def ids(self) -> list[str]:
@@ -128,28 +135,56 @@ def _first(snapshot: Snapshot, engine: Engine, wanted: str) -> tuple[str, list[L
 
 def _named(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[str, list[Lookup]]:
     """Text -> the requests that it names, in order of their `request_uid`."""
-    places = _indexed(snapshot, engine, texts)
+    indexed = _indexed(snapshot, engine, texts)
+    places = _by_number(indexed)
     found: dict[str, dict[str, Lookup]] = {text: {} for text in texts}
-    for row in _candidates(snapshot, engine, places):
+    candidates = _candidates(snapshot, engine, places)
+    for row in candidates:
         place = places[row["row_no"]]
         uid = row["request_uid"]
         for text in texts:
             if text in (row[name] for name in IDS):
                 found[text][uid] = found[text].get(uid, Lookup(uid, place)).with_delivery(row, place)
-    return {text: [own[uid] for uid in sorted(own)] for text, own in found.items()}
+    requests = {(row["file_sha256"], row["row_no"]) for row in candidates}
+    others = [one for one in indexed if (one.file_sha256, one.number) not in requests]
+    return {text: [_with_others(own[uid], others) for uid in sorted(own)] for text, own in found.items()}
 
 
-def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> dict[int, Place]:
+def _with_others(found: Lookup, others: Iterable[_Indexed]) -> Lookup:
+    """A request with the records that brought a part of it without its own row, such as a body that came later."""
+    native = key_of(found.request_uid.partition(":")[2])
+    for one in others:
+        if one.key == native:
+            found = found.with_record(one.number, one.place)
+    return found
+
+
+class _Indexed(NamedTuple):
+    """What the index says of one record."""
+
+    key: int
+    file_sha256: str
+    number: int
+    place: Place
+
+
+def _by_number(indexed: Iterable[_Indexed]) -> dict[int, Place]:
     """Number of each record that may be named -> where what belongs to it lies."""
+    found: dict[int, Place] = {}
+    for one in indexed:
+        found[one.number] = one.place.joined(found.get(one.number, one.place))
+    return found
+
+
+def _indexed(snapshot: Snapshot, engine: Engine, texts: Sequence[str]) -> list[_Indexed]:
+    """The records that may be named."""
     # The index holds the native id, which leads to the `request_uid`
     keys = keys_of_ids(part for text in texts for part in {text, text.partition(":")[2]})
-    columns = "row_no, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR)"
-    found: dict[int, Place] = {}
-    for row in index_rows(snapshot.root, engine, snapshot.segments.get(INDEX, []), keys, columns):
-        number, day, last_day, segment = row
-        place = Place(day, last_day, segment.batches)
-        found[number] = place.joined(found.get(number, place))
-    return found
+    columns = "key, file_sha256, row_no, CAST(day AS VARCHAR), CAST(last_day AS VARCHAR)"
+    rows = index_rows(snapshot.root, engine, snapshot.segments.get(INDEX, []), keys, columns)
+    return [
+        _Indexed(key, file, number, Place(day, last, segment.batches)) for key, file, number, day, last, segment in rows
+    ]
 
 
 def keys_of_ids(ids: Iterable[str]) -> list[int]:

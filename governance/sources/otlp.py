@@ -4,8 +4,8 @@ Spans come in exports, one by one, or as the SDK for Python prints them. Prompts
 span or in its events. Evaluations and OpenInference's annotations become assessments, also those on other spans.
 
 An event `gen_ai.client.inference.operation.details` among the logs holds the bodies of the span whose ids it bears, in
-whichever order they come; without such ids it is a request of its own, at the time at which it ended. Events for single
-messages among the logs are ignored and counted.
+whichever order they come; without such ids it is a request of its own, at the time at which it ended. An event for a
+single message (1.36 and older) holds a part of the prompt or of the answer: it is kept as a body of its own.
 
 A span that is no model request (a tool, a retrieval, an agent's step, a web call) is ignored and counted by its kind:
 its tokens are those of the model requests under it, so that counting both would count twice.
@@ -50,7 +50,7 @@ from governance.sources import Ignored, Many, Row, Rows, Source, UnreadableError
 from governance.spans import assessments
 from governance.spans.assessments import EVALUATION, assessed, evaluation
 from governance.spans.columns import read_spans
-from governance.spans.events import DETAILS, TELLING, told_in_events
+from governance.spans.events import CHOICE, DETAILS, ROLES, TELLING, message_said, told_in_events
 from governance.spans.kinds import SaidByBody, body_operation, kind_word, span_kind
 from governance.spans.names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
 
@@ -245,11 +245,13 @@ def _log_rows(log: Mapping[str, Any], resource: Any) -> Rows | Ignored:
     event = member(log, "eventName") or own.get("event.name")
     if event == EVALUATION:
         return Rows({"assessments": [evaluation(log, own, SOURCE.name)]})
-    if event != DETAILS:
-        return Ignored("message event" if isinstance(event, str) and event in TELLING else "log record")
+    if event not in (DETAILS, CHOICE, *ROLES):
+        return Ignored("event of a span" if isinstance(event, str) and event in TELLING else "log record")
     said = any_value(log.get("body"))
     own = {**said, **own} if isinstance(said, Mapping) else own
     identity = _identity(log)
+    if event != DETAILS:
+        return _loose_message(log, identity, event, own)
     if identity["id_origin"] == "native":
         return _loose_bodies(log, identity["request_uid"], own)
     times = {name: at for name in ("timeUnixNano", "observedTimeUnixNano") if (at := member(log, name))}
@@ -260,12 +262,27 @@ def _log_rows(log: Mapping[str, Any], resource: Any) -> Rows | Ignored:
 
 def _loose_bodies(log: Mapping[str, Any], request_uid: str, own: Mapping[str, Any]) -> Rows | Ignored:
     """The bodies that an event holds; the span whose ids it bears is the request."""
-    at = nanoseconds(member(log, "timeUnixNano"), "timeUnixNano") or nanoseconds(
-        member(log, "observedTimeUnixNano"), "observedTimeUnixNano"
-    )
-    if at is None:
-        raise UnreadableError("missing_value", "timeUnixNano is not set")
-    fields, bodies = Fields(own, ALIASES, is_encoded), Bodies(request_uid, at_nanoseconds(at))
+    fields, bodies = Fields(own, ALIASES, is_encoded), Bodies(request_uid, at_nanoseconds(_logged_at(log)))
     for role in ("request", "response"):
         bodies.add(role, _body(f"{role}_body", fields, own))
     return Rows({"payloads": bodies.rows}) if bodies.rows else Ignored("details of a request without its bodies")
+
+
+def _loose_message(log: Mapping[str, Any], identity: Row, event: str, own: Mapping[str, Any]) -> Rows | Ignored:
+    """One message of a prompt, or one choice of an answer; the span whose ids it bears is the request."""
+    said = message_said(event, own)
+    if said is None or identity["id_origin"] != "native":
+        return Ignored("message without its content" if said is None else "message without the ids of a span")
+    at, role = _logged_at(log), "response" if event == CHOICE else "request"
+    bodies = Bodies(identity["request_uid"], at_nanoseconds(at))
+    bodies.add(role, said)
+    place = sha256_of(f"{at} {event} {said}")[:16]  # a span has many of them, also at one moment
+    return Rows({"payloads": [row | {"payload_id": f"{row['payload_id']}#{place}"} for row in bodies.rows]})
+
+
+def _logged_at(log: Mapping[str, Any]) -> int:
+    """When an event was logged, in nanoseconds."""
+    for name in ("timeUnixNano", "observedTimeUnixNano"):
+        if at := nanoseconds(member(log, name), name):
+            return at
+    raise UnreadableError("missing_value", "timeUnixNano is not set")

@@ -1,4 +1,4 @@
-"""Prompts and answers that instrumentations log as events of a span, as attributes of the span itself.
+"""Prompts and answers that instrumentations log as events: of a span, then as its attributes, or among the logs.
 
     gen_ai.client.inference.operation.details   current conventions: all attributes of the request, bodies among them
     gen_ai.{system,user,assistant,tool}.message, gen_ai.choice      1.36 and older: one event for each message
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from governance.formats.conversions import decode_json
+from governance.formats.llm_requests import body_text
 from governance.formats.protojson import attributes
 
 DETAILS = "gen_ai.client.inference.operation.details"
@@ -25,6 +26,7 @@ WHOLE = frozenset({DETAILS, "gen_ai.content.prompt", "gen_ai.content.completion"
 TELLING = WHOLE | ROLES.keys() | {CHOICE, "gen_ai.evaluation.result"}  # spans with such events are read one by one
 ASKED, ANSWERED = "gen_ai.input.messages", "gen_ai.output.messages"
 _CONTENT = "gen_ai.event.content"
+_ABOUT_A_MESSAGE = frozenset({"role", "index", "finish_reason", "id", "name"})  # logged also without its content
 _OF_ALL = frozenset({"gen_ai.system", "gen_ai.provider.name", "event.name", _CONTENT})  # no part of a message
 
 
@@ -49,6 +51,19 @@ def told_in_events(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             said = message_of(name, attributes(event.get("attributes")))
             messages.setdefault(ANSWERED if name == CHOICE else ASKED, []).append(said)
     return messages | found
+
+
+def message_said(event: str, own: Mapping[str, Any]) -> str | None:
+    """A message that was logged by itself, as JSON; None where its content was not captured.
+
+    Args:
+        event: Name of the event.
+        own: Its attributes and body.
+    """
+    said = message_of(event, own)
+    inner = said.get("message") if isinstance(said.get("message"), Mapping) else {}
+    told = {name for holder in (said, inner) for name, value in holder.items() if value not in (None, "", [], {})}
+    return body_text(said) if told - _ABOUT_A_MESSAGE - {"message"} else None
 
 
 def message_of(event: str, own: Mapping[str, Any]) -> Any:

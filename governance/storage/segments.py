@@ -20,6 +20,7 @@ KEY_FILTER = "filter"  # of a file of an index: where in it the filter of its ke
 RELEASED = "released"  # folder of the ids that have left quarantine
 HALVES = "halves"  # folder of what is kept of halves that came alone
 COMPLETED = "completed"  # folder of the records of halves that a later record completes: their rows count no longer
+STATES = {"request": "input_state", "response": "output_state"}  # role of a body -> its state in the request
 OF_HALVES = (REQUESTS.name, DECISIONS.name)  # tables of which the whole has rows of its own; a body stays the same
 
 
@@ -27,7 +28,8 @@ class Segment(NamedTuple):
     """One Parquet file of a table; `day` and `last_day` are the first and the last of its rows.
 
     Its `batches` are the entries that brought its rows, each of which indexes every request that they belong to; None
-    where that is not known. Its `key_filter` is where the filter of its keys begins, and its bytes.
+    where that is not known. Of its rows, `alone` came without the request that they belong to. Its `key_filter` is
+    where the filter of its keys begins, and its bytes.
     """
 
     path: str
@@ -40,6 +42,7 @@ class Segment(NamedTuple):
     last_day: str | None
     bytes: int
     indexed: bool  # whether the side index names every row
+    alone: int = 0
     batches: frozenset[int] | None = None
     key_filter: tuple[int, int] | None = None
 
@@ -63,6 +66,7 @@ def segment_of(file: NamedFile, table: str, batches: frozenset[int] | None = Non
         facts.get("last_day", facts.get("day")),
         file.bytes,
         bool(facts.get("indexed", False)),
+        int(facts.get("alone", 0)),
         batches,
         (int(at), int(size)) if size else None,
     )
@@ -114,6 +118,25 @@ def select(table: Table, segments: Sequence[Segment], prefix: str, completed: Se
         done = f"{read(completed, prefix)} c ON c.file_sha256 = r.file_sha256 AND c.row_no = r.row_no"
         return f"SELECT r.* FROM {read(segments, prefix)} r ANTI JOIN {done}{where}"
     return f"SELECT * FROM {read(segments, prefix)}{where}"
+
+
+def with_states(requests: str, bodies: Sequence[Segment], prefix: str) -> str:
+    """SELECT of requests that say the state also of a body which came without them.
+
+    An engine leaves the bodies out where nobody asks for the states.
+
+    Args:
+        requests: SELECT of the requests.
+        bodies: Files that hold such bodies.
+        prefix: Put before each path.
+    """
+    states = ", ".join(f"max(state) FILTER (role = '{role}') AS {role}" for role in STATES)
+    by_request = f"SELECT request_uid, {states} FROM {read(bodies, prefix)} GROUP BY request_uid"
+    told = ", ".join(
+        f"CASE {name} WHEN 'absent' THEN coalesce(b.{role}, {name}) ELSE {name} END AS {name}"
+        for role, name in STATES.items()
+    )
+    return f"SELECT r.* REPLACE ({told}) FROM ({requests}) r LEFT JOIN ({by_request}) b USING (request_uid)"
 
 
 def read(segments: Sequence[Segment], prefix: str) -> str:

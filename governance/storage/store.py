@@ -35,10 +35,12 @@ from governance.storage.segments import (
     select,
     unreleased,
     with_records,
+    with_states,
 )
 from governance.tables import (
     CANONICAL,
     MODELS,
+    PAYLOADS,
     PER_MODEL,
     PROMPTS,
     QUARANTINE,
@@ -107,6 +109,8 @@ class Snapshot:
                 found[table.name] = resolving(segments, prefix)
             else:
                 found[table.name] = select(table, segments, prefix, self.segments.get(COMPLETED, ()))
+        if alone := [segment for segment in self.segments.get(PAYLOADS.name, ()) if segment.alone]:
+            found[REQUESTS.name] = with_states(found[REQUESTS.name], alone, prefix)
         if self.segments.get(SUBJECT_RECORDS.name):
             found[SUBJECTS.name] = with_records(*(found[name] for name in ("subjects", "subject_records", "decisions")))
         if released := self.segments.get(RELEASED):

@@ -32,6 +32,8 @@ def value_of(plain: object) -> dict[str, object]:
         return {"doubleValue": plain}
     if isinstance(plain, list):
         return {"arrayValue": {"values": [value_of(item) for item in plain]}}
+    if isinstance(plain, dict):
+        return {"kvlistValue": {"values": listed(plain)}}
     return {"stringValue": plain}
 
 
