@@ -6,6 +6,7 @@ the files of the store. So what is said is what would be, to the last duplicate,
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from governance.arrivals.intake import STDIN, read_format
 from governance.arrivals.paths import expand
@@ -26,8 +27,9 @@ from governance.ingestion import Ingestion, ingest
 from governance.mapping import Mapping as TableMapping
 from governance.progress import Observer, Stage, ignore
 from governance.proof.ledger import JSON, Entry, StagedFile, Writer
+from governance.storage.segments import read
 from governance.storage.store import Snapshot, Store
-from governance.tables import PROVENANCE, QUARANTINE, SUBJECTS
+from governance.tables import PROVENANCE, QUARANTINE, SIDE_TABLES, SUBJECTS
 from governance.workspace import Workspace
 
 BAD_RECORDS = 5  # shown of each file; chosen here: enough to see what is wrong with its mapping
@@ -43,6 +45,13 @@ class BadRecord:
     detail: str
 
 
+class Unmatched(NamedTuple):
+    """Rows of a side table, and those among them that wait for their request."""
+
+    rows: int
+    waiting: int
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What `ingest` would do.
@@ -51,6 +60,8 @@ class Rehearsal:
         ingestion: The balance; the ledger is as it is.
         bad: The first records of each file that would go to quarantine.
         columns: Canonical columns that the files fill, as `table.column`.
+        unmatched: Side table -> how many of the rows name a request that neither the store nor the files hold; of those
+            tables alone of which some do.
         unmapped: What in the files looks like a protected attribute and would not be stored as one.
         alone: What could be judged on the files alone.
         with_store: What could be judged on the store with them.
@@ -59,6 +70,7 @@ class Rehearsal:
     ingestion: Ingestion
     bad: tuple[BadRecord, ...]
     columns: tuple[str, ...]
+    unmatched: Mapping[str, Unmatched]
     unmapped: tuple[Unmapped, ...]
     alone: Sequence[Coverage]
     with_store: Sequence[Coverage]
@@ -92,7 +104,7 @@ def rehearse(
     before = real.snapshot()
     sparing = replace(workspace, keep_raw=False)  # the copy would say nothing
     watch: Observer = lambda progress: observe(replace(progress, stage=Stage.TRYING))  # noqa: E731 - so that it is typed
-    read = partial(ingest, sparing, paths, now=now, source=source, mapping=mapping, observe=watch)
+    try_it = partial(ingest, sparing, paths, now=now, source=source, mapping=mapping, observe=watch)
     with tempfile.TemporaryDirectory(prefix="governance-") as name, ExitStack() as held:
         folder = Path(name)
         given = held.enter_context(_kept(stdin, folder)) if stdin and STDIN in paths else None
@@ -101,7 +113,7 @@ def rehearse(
             store = _ScratchStore(folder / place, real, replace(before, entries=entries))
             if given:
                 given.seek(0)
-            return read(stdin=given, store=store), store
+            return try_it(stdin=given, store=store), store
 
         done, store = run("with", before.entries)
         together = _filled(store, (*before.entries, *store.added))
@@ -109,7 +121,9 @@ def rehearse(
         own = run("alone", ())[1] if done.total("duplicates") else store
         columns = _filled(own, own.added)
         strange = tuple(_unmapped(paths, read_format(source, mapping).mapping, store))
-        return Rehearsal(done, _bad(store), _told(columns), strange, coverage_of(columns), coverage_of(together))
+        waiting = _unmatched(store, before.entries)
+        judged = coverage_of(columns), coverage_of(together)
+        return Rehearsal(done, _bad(store), _told(columns), waiting, strange, *judged)
 
 
 def _kept(stdin: IO[bytes], folder: Path) -> IO[bytes]:
@@ -178,6 +192,21 @@ def _filled(store: _ScratchStore, entries: tuple[Entry, ...]) -> frozenset[str]:
     with Engine(store.spill) as engine:
         snapshot.attach(engine)
         return filled_columns(engine, snapshot)
+
+
+def _unmatched(store: _ScratchStore, before: tuple[Entry, ...]) -> dict[str, Unmatched]:
+    added = store.snapshot_of(store.added)
+    names = [name for name in SIDE_TABLES if any(segment.unresolved for segment in added.segments.get(name, []))]
+    found = {}
+    with Engine(store.spill) as engine:
+        store.snapshot_of((*before, *store.added)).attach(engine, names)
+        for name in names:
+            own = f"SELECT file_sha256, row_no FROM {read(added.segments[name], f'{store.root}{os.sep}')}"
+            counts = "count(*), count(*) FILTER (WHERE request_uid IS NULL)"
+            found[name] = Unmatched(
+                *engine.rows(f"SELECT {counts} FROM {name} SEMI JOIN ({own}) USING (file_sha256, row_no)")[0]
+            )
+    return {name: counted for name, counted in found.items() if counted.waiting}
 
 
 def _unmapped(paths: Sequence[str], mapping: TableMapping | None, store: _ScratchStore) -> list[Unmapped]:

@@ -148,7 +148,14 @@ class Staging:
 
     def _finished(self, rows: pa.Table) -> pa.Table:
         digest = pa.repeat(pa.scalar(self.origin.sha256, pa.string()), rows.num_rows)
-        return rows.set_column(rows.column_names.index("file_sha256"), "file_sha256", digest)
+        return self._marked(rows.set_column(rows.column_names.index("file_sha256"), "file_sha256", digest))
+
+    def _marked(self, rows: pa.Table) -> pa.Table:
+        """The rows as those of this batch: a file that is read by another mapping may bring rows that are in already.
+
+        The ledger names no file twice, and a file has the name of its bytes.
+        """
+        return rows.replace_schema_metadata({"batch": f"{self.origin.identity}:{self.origin.number}"})
 
     def _resolved(self, rows: pa.Table) -> pa.Table:
         """Side rows with the request that they belong to, where it has arrived."""
@@ -174,11 +181,11 @@ class Staging:
 
     def _index(self) -> Iterator[StagedFile]:
         if REQUESTS.name in self._kept:
-            yield stage_index(self.store, INDEX, index_rows(self._kept, self.engine, self._keys()))
+            yield stage_index(self.store, INDEX, self._marked(index_rows(self._kept, self.engine, self._keys())))
         elif alone := [self._kept[name] for name in ALONE if name in self._kept]:
-            yield stage_index(self.store, INDEX, alone_index_rows(alone))
+            yield stage_index(self.store, INDEX, self._marked(alone_index_rows(alone)))
         if any(name in SIDE_TABLES for name in self._kept):
-            yield stage_index(self.store, SIDE_INDEX, side_index_rows(self._kept))
+            yield stage_index(self.store, SIDE_INDEX, self._marked(side_index_rows(self._kept)))
 
     def _halves(self) -> Iterator[StagedFile]:
         """What is kept of halves that were stored alone, and which stored halves are completed."""

@@ -47,6 +47,27 @@ def test_a_check_that_passed_is_one_line_whatever_it_measured(capsys: pytest.Cap
     assert lines[-1] == "2026-07: 3 passed. Ledger 7 entries, root aaaaaaaaaaaaaaaa"
 
 
+def test_checks_that_lack_the_same_are_named_together(capsys: pytest.CaptureFixture[str]) -> None:
+    """One reason for all of them, unless every subject is asked for; what has a figure keeps its own line."""
+    none = {"verdict": Verdict.NOT_ASSESSED, "value": None, "reason": "no record is of the model"}
+    quality = [found("quality", **none, subject=(("column", name),)) for name in "abcd"]  # type: ignore[arg-type]
+    others = [found(name, **none) for name in ("drift-of-inputs", "four-fifths", "human-review", "reasons")]  # type: ignore[arg-type]
+    few = found("errors", Verdict.NOT_ASSESSED, value=0.1, reason="3 records, fewer than the 30 that a verdict needs")
+    lines = printed(capsys, *quality, *others, few, found("budget", Verdict.PASSED))
+    assert lines[:7] == [
+        "loans 3",
+        "? quality, drift-of-inputs, four-fifths, human-review,",
+        "  reasons",
+        "    no record is of the model",
+        "? errors           10.0 % (n 1,234)",
+        "    3 records, fewer than the 30 that a verdict needs",
+        "✓ budget           50.0 % (n 1,234)",
+    ]
+    alone = printed(capsys, *quality, few)
+    assert alone[1:3] == ["? quality  all 4 not assessed", "    no record is of the model"]
+    assert sum("no record is" in line for line in printed(capsys, *quality, *others, shows_all=True)) == 8
+
+
 def test_what_failed_comes_first_with_its_reason_and_requests_to_look_at(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(
         capsys,

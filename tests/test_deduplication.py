@@ -133,3 +133,27 @@ def test_every_record_is_accounted_for(files: list[list[Any]]) -> None:
         assert len(book.values("SELECT 1 FROM requests WHERE request_id IN ('a', 'b', 'c')")) == len(kept)
         assert book.verifies()
         assert NOW.tzinfo
+
+
+LOANS = """\
+source: loans
+columns:
+  request_id: id
+  start_ts: at
+  model: {constant: MODEL}
+  score: score
+  decision: decision
+features: [debt]
+"""
+
+
+def test_a_file_comes_again_by_a_mapping_that_says_other_things(tmp_path: Path) -> None:
+    """Whatever of it is as before (the index, the inputs of the model) is stored beside what was."""
+    book = logbook(tmp_path)
+    rows = "id,at,score,decision,debt\nr1,2026-07-01T10:00:00Z,0.5,yes,7\nr2,2026-07-02T10:00:00Z,0.7,no,8\n"
+    named = [LOANS.replace("MODEL", model) for model in ("a", "b", "a2", "a3")]
+    named.insert(0, LOANS.replace("  model: {constant: MODEL}\n", ""))
+    counts = [book.read("loans.csv", rows, mapping).counts() for mapping in named]
+    assert [(count["stored"], count["conflicts"]) for count in counts] == [(2, 0), *[(2, 2)] * 4]
+    assert book.values("SELECT count(*) FROM requests") == [2]
+    assert book.verifies()

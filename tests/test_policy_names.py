@@ -121,6 +121,13 @@ def test_a_policy_that_applies_to_nothing_is_told_once(book: Logbook) -> None:
     assert (unit.hint, unit.where.rpartition(" ")[2]) == ("did you mean 'online'?", "applies_to.business_unit")
 
 
+def test_a_log_that_names_no_model(tmp_path: Path) -> None:
+    made = logbook(tmp_path)
+    made.read("loans.csv", ROWS, MAPPING.replace("  model: {constant: loan-score}\n", "").replace("features", "# "))
+    (found,) = linted(made, "{id: x, kind: fairness-impact-ratio, by: [gender]}", applies_to="{model: loan-*}")
+    assert found.what == "no record in the store says its model, so the policy applies to nothing"
+
+
 def test_values_of_decisions_and_of_waivers(book: Logbook) -> None:
     waiver = "[{check: x, reason: r, requested_by: P, approved_by: A, until: 2026-12-31, subject: {sex: female}}]"
     found = linted(

@@ -14,7 +14,7 @@ from governance.cli import main
 from governance.drafts.attributes import Unmapped, unmapped_inputs
 from governance.errors import SourceError
 from governance.ingestion import Ingestion, ingest
-from governance.rehearsal import Rehearsal, rehearse
+from governance.rehearsal import Rehearsal, Unmatched, rehearse
 from governance.simulator.hostile_logs import write_hostile_log
 from governance.simulator.hostile_records import LAYOUTS, MAPPING
 from governance.storage.store import Store
@@ -77,6 +77,26 @@ def test_what_looks_like_a_protected_attribute_is_named(book: Logbook) -> None:
     subjects = "features: '*'\nsubjects: {gender: Gender, race: race, age_band: {column: applicant_age, bands: [40]}}\n"
     assert rehearsed(book, people, mapping=LOANS + subjects).unmapped == ()
     assert rehearsed(book, people, mapping=LOANS + "features: '*'\n").unmapped[0].use == "input"
+
+
+REVIEWS = "source: s\ntable: reviews\ncolumns: {request_id: id, requested_ts: at, outcome: o}\n"
+
+
+def test_side_rows_that_find_no_request_are_counted(book: Logbook) -> None:
+    """Those that the store or the files know are none; nor is a request that comes with the same command."""
+    book.read("loans.csv", CSV)
+    reviews = "id,at,o\n" + "".join(f"r{n},2026-07-03T00:00:0{n}Z,confirmed\n" for n in range(1, 5))
+    log = book.write("reviews.csv", reviews)
+    assert rehearsed(book, log, mapping=REVIEWS).unmatched == {"reviews": Unmatched(4, 2)}
+    book.read("reviews.csv", reviews, REVIEWS)
+    assert (
+        rehearsed(
+            book, book.write("more.csv", reviews + "r2,2026-07-04T00:00:00Z,returned\n"), mapping=REVIEWS
+        ).unmatched
+        == {}
+    )
+    late = rehearsed(book, book.write("r3.csv", CSV.replace("r1", "r3")))
+    assert late.unmatched == {}
 
 
 def test_inputs_of_a_known_format_that_look_like_protected_attributes(book: Logbook) -> None:
@@ -231,3 +251,23 @@ class TestCommand:
         path = str(book.write("log.csv", CSV + "bad,never,1,yes\n"))
         assert self.run(book, path, "--max-quarantined", "0.1") == 2
         assert self.run(book, path, "--max-quarantined", "0.5") == 0
+
+
+def test_what_a_corrected_mapping_cannot_do_is_said(book: Logbook, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dry or not: conflicts are explained, and a log that names no model is told before it is stored."""
+    log, form = book.write("loans.csv", CSV), book.write("m.yaml", LOANS.replace("  model: {constant: credit}\n", ""))
+    command = ["ingest", str(log), "--mapping", str(form), "--workspace", str(book.workspace.root)]
+    for dry in (["--dry-run"], []):
+        with pytest.raises(SystemExit):
+            main([*command, *dry])
+        told = capsys.readouterr()
+        assert ("No record names its model" in told.out) == bool(dry)
+        assert told.err == ""
+    book.write("m.yaml", LOANS)
+    for dry in (["--dry-run"], []):
+        with pytest.raises(SystemExit):
+            main([*command, *dry])
+        told = capsys.readouterr()
+        assert "No record names its model" not in told.out
+        assert "2 records were stored before with other content" in told.err
+        assert "begin with `governance init NEW`" in told.err

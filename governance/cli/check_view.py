@@ -41,9 +41,32 @@ def _policy(screen: Screen, policy: str, findings: Sequence[Finding], *, shows_a
     screen.line(Cell(f"{visible(policy)} {findings[0].version}", "bold"))
     checks = [list(own) for _, own in groupby(findings, key=lambda finding: finding.check)]
     width = max(len(visible(own[0].check)) for own in checks)
-    for own in sorted(checks, key=lambda own: min(map(_rank, own))):
-        _check(screen, sorted(own, key=_rank), width, shows_all=shows_all)
+    ordered = sorted(checks, key=lambda own: min(map(_rank, own)))
+    for why, alike in groupby(ordered, key=lambda own: None if shows_all else _only_reason(own)):
+        together = list(alike)
+        if why is not None and len(together) > 1:
+            _not_assessed(screen, [visible(own[0].check) for own in together], why)
+            continue
+        for own in together:
+            _check(screen, sorted(own, key=_rank), width, shows_all=shows_all)
     screen.line()
+
+
+def _only_reason(findings: Sequence[Finding]) -> str | None:
+    """Why nothing was measured for any subject of a check, where that is one reason."""
+    judged = {(finding.judgement.verdict, finding.judgement.reason) for finding in findings}
+    if len(judged) > 1 or any(finding.observation.value is not None for finding in findings):
+        return None
+    ((verdict, reason),) = judged
+    return reason if verdict == "not_assessed" else None
+
+
+def _not_assessed(screen: Screen, names: Sequence[str], why: str) -> None:
+    """Checks that lack the same, with one reason for all of them."""
+    mark = Cell(SIGNS["not_assessed"].mark, VERDICT_STYLES["not_assessed"])
+    for place, line in enumerate(folded(", ".join(names), screen.width - 2)):
+        screen.line(*(("  ", line) if place else (mark, f" {line}")), fold=False)
+    _indented(screen, visible(why))
 
 
 def _rank(finding: Finding) -> int:
@@ -58,6 +81,9 @@ def _check(screen: Screen, findings: Sequence[Finding], width: int, *, shows_all
     said = _figure(findings[0]) if is_alone else _counted(findings)
     screen.line(mark, f" {visible(findings[0].check):<{width}}  {said}")
     shown = [finding for finding in findings if shows_all or finding.judgement.verdict != "passed"]
+    if not is_alone and not shows_all and (why := _only_reason(findings)) is not None:
+        _indented(screen, visible(why))
+        return
     for finding in shown if shows_all else shown[:SHOWN_SUBJECTS]:
         _subject(screen, finding, is_alone=is_alone)
     if not shows_all and len(shown) > SHOWN_SUBJECTS:

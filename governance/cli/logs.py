@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from governance.rehearsal import Rehearsal
 
 
+_MODELS = {"requests.model_served", "requests.model_requested", "decisions.model"}
+
+
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command(epilog=below("ingest"))(ingest)
@@ -59,12 +62,26 @@ def ingest(
         with drawn(session) as display:
             done = read(session.workspace, paths, observe=display.show, **given)
         _show(session, done)
+    _note_conflicts(session, done, is_mapped=mapping is not None)
     records = done.total("records")
     share = done.total("quarantined") / records if records else 0
     if max_quarantined is not None and share > max_quarantined:
         session.note(f"error: {share:.2%} of the records are quarantined, more than {max_quarantined:.2%}")
         return 2
     return 0
+
+
+def _note_conflicts(session: Session, done: Ingestion, *, is_mapped: bool) -> None:
+    """Says what a conflict is, and the way out for those who corrected a mapping: a store replaces nothing."""
+    conflicts = done.total("conflicts")
+    if conflicts:
+        session.note(
+            f"{conflicts:,} records were stored before with other content: these are kept, the first ones count"
+        )
+    if is_mapped and conflicts > done.total("records") / 2:
+        session.note(
+            "  if you corrected the mapping: nothing in a store is replaced, so begin with `governance init NEW`"
+        )
 
 
 def _show(session: Session, done: Ingestion) -> None:
@@ -92,7 +109,8 @@ def _show_rehearsal(session: Session, rehearsal: Rehearsal) -> None:
 
         coverage = {"alone": document(rehearsal.alone), "with_store": document(rehearsal.with_store)}
         bad = {"columns": list(rehearsal.columns), "bad_records": [asdict(record) for record in rehearsal.bad]}
-        strange = {"unmapped_attributes": [one._asdict() for one in rehearsal.unmapped]}
+        strange: dict[str, Any] = {"unmapped_attributes": [one._asdict() for one in rehearsal.unmapped]}
+        strange |= {"unmatched": {table: of.waiting for table, of in rehearsal.unmatched.items()}}
         session.result({"dry_run": True} | _document(rehearsal.ingestion) | bad | strange | {"coverage": coverage})
         return
     from governance.cli.coverage_view import show_briefly, show_columns
@@ -104,6 +122,10 @@ def _show_rehearsal(session: Session, rehearsal: Rehearsal) -> None:
         place = f"{Path(record.file).name}:{record.line}"
         session.console.print(f"  {visible(place)}: {record.reason}: {visible(record.detail)}")
     show_columns(session.console, rehearsal.columns)
+    if "requests.start_ts" in rehearsal.columns and not _MODELS & set(rehearsal.columns):
+        session.console.print("No record names its model: a policy that applies to one will find nothing.")
+    for table, (rows, unmatched) in rehearsal.unmatched.items():
+        session.console.print(f"{unmatched:,} of {rows:,} {table} name no request that is in; they wait for it.")
     show_unmapped(session.console, rehearsal.unmapped)
     show_briefly(session.console, rehearsal.alone, rehearsal.with_store)
     session.console.print("Nothing was written; without --dry-run this is what `ingest` does.")

@@ -118,6 +118,8 @@ def _print(session: Session, made: Draft, path: Path, log: Path) -> None:
         console.print(f"{count:,} of the first {made.tried:,} records cannot be read: {reason}: {visible(detail)}")
     if made.coverage:
         show_judged(console, made.coverage, "A store with this log")
+    if made.guesses.table == "requests" and not made.guesses.names_model:
+        console.print("No column names the model, and policies go by it: write it under `model` before you ingest.")
     if not made.is_usable:
         console.print(f"Nothing says {' and '.join(made.guesses.missing)}: write which column does before you go on.")
     console.print(f"Written to {visible(str(path))}. Correct it, then try it on the whole file:")

@@ -149,7 +149,8 @@ def _show_lint(session: Session, item: Policy, own: Sequence[Warned]) -> None:
     from governance.display import visible
 
     warned = [one for one in own if not one.is_note]
-    said = f"{item.path.name}: {item.name} version {item.version}, {len(item.checks)} checks"
+    checks = "1 check" if len(item.checks) == 1 else f"{len(item.checks)} checks"
+    said = f"{item.path.name}: {item.name} version {item.version}, {checks}"
     session.console.print(f"{'!' if warned else '✓'} {said}")
     for one in warned:
         session.console.print(f"  warning: {visible(session.near(one.where))}: {visible(one.what)} [{one.rule}]")

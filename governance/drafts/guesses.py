@@ -69,6 +69,11 @@ class Guesses:
         return [name for name in NEEDED[self.table] if name not in said]
 
     @property
+    def names_model(self) -> bool:
+        """Whether a column says which model was asked or served."""
+        return any(map(self.column_of, ("model", "model_served", "model_requested")))
+
+    @property
     def decides(self) -> bool:
         """Whether the log seems to hold decisions and not requests alone."""
         return any(map(self.column_of, ("decision", "score", "favourable")))

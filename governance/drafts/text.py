@@ -73,7 +73,7 @@ def _unsaid(guesses: Guesses) -> Iterator[str]:
         yield "  # no column is an id of each record; one is made of its content"
     if guesses.column_of("start_ts") is None:
         yield from _line(f"  start_ts: {{constant: {NO_TIME}}}", "such as 2026-07-01T00:00:00Z")
-    if not any(map(guesses.column_of, ("model", "model_served", "model_requested"))):
+    if not guesses.names_model:
         yield from _line("  # model: {constant: NAME}", "the log does not say it; policies go by it")
     if not any(map(guesses.column_of, ("status", "http_status", "error_type"))):
         yield "  # nothing says whether a request failed: each will count as ok"

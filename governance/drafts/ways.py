@@ -60,6 +60,10 @@ def is_few(profile: Profile) -> bool:
     return profile.kind in (Kind.TEXT, Kind.WHOLE, Kind.FLAG) and len(profile.values) <= FEW and profile.longest <= LONG
 
 
+def _is_version(profile: Profile) -> bool:
+    return is_word(profile) or (profile.kind is Kind.REAL and len(profile.values) <= FEW)
+
+
 def _is_flag(profile: Profile) -> bool:
     return profile.kind is Kind.FLAG
 
@@ -140,6 +144,7 @@ _FITS: dict[str, Callable[[Profile], bool]] = {
     "final_decision": is_few,
     "deciding_stage": lambda profile: set(profile.values) <= STAGES,
     "http_status": _is_code,
+    **dict.fromkeys(("model_version", "prompt_version"), _is_version),
     "confidence": _is_share,
     "score": lambda profile: profile.is_number,
     "threshold": lambda profile: profile.is_number,

@@ -107,6 +107,11 @@ class Held:
         )
         return frozenset(value for (value,) in rows) if len(rows) <= MOST_VALUES else frozenset()
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether there is a request."""
+        return REQUESTS.name in self._views
+
     def attributes(self) -> frozenset[str]:
         """The protected attributes."""
         if SUBJECTS.name not in self._views:
@@ -156,6 +161,11 @@ def _applying(policy: Policy, held: Held) -> Iterator[Unknown]:
     for name in _APPLIES_TO:
         globs: tuple[str, ...] = getattr(policy.head.applies_to, name)
         known = held.applying(name) if globs else frozenset()
+        if globs and not known and held.is_filled:
+            what = f"no record in the store says its {name.replace('_', ' ')}, so the policy applies to nothing"
+            yield Unknown(
+                ("applies_to", name), what, f"map it, such as {name}: {{constant: NAME}}, or leave it out here"
+            )
         if known and not any(_is_among(value, globs) for value in known):
             asked = " or ".join(f"'{glob}'" for glob in globs)
             what = f"nothing in the store has the {name.replace('_', ' ')} {asked}, so the policy applies to nothing"
