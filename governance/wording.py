@@ -87,6 +87,15 @@ def all_of(found: Mapping[str, Any]) -> str:
     return ", and ".join(str(one["text"]) for one in found["changes"])
 
 
+_UNITS = {"d": "day", "w": "week", "mo": "month"}
+
+
+def term(written: str) -> str:
+    """A time to answer, as policies write it, in words: 30d is `30 days`, 1mo is `1 month`."""
+    number, unit = written.rstrip("dwmo"), written.lstrip("0123456789")
+    return f"{number} {_UNITS[unit]}{'' if number == '1' else 's'}"
+
+
 def percent(limit: float) -> str:
     """A limit on a share as a reason says it: 0.08 is `8%`."""
     return f"{100 * limit:.4g}%"

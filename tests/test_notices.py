@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+import governance as gov
+from governance.assessment import assess
 from governance.cli.explanation_view import show
 from governance.cli.screen import Screen
 from governance.errors import PolicyError
 from governance.explanation import explain
 from governance.explanation_pages import html
+from governance.findings import parse_window
 from governance.mapping import parse_mapping
+from governance.policies.policy import read_policies
 from governance.workspace import NOBODY
-from tests.logbooks import MAPPING, Logbook, logbook
+from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
 NOTICES = """\
 source: letters
@@ -76,3 +80,32 @@ def test_a_notice_without_a_name_or_moment_is_quarantined_and_a_mapping_needs_bo
         "'name' must be mapped",
         "'noted_ts' must be mapped",
     ]
+
+
+POLICY = """\
+policy: desk
+version: 1
+owner: desk-owner
+approved: {by: A. Officer, on: 2026-03-20}
+in_force: {from: 2026-04-01}
+favourable: {decision: "yes"}
+checks:
+  - {id: told, kind: explanation-notices, notice: adverse_action, within: 30d, minimum_n: 1, min_share: 0.5}
+  - {id: other, kind: explanation-notices, notice: access, of: asked, within: 1mo, minimum_n: 1}
+"""
+
+
+def test_the_report_says_what_was_due_and_what_became_of_it(book: Logbook) -> None:
+    book.read("log.csv", LOG + "r2,2026-07-01T10:00:00Z,0.5,no\nr3,2026-07-01T10:00:00Z,0.5,yes\n", MAPPING)
+    late = "r2,L2,2026-08-09T08:00:00Z,,2026-08-09T10:00:00Z,,letter\n"
+    book.read("letters.csv", HEAD + SENT + late, NOTICES)
+    for file in book.workspace.policies.glob("*.yaml"):
+        file.unlink()
+    (book.workspace.policies / "desk.yaml").write_text(POLICY, encoding="utf-8")
+    window = parse_window("2026-07", now=NOW)
+    assess(book.workspace, read_policies([book.workspace.policies]), window, now=NOW)
+    view = gov.open(book.workspace.store)
+    said = gov.exhibits.oversight.explanations(view.window("2026-07")).plain()
+    assert "Notices to the persons concerned" in said
+    assert "adverse action\tall\t30 days\t2\t1\t1\t0\t0\t21.5" in said
+    assert "access\t" not in said  # nobody asked, and the check says so

@@ -16,7 +16,7 @@ from governance.findings import Judgement, Observation, Verdict
 from governance.measurement.sample_ids import ids
 from governance.measurement.scopes import Scope, subject_of
 from governance.measurement.statistics import wilson
-from governance.wording import percent
+from governance.wording import percent, term
 
 _TERM = re.compile(r"([1-9]\d{0,3})(d|w|mo)")
 _DAYS = {"d": 1, "w": 7}
@@ -182,7 +182,7 @@ class Notices(Check):
 
     def judge(self, observation: Observation) -> Judgement:
         counts, n, who = observation.counts, observation.n, unattributed(observation.subject)
-        said = f"{counts['in_time']:,} of {n:,} notices were sent within {self.within}"
+        said = f"{counts['in_time']:,} of {n:,} notices were sent within {term(self.within)}"
         said += "".join(f", {counts[name]:,} {name}" for name in ("late", "missing") if counts[name])
         said += f"; the time for {counts['pending']:,} more is not over" if counts["pending"] else ""
         said += f"; {counts['start_unknown']:,} more without a start" if counts["start_unknown"] else ""

@@ -8,8 +8,9 @@ from governance.exhibits import families
 from governance.exhibits.period import Period
 from governance.exhibits.sentences import counted, group, nothing
 from governance.exhibits.verdicts import judged
+from governance.wording import metric, term
 
-ESCALATION, COVERAGE = "escalation", "explanation-coverage"
+ESCALATION, COVERAGE, NOTICES = "escalation", "explanation-coverage", "explanation-notices"
 REVIEWED = "EXISTS (SELECT 1 FROM reviews v WHERE v.decision_id = d.decision_id AND v.completed_ts IS NOT NULL)"
 
 
@@ -27,10 +28,12 @@ def reviews(period: Period) -> Section:
 
 
 def explanations(period: Period) -> Section:
-    """For how many decisions the store holds what decided and why."""
-    found = period.of_kind(COVERAGE)
-    if not found:
-        return group(*judged(period, *families.EXPLANATIONS))
+    """For how many decisions the store holds what decided and why, and which notices were sent in time."""
+    tables = (table for table in (_explained(period), _told(period)) if table.rows)
+    return group(*tables, *judged(period, *families.EXPLANATIONS))
+
+
+def _explained(period: Period) -> Table:
     columns = (
         Column("subject"),
         *(
@@ -41,10 +44,29 @@ def explanations(period: Period) -> Section:
         Column("other score", "number", digits=0),
     )
     names = ("due", "explained", "by_model", "by_rule", "by_person", "without", "not_additive", "other_score")
-    rows = tuple((one.about(), *(one.counts.get(name) for name in names)) for one in found)
+    rows = tuple((one.about(), *(one.counts.get(name) for name in names)) for one in period.of_kind(COVERAGE))
     note = "Do not add up: base value and contributions are not the output. Other score: not the one that was logged."
-    table = Table("Decisions that can be explained", columns, rows, note)
-    return group(table, *judged(period, *families.EXPLANATIONS))
+    return Table("Decisions that can be explained", columns, rows, note)
+
+
+def _told(period: Period) -> Table:
+    """Notices by check and subject: due, and what became of them."""
+    heads = ("due", "in time", "late", "never sent", "time not over")
+    columns = (
+        Column("notice"),
+        Column("subject"),
+        Column("within"),
+        *(Column(name, "number", digits=0) for name in heads),
+        Column("median days", "number", digits=1),
+    )
+    names = ("due", "in_time", "late", "missing", "pending", "median_days")
+    rows = tuple(
+        (metric(str(one.limit["notice"])), one.about(), term(str(one.limit["within"])), *map(one.counts.get, names))
+        for one in period.of_kind(NOTICES)
+        if one.counts.get("due")
+    )
+    note = "Median days: from the start of the clock to sending, of those that were sent."
+    return Table("Notices to the persons concerned", columns, rows, note)
 
 
 def _weekly(period: Period, below: float) -> Chart | None:

@@ -74,6 +74,15 @@ REAL_AND_SIMULATED: tuple[Origin, ...] = (
         note="The outcome of each client is real, also of those whom the demo's model refuses.",
     ),
     Origin(
+        file="credit/notices.csv",
+        source="",
+        real=(),
+        measured=(),
+        computed=("application_id", "kind"),
+        simulated=("letter", "asked, sent, noted", "channel"),
+        note="Nobody wrote to anybody: days and channels are drawn at random, all within the time that rules give.",
+    ),
+    Origin(
         file="gateway/requests-*.jsonl.gz",
         source=f"{BENCHMARK}; prices: {PRICES}",
         real=(),

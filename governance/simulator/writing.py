@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from governance import artefacts
-from governance.simulator import Ingest, credit, gateway, gateway_log, incidents, judge, oversight
+from governance.simulator import Ingest, credit, gateway, gateway_log, incidents, judge, letters, oversight
 from governance.simulator.timeline import MONTHS
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from governance.simulator.faults import FaultPlan
 
 LEVEL = 3  # of gzip, chosen here: twice as fast as the usual 9 for a tenth more bytes
-STREAM_CREDIT, STREAM_GATEWAY = 1, 2  # kept apart, so that a change to one leaves the other as it was
+CREDIT_MAPPINGS = ("applications", "reviews", "outcomes", "notices")
+STREAM_CREDIT, STREAM_GATEWAY, STREAM_LETTERS = (
+    1,
+    2,
+    3,
+)  # apart: a change to one leaves the others as they were
 
 
 class Written(NamedTuple):
@@ -35,9 +40,9 @@ class Written(NamedTuple):
 
 
 def write_credit(shipped: Path, folder: Path, seed: int, plan: FaultPlan) -> Written:
-    """Applications by month, reviews, outcomes, the model and the mappings."""
+    """Applications by month, reviews, outcomes, letters, the model and the mappings."""
     names = ("model.txt", "card.yaml", "background.parquet")
-    _copy(shipped, folder, (*names, *(f"{name}.mapping.yaml" for name in ("applications", "reviews", "outcomes"))))
+    _copy(shipped, folder, (*names, *(f"{name}.mapping.yaml" for name in CREDIT_MAPPINGS)))
     rng = np.random.default_rng([seed, STREAM_CREDIT])
     decided = credit.decide(
         shipped / "applicants.parquet", lambda table: _scores(folder / "model.txt", table), rng, plan
@@ -48,11 +53,10 @@ def write_credit(shipped: Path, folder: Path, seed: int, plan: FaultPlan) -> Wri
         _compress(paths[-1], _csv(table))
     (folder / "reviews.csv").write_bytes(_csv(oversight.reviews(decided, rng, plan)))
     (folder / "outcomes.csv").write_bytes(_csv(oversight.outcomes(decided, rng)))
-    ingests = (
-        Ingest(tuple(paths), None, folder / "applications.mapping.yaml"),
-        Ingest((folder / "reviews.csv",), None, folder / "reviews.mapping.yaml"),
-        Ingest((folder / "outcomes.csv",), None, folder / "outcomes.mapping.yaml"),
-    )
+    own = np.random.default_rng([seed, STREAM_LETTERS])
+    (folder / "notices.csv").write_bytes(_csv(letters.letters(decided, own)))
+    sides = (Ingest((folder / f"{name}.csv",), None, folder / f"{name}.mapping.yaml") for name in CREDIT_MAPPINGS[1:])
+    ingests = (Ingest(tuple(paths), None, folder / "applications.mapping.yaml"), *sides)
     return Written(ingests, len(decided))
 
 

@@ -23,6 +23,7 @@ SELECT *, CASE SEX WHEN 1 THEN 'male' ELSE 'female' END AS sex_name,
        CASE WHEN AGE < 25 THEN '25-' WHEN AGE < 35 THEN '25..34' WHEN AGE < 50 THEN '35..49' ELSE '50+' END AS age_band,
        time >= TIMESTAMPTZ '2026-07-01' AS reported
 FROM read_csv('{folder}/credit/applications-*.csv.gz');
+CREATE VIEW notices AS SELECT * FROM read_csv('{folder}/credit/notices.csv');
 CREATE VIEW reviews AS SELECT * FROM read_csv('{folder}/credit/reviews.csv');
 CREATE VIEW outcomes AS SELECT * FROM read_csv('{folder}/credit/outcomes.csv');
 CREATE TABLE requests AS
@@ -41,7 +42,7 @@ Columns = dict[str, "NDArray[Any]"]
 
 @dataclass(frozen=True)
 class Files:
-    """A simulated folder and the tables in it: applications, reviews, outcomes, requests, assessments."""
+    """A simulated folder and the tables in it: those of the credit desk, requests and assessments."""
 
     made: Simulation
     connection: duckdb.DuckDBPyConnection

@@ -41,7 +41,7 @@ class TestFiles:
         ours, others = digests(tmp_path), digests(faulty.made.folder)
         assert {name for name in ours if ours[name] == others[name]} == {
             *(f"credit/{name}" for name in ("model.txt", "card.yaml", "background.parquet")),
-            *(f"credit/{name}.mapping.yaml" for name in ("applications", "reviews", "outcomes")),
+            *(f"credit/{name}.mapping.yaml" for name in ("applications", "reviews", "outcomes", "notices")),
             *(f"gateway/{name}" for name in ("prices.json", "assessments.mapping.yaml")),
             *(f"operations/{name}" for name in ("incidents.csv", "incidents.mapping.yaml")),  # told, not drawn
         }

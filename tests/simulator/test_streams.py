@@ -93,6 +93,15 @@ class TestCredit:
         assert clean.is_true("isodow(started) < 6", "reviews")
         assert clean.is_true("(outcome = 'overridden') = (original_decision != final_decision)", "reviews")
 
+    def test_letters_tell_of_refusals_in_time_and_answer_who_asked(self, clean: Files) -> None:
+        joined = "notices JOIN applications USING (application_id)"
+        assert clean.is_true("decision = 'refused' AND noted > time AND noted - time < INTERVAL 60 DAY", joined)
+        assert clean.is_true("kind = 'access' OR (asked IS NULL AND sent - time < INTERVAL 15 DAY)", joined)
+        assert clean.is_true("kind = 'adverse_action' OR sent IS NULL OR sent - asked < INTERVAL 26 DAY", "notices")
+        assert clean.is_true("noted <= TIMESTAMPTZ '2026-10-05 06:00:00Z'", "notices")
+        assert clean.is_true("noted = coalesce(sent, asked)", "notices")
+        assert 20 < clean.value("SELECT count(*) FILTER (kind = 'access') FROM notices") < 100
+
 
 def lines_of(files: Files) -> list[str]:
     paths = next(ingest.paths for ingest in files.made.ingests if ingest.source == "litellm")
