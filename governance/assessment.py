@@ -18,6 +18,7 @@ from governance.findings import Finding, Verdict, Window
 from governance.measurement.false_alarms import FalseAlarms, Judged, false_alarms
 from governance.moments import stamp
 from governance.policies.policy import Policy
+from governance.progress import Say, unheard
 from governance.proof.ledger import StagedFile
 from governance.storage.store import Snapshot, Store
 from governance.tables import FINDINGS
@@ -61,6 +62,7 @@ def assess(
     *,
     now: datetime,
     as_of: int | None = None,
+    say: Say = unheard,
 ) -> Assessment:
     """Measures and judges every check of the policies in a window, and stores the findings.
 
@@ -70,6 +72,7 @@ def assess(
         window: When.
         now: When it is judged; due dates count from it.
         as_of: Number of ledger entries to read; all by default.
+        say: Told which check is measured.
 
     Raises:
         PolicyError: A predicate is more than a read-only expression.
@@ -91,7 +94,7 @@ def assess(
             snapshot.checkpoint.root,
             hashlib.sha256(views_sql).hexdigest(),
         )
-        examined = Examination(engine, ground, window, now, run_id)
+        examined = Examination(engine, ground, window, now, run_id, say)
         findings = tuple(finding for policy in policies for finding in examined.policy(policy))
     if not findings:
         raise NotFoundError(

@@ -18,6 +18,7 @@ from governance.findings import Evidence, Finding, Judgement, Observation, Subje
 from governance.measurement.emptiness import why_none
 from governance.measurement.scopes import Scope, UnknownDimensionError
 from governance.policies.policy import Policy, due_date
+from governance.progress import Say, unheard
 from governance.tables import CANONICAL
 
 log = logging.getLogger(__name__)
@@ -49,19 +50,23 @@ class Ground:
 class Examination:
     """Checks that run on one ground in one window; each run has an id of its own."""
 
-    def __init__(self, engine: Engine, ground: Ground, window: Window, now: datetime, run_id: str) -> None:
+    def __init__(
+        self, engine: Engine, ground: Ground, window: Window, now: datetime, run_id: str, say: Say = unheard
+    ) -> None:
         self.engine = engine
         self.ground = ground
         self.window = window
         self.now = now
         self.run_id = run_id
+        self.say = say
 
     def policy(self, policy: Policy) -> Iterator[Finding]:
         """The findings of one version, in the part of the window in which it is in force."""
         window = self.window.clip(*policy.in_force(self.ground.timezone))
         if window is None or window.start >= self.now:
             return
-        for check in policy.checks:
+        for place, check in enumerate(policy.checks, 1):
+            self.say(f"{policy.name} {place}/{len(policy.checks)} {check.id}")
             yield from self.check(policy, check, window)
 
     def check(self, policy: Policy, check: Check, window: Window) -> Iterator[Finding]:

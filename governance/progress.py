@@ -42,10 +42,15 @@ class Progress:
 
 
 Observer = Callable[[Progress], None]
+Say = Callable[[str], None]  # told in a few words what a command is at
 
 
 def ignore(progress: Progress) -> None:
     """Watches nothing."""
+
+
+def unheard(said: str) -> None:
+    """Says nothing to anybody."""
 
 
 class Tally:

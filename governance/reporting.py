@@ -26,6 +26,7 @@ from governance.findings import Window
 from governance.kernel import private_folder, this_interpreter
 from governance.moments import stamp
 from governance.notebook import Parameters, chosen, declared, failures, find_template, stripped
+from governance.progress import Say, unheard
 from governance.storage.store import Snapshot, Store
 from governance.workspace import Workspace
 
@@ -81,6 +82,7 @@ def report(
     pdf: bool = False,
     out: Path | None = None,
     as_of: int | None = None,
+    say: Say = unheard,
 ) -> Report:
     """Renders a notebook over the stored findings of a window.
 
@@ -92,6 +94,7 @@ def report(
         pdf: Whether a PDF is written too.
         out: Folder; that of the workspace's reports by default.
         as_of: Number of ledger entries to read; all by default.
+        say: Told which step is at hand.
 
     Raises:
         NotFoundError: There is no such notebook, or no findings of the window: no check has run on it.
@@ -105,8 +108,10 @@ def report(
     span = span_of(window)
     _require_findings(snapshot, window)
     digest = hashlib.sha256(raw).hexdigest()
+    say("computing its sections")
     run = _run(template, _parameters(snapshot, span, now) | {"notebook": f"{name}@{digest}"})
     failed = failures(run)
+    say("writing the page and the PDF" if pdf else "writing the page")
     files = _rendered(run, snapshot, span, now, pdf=pdf)
     paths = _paths(out or workspace.reports, f"{_slug(name)}-{_slug(window.name)}", files, complete=not failed)
     facts = _facts(name, window, snapshot, files, digest, complete=not failed)

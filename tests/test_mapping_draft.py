@@ -71,6 +71,13 @@ def test_a_log_of_decisions_is_understood_and_can_be_ingested_as_it_is(tmp_path:
     assert {"decisions.favourable", "requests.latency_us", "subjects.*", "features.*"} <= {*done.columns}
 
 
+def test_an_answer_inside_of_an_object_that_may_be_missing(tmp_path: Path) -> None:
+    record = {"at": "2026-07-01T10:00:00Z", "messages": [{"role": "user"}], "tokens_in": 7}
+    said = {"role": "assistant", "content": "No, he may not, for he was there already"}
+    made = drafted(tmp_path, "chats.jsonl", lines(record | {"response": said}, record | {"response": None}))
+    assert made.guesses.payloads == {"request": "messages", "response": "response.content"}
+
+
 def test_a_log_of_chats_is_understood_with_its_bodies(tmp_path: Path) -> None:
     said = {"choices": [{"message": {"content": "yes"}}], "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
     asked = [{"role": "user", "content": "May I?"}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -41,15 +41,25 @@ def _policy(screen: Screen, policy: str, findings: Sequence[Finding], *, shows_a
     screen.line(Cell(f"{visible(policy)} {findings[0].version}", "bold"))
     checks = [list(own) for _, own in groupby(findings, key=lambda finding: finding.check)]
     width = max(len(visible(own[0].check)) for own in checks)
-    ordered = sorted(checks, key=lambda own: min(map(_rank, own)))
-    for why, alike in groupby(ordered, key=lambda own: None if shows_all else _only_reason(own)):
-        together = list(alike)
+    for why, together in _in_order(checks, shows_all=shows_all):
         if why is not None and len(together) > 1:
             _not_assessed(screen, [visible(own[0].check) for own in together], why)
             continue
         for own in together:
             _check(screen, sorted(own, key=_rank), width, shows_all=shows_all)
     screen.line()
+
+
+def _in_order(
+    checks: Sequence[Sequence[Finding]], *, shows_all: bool
+) -> Iterator[tuple[str | None, list[Sequence[Finding]]]]:
+    """Checks, those with the worst verdict first, and beside the first that lacks something the others that do."""
+    reasons = [None if shows_all else _only_reason(own) for own in checks]
+    places = [place if why is None else reasons.index(why) for place, why in enumerate(reasons)]
+    ranks = [min(map(_rank, own)) for own in checks]
+    order = sorted(range(len(checks)), key=lambda place: (ranks[place], places[place]))
+    for why, alike in groupby(order, key=lambda place: reasons[place]):
+        yield why, [checks[place] for place in alike]
 
 
 def _only_reason(findings: Sequence[Finding]) -> str | None:

@@ -11,6 +11,7 @@ import typer
 from governance.cli.answers import Question, Reader, answer
 from governance.cli.examples import below
 from governance.cli.session import Session
+from governance.cli.waiting import waiting
 from governance.errors import GovernanceError
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def _many(session: Session, window: str, *, adverse: bool, method: str | None) -
     span = parse_window(
         window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month
     )
-    done = attribute(space, span, now=session.now, adverse=adverse, method=method)
+    with waiting(session, "explaining"):
+        done = attribute(space, span, now=session.now, adverse=adverse, method=method)
     if session.as_json:
         session.result({"models": [asdict(item) for item in done]})
         return

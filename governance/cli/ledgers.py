@@ -9,6 +9,7 @@ import typer
 
 from governance.cli.examples import below
 from governance.cli.session import Session
+from governance.cli.waiting import waiting
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,7 +37,8 @@ def verify(
         path, own = space.store, _own_key(space.key)
     elif (path / "store" / "ledger").is_dir():
         path = path / "store"
-    found = examine(path, newer=checkpoint, own_public_key=own)
+    with waiting(session, "recomputing every digest"):
+        found = examine(path, newer=checkpoint, own_public_key=own)
     if session.as_json:
         problems = [{"path": problem.path, "what": problem.what} for problem in found.problems]
         session.result(

@@ -8,6 +8,7 @@ import typer
 
 from governance.cli.examples import below
 from governance.cli.session import Session
+from governance.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from governance.assessment import Assessment
@@ -51,7 +52,8 @@ def check(
     )
     policies = find_policies(space.policies, named or [])
     recipient = None if notify is None else _recipient(notify)
-    done = assess(space, policies, span, now=session.now, as_of=as_of)
+    with waiting(session, "checking") as say:
+        done = assess(space, policies, span, now=session.now, as_of=as_of, say=say)
     sent = None if recipient is None else _send(session, recipient, done)
     if session.as_json:
         session.result(document(done) | ({} if recipient is None else {"notified": sent}))

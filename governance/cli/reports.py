@@ -8,6 +8,7 @@ import typer
 
 from governance.cli.examples import below
 from governance.cli.session import Session
+from governance.cli.waiting import waiting
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,7 +33,8 @@ def report(
     span = parse_window(
         window, now=session.now, timezone=space.timezone, fiscal_start_month=space.fiscal_year_start_month
     )
-    done = render(space, name, span, now=session.now, pdf=pdf, out=out, as_of=as_of)
+    with waiting(session, "rendering") as say:
+        done = render(space, name, span, now=session.now, pdf=pdf, out=out, as_of=as_of, say=say)
     if session.as_json:
         session.result(done.document())
         return

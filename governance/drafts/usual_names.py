@@ -123,7 +123,8 @@ TRUTHS = "label target actual ground_truth truth y_true true_label outcome actua
 # what people and models wrote, by its role in the request; it is no input of a model of tables
 BODIES: dict[Role, str] = {
     "request": "messages prompt input request input_text request_body question query body text content message",
-    "response": "response completion output choices output_text response_body reply answer_text",
+    "response": "response completion output choices response_choices output_text response_body reply answer_text "
+    "response_content response_text response_message_content response_message assistant_message completion_text",
 }
 
 
