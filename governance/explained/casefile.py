@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from governance.engines.duckdb import Engine, literal
 from governance.errors import LedgerError
-from governance.identities.held_halves import completed_records
+from governance.identities.completed import completed_records
 from governance.identities.index_files import index_rows
 from governance.identities.lookups import IDS, Lookup, find_one, keys_of_ids, own_ids
 from governance.storage.checked_files import Row, check_digests, records

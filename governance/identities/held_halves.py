@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +14,11 @@ import pyarrow.compute as pc
 from governance.batches import LoneHalf
 from governance.engines.duckdb import Engine
 from governance.halves import Stored, Waiting
-from governance.identities.index_files import index_rows
 from governance.identities.keys import key_of, keys_of, order_of
-from governance.storage.segments import COMPLETED, HALVES, Segment, read
+from governance.storage.segments import COMPLETED, HALVES, read
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from governance.storage.store import Snapshot
-
-
-class Records(NamedTuple):
-    """Records by file and number, and where that is said.
-
-    Attributes:
-        places: Digest of the file, and number of the record in it.
-        said_in: The files of the store that say so.
-    """
-
-    places: frozenset[tuple[str, int]]
-    said_in: list[Segment]
 
 
 class HeldHalves:
@@ -143,16 +128,3 @@ def completed_rows(requests: pa.Table, completes: Mapping[int, Waiting]) -> pa.T
         }
     )
     return rows.take(pa.array(order_of(keys)))
-
-
-def completed_records(root: Path, engine: Engine, segments: Sequence[Segment], request_uid: str) -> Records:
-    """The records of halves of a request that count no longer, and the files that say so.
-
-    Args:
-        root: The store.
-        engine: Any.
-        segments: Its files of completed halves.
-        request_uid: The request.
-    """
-    rows = index_rows(root, engine, segments, [key_of(request_uid)], "file_sha256, row_no")
-    return Records(frozenset(row[:2] for row in rows), [row[2] for row in rows])
