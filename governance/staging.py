@@ -19,8 +19,9 @@ from governance.identities.deduplication import Fate, Fates
 from governance.identities.held_halves import completed_rows, half_rows
 from governance.identities.indexing import ALONE, alone_index_rows, index_rows, side_index_rows
 from governance.identities.key_filters import filter_of
+from governance.identities.side_rows import resolve
 from governance.proof.ledger import StagedFile
-from governance.storage.segments import COMPLETED, HALVES, INDEX, SIDE_INDEX, resolved
+from governance.storage.segments import COMPLETED, HALVES, INDEX, SIDE_INDEX
 from governance.storage.store import Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
@@ -53,7 +54,7 @@ class Staging:
     Attributes:
         store: Where to.
         snapshot: What is in it.
-        engine: With the views of the side tables that the batch has.
+        engine: Any.
         batch: What was read; its tables are taken out as they are written.
         met: What was stored before.
         origin: Where it was read.
@@ -116,9 +117,9 @@ class Staging:
             del rows  # the next batch is being made, and needs the room
             if kept.num_rows == 0:
                 continue
-            facts = {"indexed": True} if name in SIDE_TABLES else {"alone": kept.num_rows} if is_alone else None
+            facts = {"alone": True} if is_alone else None
             if name in SIDE_TABLES:
-                kept = self._resolved(kept)
+                kept, facts = resolve(self.engine, self.snapshot, kept), {"indexed": True, "identified": True}
             self._kept[name] = kept
             self._widen(kept.column(CANONICAL[name].time))
             yield from self.store.stage_days(CANONICAL[name], kept, facts=facts)
@@ -157,15 +158,6 @@ class Staging:
         """
         return rows.replace_schema_metadata({"batch": f"{self.origin.identity}:{self.origin.number}"})
 
-    def _resolved(self, rows: pa.Table) -> pa.Table:
-        """Side rows with the request that they belong to, where it has arrived."""
-        if rows.column("request_uid").null_count == 0:
-            return rows
-        self.engine.register("side_rows", rows)
-        found = self.engine.arrow(resolved("side_rows"))
-        self.engine.unregister("side_rows")
-        return found.cast(rows.schema)
-
     def _widen(self, times: pa.ChunkedArray) -> None:
         bounds = pc.min_max(times).as_py()
         self.first = min(self.first or bounds["min"], bounds["min"])
@@ -185,7 +177,8 @@ class Staging:
         elif alone := [self._kept[name] for name in ALONE if name in self._kept]:
             yield stage_index(self.store, INDEX, self._marked(alone_index_rows(alone)))
         if any(name in SIDE_TABLES for name in self._kept):
-            yield stage_index(self.store, SIDE_INDEX, self._marked(side_index_rows(self._kept)))
+            rows = self._marked(side_index_rows(self._kept))
+            yield stage_index(self.store, SIDE_INDEX, rows, {"identified": True})
 
     def _halves(self) -> Iterator[StagedFile]:
         """What is kept of halves that were stored alone, and which stored halves are completed."""
@@ -227,9 +220,10 @@ class Staging:
             yield from self.store.stage_days(QUARANTINE, pa.Table.from_pylist(rows, schema=schema(QUARANTINE)))
 
 
-def stage_index(store: Store, table: str, rows: pa.Table) -> StagedFile:
+def stage_index(store: Store, table: str, rows: pa.Table, facts: dict[str, Any] | None = None) -> StagedFile:
     """Writes rows of an index, sorted by their `key`, with the filter of their keys."""
-    return store.stage_table(table, rows, folder=table, facts={}, key_filter=filter_of(rows.column("key").to_numpy()))
+    keys = filter_of(rows.column("key").to_numpy())
+    return store.stage_table(table, rows, folder=table, facts=facts or {}, key_filter=keys)
 
 
 def _without(rows: pa.Table, numbers: set[int]) -> pa.Table:

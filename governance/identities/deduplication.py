@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from governance.engines.duckdb import Engine, identifier
 from governance.identities.indexing import identity_keys
 from governance.identities.known_keys import KnownKeys, Met
+from governance.identities.side_rows import stored_rows
 from governance.tables import (
     ASSESSMENTS,
     ATTEMPTS,
@@ -81,7 +82,7 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
     """What was met before, in the store or earlier in the batch.
 
     Args:
-        engine: Any; the views of the side tables are attached to it. Others are not: to make one opens all its files.
+        engine: Any. No views are attached to it: to make one opens all its files.
         snapshot: What is in the store.
         batch: What was read.
         known: What this run knows of the keys in the store.
@@ -93,35 +94,35 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
         found.requests.update({number: fate for number, fate in requests_met.items() if number not in batch.completes})
     alone = () if requests is not None else (ATTEMPTS.name, PAYLOADS.name)  # they came without their requests
     side = [table for table in (*SIDE_TABLES, *STANDALONE, *alone) if table in batch.tables]
-    if side:
-        snapshot.attach(engine, side)
     for table in side:
+        rows = batch.tables[table]
+        stored = stored_rows(engine, snapshot, table, rows)
         if table in _BY_ROW:
-            found.rows[table] = _known_rows(engine, table, batch.tables[table])
-            continue
-        engine.register(f"new_{table}", batch.tables[table])
-        found.side[table] = _known(engine, table, found.requests)
+            numbered = rows.append_column("place", pa.array(range(rows.num_rows), pa.int64()))
+            found.rows[table] = _known(engine, numbered, "place", _BY_ROW[table], stored)
+        else:
+            duplicates = {number for number, fate in found.requests.items() if fate is Fate.DUPLICATE}
+            found.side[table] = _known(engine, rows, "row_no", CANONICAL[table].identity, stored) | duplicates
     return found
 
 
-def _known(engine: Engine, table: str, requests: dict[int, Fate]) -> set[int]:
-    """Numbers of side records that the store or an earlier line of the batch holds: their identity is their content."""
-    identity = CANONICAL[table].identity
-    rows = engine.rows(
-        f"SELECT row_no FROM (SELECT row_no, {identity}, row_number() OVER (PARTITION BY {identity} ORDER BY row_no) "
-        f"AS nth FROM new_{table}) WHERE nth > 1 OR {identity} IN (SELECT {identity} FROM {table})"
-    )
-    return {row[0] for row in rows} | {number for number, fate in requests.items() if fate is Fate.DUPLICATE}
+def _known(engine: Engine, rows: pa.Table, number: str, identity: str, stored: str | None) -> set[int]:
+    """Numbers of the rows that the store or an earlier row of the batch holds: their identity is their content.
 
-
-def _known_rows(engine: Engine, table: str, rows: pa.Table) -> set[int]:
-    """Places of the rows that the store or an earlier row of the batch holds, whatever else their record says."""
-    identity = _BY_ROW[table]
-    engine.register(f"new_{table}", rows.append_column("place", pa.array(range(rows.num_rows), pa.int64())))
+    Args:
+        engine: Any.
+        rows: The rows.
+        number: Column of their numbers.
+        identity: SQL: what makes two rows the same.
+        stored: Relation of the rows of the store, if there are any.
+    """
+    engine.register("new_rows", rows)
+    is_stored = "false" if stored is None else f"same IN (SELECT {identity} FROM {stored})"
     found = engine.rows(
-        f"SELECT place FROM (SELECT place, {identity} AS same, row_number() OVER (PARTITION BY {identity} "
-        f"ORDER BY place) AS nth FROM new_{table}) WHERE nth > 1 OR same IN (SELECT {identity} FROM {table})"
+        f"SELECT {number} FROM (SELECT {number}, {identity} AS same, row_number() OVER (PARTITION BY {identity} "
+        f"ORDER BY {number}) AS nth FROM new_rows) WHERE nth > 1 OR {is_stored}"
     )
+    engine.unregister("new_rows")
     return {row[0] for row in found}
 
 

@@ -106,7 +106,8 @@ def side_index_rows(kept: Mapping[str, pa.Table]) -> pa.Table:
         kept: Canonical table -> rows that are stored, as far as they are resolved.
 
     Returns:
-        Columns key (uint64), table, file_sha256 and row_no of the record, and day (date32), sorted by key.
+        Columns key (uint64), table, identity (uint64, the key of what makes two rows the same), file_sha256 and row_no
+        of the record, and day (date32), sorted by key.
     """
     parts = []
     for name in (name for name in SIDE_TABLES if name in kept):
@@ -125,6 +126,7 @@ def _side_part(name: str, rows: pa.Table, ids: pa.Array) -> pa.Table:
         {
             "key": keys_of(ids),
             "table": pa.repeat(name, len(ids)),
+            "identity": keys_of(rows.column(CANONICAL[name].identity).combine_chunks()),
             "file_sha256": rows.column("file_sha256"),
             "row_no": rows.column("row_no"),
             "day": _day(rows, CANONICAL[name].time),

@@ -90,6 +90,18 @@ class KnownKeys:
         return any(segment.path not in self._filtered for segment in unknown)
 
 
+def days_of(engine: Engine, snapshot: Snapshot, segments: list[Segment], keys: Keys) -> list[tuple[str, str]]:
+    """First and last day of what the store holds under some keys, each once.
+
+    Args:
+        engine: Any.
+        snapshot: The store.
+        segments: Files of its request index.
+        keys: Shape (n,).
+    """
+    return _stored(engine, snapshot, segments, keys)[1]
+
+
 def _stored(
     engine: Engine, snapshot: Snapshot, segments: list[Segment], keys: Keys
 ) -> tuple[Keys, list[tuple[str, str]]]:

@@ -32,10 +32,9 @@ def facts_of(replaced: Sequence[Segment]) -> dict[str, Any]:
         facts["model"] = replaced[0].model
     if unresolved := sum(segment.unresolved for segment in replaced):
         facts["unresolved"] = unresolved
-    if alone := sum(segment.alone for segment in replaced):
-        facts["alone"] = alone
-    if all(segment.indexed for segment in replaced):
-        facts["indexed"] = True
+    facts |= {"alone": True} if any(segment.alone for segment in replaced) else {}
+    facts |= {"indexed": True} if all(segment.indexed for segment in replaced) else {}
+    facts |= {"identified": True} if all(segment.identified for segment in replaced) else {}
     return facts | {REPLACES: [segment.path for segment in replaced]}
 
 

@@ -28,8 +28,7 @@ class Segment(NamedTuple):
     """One Parquet file of a table; `day` and `last_day` are the first and the last of its rows.
 
     Its `batches` are the entries that brought its rows, each of which indexes every request that they belong to; None
-    where that is not known. Of its rows, `alone` came without the request that they belong to. Its `key_filter` is
-    where the filter of its keys begins, and its bytes.
+    where that is not known. Its `key_filter` is where the filter of its keys begins, and its bytes.
     """
 
     path: str
@@ -42,7 +41,8 @@ class Segment(NamedTuple):
     last_day: str | None
     bytes: int
     indexed: bool  # whether the side index names every row
-    alone: int = 0
+    identified: bool = False  # whether the side index has the identity of every row, or a file of it those of its own
+    alone: bool = False  # whether there are rows that came without the request that they belong to
     batches: frozenset[int] | None = None
     key_filter: tuple[int, int] | None = None
 
@@ -66,7 +66,8 @@ def segment_of(file: NamedFile, table: str, batches: frozenset[int] | None = Non
         facts.get("last_day", facts.get("day")),
         file.bytes,
         bool(facts.get("indexed", False)),
-        int(facts.get("alone", 0)),
+        bool(facts.get("identified", False)),
+        bool(facts.get("alone", False)),
         batches,
         (int(at), int(size)) if size else None,
     )
@@ -153,10 +154,15 @@ def unreleased(quarantine: Sequence[Segment], released: Sequence[Segment], prefi
     )
 
 
-def identities(requests: Sequence[Segment], prefix: str) -> str:
-    """Ids that name exactly one request; an id that several requests share resolves to none of them.
+def identities(requests: Sequence[Segment], prefix: str, wanted: str = "id IS NOT NULL") -> str:
+    """SELECT of ids that name exactly one request; an id that several requests share resolves to none of them.
 
     A hit of a cache bears the response id of the answer that it repeats: that names the request which was answered.
+
+    Args:
+        requests: Files of requests.
+        prefix: Put before each path.
+        wanted: SQL: which ids are meant.
     """
     if not requests:
         return "SELECT CAST(NULL AS VARCHAR) AS id, CAST(NULL AS VARCHAR) AS request_uid WHERE false"
@@ -164,7 +170,7 @@ def identities(requests: Sequence[Segment], prefix: str) -> str:
     ids = f"unnest([request_uid, request_id, client_request_id, {answer}, trace_id]) AS id"
     return (
         f"SELECT id, min(request_uid) AS request_uid FROM (SELECT {ids}, request_uid FROM {read(requests, prefix)}) "
-        "WHERE id IS NOT NULL GROUP BY id HAVING min(request_uid) = max(request_uid)"
+        f"WHERE {wanted} GROUP BY id HAVING min(request_uid) = max(request_uid)"
     )
 
 
