@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from governance import ingestion
+from governance.cli import main
 from governance.cli.progress import Display, drawn
 from governance.cli.session import Session
 from governance.engines.duckdb import Engine
@@ -126,6 +127,27 @@ class TestStopped:
             read()
         assert str(caught.value.hint).startswith("7 records")
         assert capsys.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("place", ["while the line is taken away", "while the summary is printed"])
+    def test_when_all_is_in_it_says_so(
+        self, book: Logbook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+    ) -> None:
+        def interrupted(*_given: object, **_options: object) -> None:
+            raise KeyboardInterrupt
+
+        if place == "while the summary is printed":
+            monkeypatch.setattr("governance.cli.ingestion_view.show", interrupted)
+        else:
+            monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+            monkeypatch.setattr("rich.progress.Progress.__exit__", interrupted)
+        mapping = book.write("mapping.yaml", MAPPING)
+        given = ["ingest", str(book.write("log.csv", table(20))), "--mapping", str(mapping)]
+        with pytest.raises(SystemExit) as caught:
+            main([*given, "--workspace", str(book.workspace.root)])
+        assert caught.value.code == 130
+        said = capsys.readouterr().err
+        assert "all of these files are in; only what is printed about it was cut short" in said
+        assert book.values("SELECT count(*) FROM requests") == [20]
 
     def test_while_the_engine_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """DuckDB says something of its own after SIGINT, which was taken for a mistake of the program."""

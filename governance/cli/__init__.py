@@ -58,9 +58,7 @@ def _run(session: Session, rest: list[str]) -> int:
         session.bug(error)
         return BUG
     if result == INTERRUPTED:  # typer turns the key into this code before anybody else sees it
-        session.fail(
-            StoppedError("what was committed stays, nothing is half done; the same command goes on from there")
-        )
+        session.fail(session.stopped())
     return result if isinstance(result, int) else 0
 
 

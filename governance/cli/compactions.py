@@ -31,6 +31,7 @@ def compact(
     session: Session = context.obj
     with drawn(session) as display:
         done = run(session.workspace, now=session.now, dry_run=dry_run, observe=display.show)
+        session.finished = "all is merged" if done.tables and not dry_run else None
     if session.as_json:
         ledger = {"size": done.ledger_size, "root": done.ledger_root}
         tables = [asdict(item) for item in done.tables]

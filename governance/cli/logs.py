@@ -61,6 +61,7 @@ def ingest(
 
         with drawn(session) as display:
             done = read(session.workspace, paths, observe=display.show, **given)
+            session.finished = "all of these files are in"
         _show(session, done)
     _note_conflicts(session, done, is_mapped=mapping is not None)
     records = done.total("records")

@@ -78,7 +78,7 @@ def drawn(session: Session) -> Iterator[Display]:
             display = Display(bar)
             yield display
     except KeyboardInterrupt as error:
-        raise display.stopped() from error
+        raise (session.stopped() if session.finished else display.stopped()) from error
 
 
 def _bar() -> Bar:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from governance.errors import GovernanceError, PolicyError
+from governance.errors import GovernanceError, PolicyError, StoppedError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,11 +23,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """One run of the command line."""
+    """One run of the command line.
+
+    Attributes:
+        workspace_dir: The workspace that was named.
+        as_json: Whether to print one JSON document.
+        debug: Whether to show the traceback of an error.
+        finished: What is done for good, once nothing but its printing is left.
+    """
 
     workspace_dir: Path | None = None
     as_json: bool = False
     debug: bool = False
+    finished: str | None = None
+
+    def stopped(self) -> StoppedError:
+        """What is so when the user presses Ctrl-C."""
+        if self.finished:
+            return StoppedError(f"{self.finished}; only what is printed about it was cut short")
+        return StoppedError("what was committed stays, nothing is half done; the same command goes on from there")
 
     @cached_property
     def now(self) -> datetime:
