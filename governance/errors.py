@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 
 class GovernanceError(Exception):
@@ -93,6 +94,12 @@ class PolicyError(GovernanceError):
         first = self.mistakes[0]
         more = f" (and {len(self.mistakes) - 1} more)" if len(self.mistakes) > 1 else ""
         super().__init__(first.what + more, where=first.where, hint=first.hint)
+
+
+def no_file(path: Path, hint: str) -> NotFoundError:
+    """The error for a path that names no file, with what it names instead."""
+    what = "this is a folder, not a file" if path.is_dir() else "there is no such file"
+    return NotFoundError(what, where=str(path), hint=hint)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -55,11 +55,21 @@ def _run(session: Session, rest: list[str]) -> int:
     except Exception as error:
         if session.debug:
             raise
+        if isinstance(error, UnicodeEncodeError) and (odd := next(filter(_is_no_text, rest), None)) is not None:
+            session.fail(
+                GovernanceError("this is not UTF-8 text", where=odd, hint="no name or id in a store is written so")
+            )
+            return GovernanceError.exit_code
         session.bug(error)
         return BUG
     if result == INTERRUPTED:  # typer turns the key into this code before anybody else sees it
         session.fail(session.stopped())
     return result if isinstance(result, int) else 0
+
+
+def _is_no_text(argument: str) -> bool:
+    """Whether an argument has bytes that are no text, which Python keeps as halves of characters."""
+    return any("\ud800" <= sign <= "\udfff" for sign in argument)
 
 
 def _command(session: Session, rest: list[str]) -> object:

@@ -26,7 +26,9 @@ def add_to(app: typer.Typer) -> None:
 def init_mapping(
     context: typer.Context,
     log: Path = typer.Argument(metavar="FILE", help="Your log: CSV, JSON Lines, JSON or Parquet; .gz .zst .bz2."),
-    to: Path | None = typer.Option(None, "--to", metavar="FILE", help="The mapping; else NAME.mapping.yaml here."),
+    to: Path | None = typer.Option(
+        None, "--to", metavar="FILE", help="The mapping, or its folder; else NAME.mapping.yaml here."
+    ),
     table: str | None = typer.Option(
         None,
         "--table",
@@ -42,6 +44,8 @@ def init_mapping(
     session: Session = context.obj
     made = draft(log, _known_table(table))
     path = to or Path(f"{made.source}.mapping.yaml")
+    if path.is_dir():
+        path /= f"{made.source}.mapping.yaml"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(made.text)

@@ -16,6 +16,10 @@ class Hanging(Console):
     def __init__(self) -> None:
         super().__init__(width=terminal_width(), highlight=False, soft_wrap=False, emoji=False, markup=False)
 
+    def on_broken_pipe(self) -> None:
+        """Whoever read this has seen enough, which is no failure of the command: rich would exit with 1."""
+        raise BrokenPipeError
+
     def print(self, *objects: Any, **options: Any) -> None:
         """Prints as rich does; a text is broken between words, and goes on behind its beginning."""
         if len(objects) != 1 or not isinstance(objects[0], str | Text):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from governance.workspace import Workspace
 
 
+LONGEST = 2_000  # characters of an error; chosen here: longer than any of ours, shorter than a screen
+
+
 @dataclass
 class Session:
     """One run of the command line.
@@ -84,8 +87,8 @@ class Session:
     def _error(self, what: str, where: str | None, hint: str | None) -> None:
         from governance.display import visible
 
-        place = f"{visible(self.near(where))}: " if where else ""
-        self.note(f"error: {place}{visible(what)}")
+        place = f"{visible(_shortened(self.near(where)))}: " if where else ""
+        self.note(f"error: {place}{visible(_shortened(what))}")
         if hint:
             self.note(f"  hint: {visible(hint)}")
 
@@ -108,6 +111,11 @@ class Session:
         self.fail(
             GovernanceError(what, hint="nothing is half stored; run it again with --debug and report what it prints")
         )
+
+
+def _shortened(text: str) -> str:
+    """A text of which somebody's very long name may be a part; the JSON has the whole."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 4 :]}"
 
 
 def mistakes(error: GovernanceError) -> dict[str, Any]:

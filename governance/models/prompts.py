@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from governance.errors import GovernanceError, NotFoundError, SourceError
+from governance.errors import GovernanceError, SourceError, no_file
 from governance.models.servings import Seen
 from governance.moments import stamp
 from governance.proof.ledger import Entry
@@ -110,7 +110,7 @@ def _same(known: RegisteredPrompt, facts: Mapping[str, Any], template: Path) -> 
 
 def _content(template: Path) -> bytes:
     if not template.is_file():
-        raise NotFoundError("there is no such file", where=str(template), hint="give the prompt's template")
+        raise no_file(template, "give the prompt's template")
     if not 0 < template.stat().st_size <= MAX_TEMPLATE_BYTES:
         raise SourceError("a template has from 1 byte to 1 MiB", where=str(template))
     return template.read_bytes()

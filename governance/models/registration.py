@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from governance import artefacts
 from governance.cards import Action, Card, content_of, parse_card
-from governance.errors import GovernanceError, NotFoundError, SourceError, nearest
+from governance.errors import GovernanceError, NotFoundError, SourceError, nearest, no_file
 from governance.models.registered import RegisteredModel, find_model, registered, require_model
 from governance.moments import stamp
 from governance.proof.ledger import StagedFile
@@ -100,7 +100,7 @@ def _same(known: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 def _card(card_path: Path, artefact: Path | None) -> tuple[Card, bytes, Path | None]:
     """The card, its bytes and the model file; a model file in the card's place is registered with an empty card."""
     if not card_path.exists():
-        raise NotFoundError("there is no such file", where=str(card_path), hint="give a model card or a model file")
+        raise no_file(card_path, "give a model card or a model file")
     if artefact is not None and not artefact.is_file():
         raise NotFoundError("there is no such model file", where=str(artefact))
     if artefact is None and card_path.is_file() and _is_artefact(card_path):

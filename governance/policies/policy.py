@@ -6,6 +6,7 @@ The policy that applies to a decision is the version in force when it was made, 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -260,13 +261,16 @@ def find_policies(folder: Path, named: Sequence[str], examine: Examined | None =
         return read_policies([folder], examine)
     paths = [Path(name) for name in named if Path(name).exists()]
     names = [name for name in named if not Path(name).exists()]
+    if odd := next((name for name in names if os.sep in name or name.endswith((".yaml", ".yml"))), None):
+        raise NotFoundError("there is no such file or folder", where=odd, hint="name a file, a folder or a policy")
     found = read_policies(paths, examine) if paths else []
     if names:
         known = read_policies([folder], examine)
         for name in names:
             own = [policy for policy in known if policy.name == name]
             if not own:
-                hint = nearest(name, {policy.name for policy in known})
+                listed = sorted({policy.name for policy in known})
+                hint = nearest(name, listed) or f"there are {', '.join(listed)}"
                 raise NotFoundError(f"no policy is called '{name}'", where=str(folder), hint=hint)
             found += own
     return found

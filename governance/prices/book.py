@@ -135,7 +135,8 @@ def read_table(content: bytes, where: str, name: str) -> PriceTable:
     try:
         found = json.loads(content, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        raise SourceError("the price table is no JSON", where=where) from error
+        hint = "price tables of genai-prices and of LiteLLM can be read"
+        raise SourceError("the price table is no JSON", where=where, hint=hint) from error
     if isinstance(found, list) and found and all(isinstance(item, dict) and "models" in item for item in found):
         return GenaiPrices(found, name)
     if isinstance(found, dict) and any(

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.batches import Batch
-from governance.errors import LedgerError, NotFoundError, SourceError
+from governance.errors import LedgerError, SourceError, no_file
 from governance.moments import stamp
 from governance.prices.book import PriceBook, PriceTable, read_table
 from governance.prices.genai import GenaiPrices
@@ -59,7 +59,7 @@ class RegisteredPrices:
 def _content(path: Path) -> bytes:
     """The bytes of a file, uncompressed."""
     if not path.is_file():
-        raise NotFoundError("there is no such file", where=str(path), hint="give a price table")
+        raise no_file(path, "give a price table")
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
             content: bytes = file.read(MAX_BYTES + 1)

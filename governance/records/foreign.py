@@ -40,7 +40,7 @@ _BY_START: tuple[tuple[bytes, Foreign], ...] = (
 WAYS_OUT = {
     errno.ESPIPE: "a pipe is read as `-`: COMMAND | governance ingest -",
     errno.EACCES: "ask for the right to read it",
-    errno.EISDIR: "name a folder without a pattern",
+    errno.EISDIR: "it is a folder: name a file in it, or to `ingest` the folder itself",
     errno.ELOOP: "the link leads back to itself; name the file",
 }
 _TO_UTF8 = "save it as UTF-8: iconv -f {} -t UTF-8 FILE > OTHER"
