@@ -17,6 +17,9 @@ from governance.measurement.scopes import Scope, subject_of
 from governance.measurement.statistics import wilson
 
 _VIEWS = "attributions:"
+COUNTED = tuple(
+    "explained by_model by_rule by_person without not_additive other_score against_score".split()
+)  # what became of the decisions that are due
 
 
 class ExplanationCoverage(Check):
@@ -26,7 +29,8 @@ class ExplanationCoverage(Check):
     explains a decision depends on what decided it: a rule, that its `rule_id` is logged; a person, that a completed
     review names the reviewer; a model, a cache, a fallback or an unknown stage, contributions of the inputs that are
     stored for this decision, add up to the model's output, and lead to the score that was logged. Contributions that do
-    not are counted and explain nothing.
+    not are counted and explain nothing; nor do those of an adverse decision whose logged score lies on the favourable
+    side of the logged threshold, by the direction that the model is registered with: something else decided then.
 
     Why it matters: a person who was refused must be given the specific reasons (12 CFR 1002.9(b)(2)) and can ask how
     the system came to them (Regulation (EU) 2024/1689, article 86(1)); reasons that another score would have had are
@@ -50,7 +54,8 @@ class ExplanationCoverage(Check):
     Every decision counts, so one record is enough for a verdict unless `minimum_n` says otherwise. Decisions of which
     nobody knows whether they were adverse are counted apart.
 
-    A failure can mean: `governance explain --window W --adverse` was not run; the model is not registered, or under
+    A failure can mean: people were refused against the score, by a hand or a rule that left no trace in the log;
+    `governance explain --window W --adverse` was not run; the model is not registered, or under
     another version; another model decided than the one that is registered; or inputs were logged that are not those
     that were scored.
     """
@@ -73,10 +78,14 @@ class ExplanationCoverage(Check):
             "max(CASE WHEN adds_up THEN 1 ELSE 0 END) AS adds_up FROM stored GROUP BY decision_id), "
             "persons AS (SELECT decision_id, count(*) AS reviews FROM reviews "
             "WHERE completed_ts IS NOT NULL AND reviewer IS NOT NULL GROUP BY decision_id), "
+            "directions AS (SELECT model, version, min(adverse) AS adverse FROM models GROUP BY ALL "
+            "HAVING count(DISTINCT adverse) = 1), "
             f"records AS (SELECT {columns(self, scope)}d.favourable, d.deciding_stage AS stage, d.decision_ts, "
             "c.explains, c.adds_up, CASE WHEN d.deciding_stage = 'rule' THEN d.rule_id IS NOT NULL "
             "WHEN d.deciding_stage = 'human' THEN p.reviews IS NOT NULL "
-            f"ELSE coalesce(c.explains, 0) = 1 END AS is_explained, d.decision_id AS id FROM {decided(self, scope)} "
+            f"ELSE coalesce(c.explains, 0) = 1 AND NOT {_AGAINST} END AS is_explained, {_AGAINST} AS is_against, "
+            f"d.decision_id AS id FROM {decided(self, scope)} "
+            "LEFT JOIN directions m ON m.model = d.model AND m.version = coalesce(d.model_version, '') "
             "LEFT JOIN contributions c ON c.decision_id = d.decision_id "
             "LEFT JOIN persons p ON p.decision_id = d.decision_id), "
             f"due AS (SELECT *, {is_due} AS is_due, coalesce(stage, '') NOT IN ('rule', 'human') AS by_model "
@@ -101,8 +110,7 @@ class ExplanationCoverage(Check):
 
     def _observation(self, row: Row) -> Observation:
         n, explained = row["n"], row["explained"]
-        named = ("decisions", "explained", "by_model", "by_rule", "by_person", "without", "not_additive", "other_score")
-        counts = {"due": n} | {name: row[name] for name in (*named, "unknown_favourable")}
+        counts = {"due": n} | {name: row[name] for name in ("decisions", *COUNTED, "unknown_favourable")}
         reason = self._why_no_share(row)
         interval = None if reason else wilson(explained, n)
         samples = ids(row["samples"])
@@ -128,6 +136,7 @@ class ExplanationCoverage(Check):
             "have no contributions stored": counts["without"],
             "have contributions that do not add up": counts["not_additive"],
             "have contributions that lead to another score than the logged one": counts["other_score"],
+            "were adverse although their score lies on the favourable side of the threshold": counts["against_score"],
         }
         said = f"{counts['explained']:,} of {n:,} decisions are explained"
         said += "".join(f"; {count} {cause}" for cause, count in causes.items() if count)
@@ -140,6 +149,10 @@ class ExplanationCoverage(Check):
         return Judgement(Verdict.PASSED, f"{who}{said}" if who or unknown else None, self.limit())
 
 
+_AGAINST = (
+    "coalesce(NOT d.favourable AND CASE m.adverse WHEN 'up' THEN d.score < d.threshold "
+    "WHEN 'down' THEN d.score > d.threshold END, false)"
+)
 _FIGURES = (
     "count(*) FILTER (is_due AND is_explained) / nullif(count(*) FILTER (is_due), 0) AS value, "
     "count(*) FILTER (is_due) AS n, count(*) AS decisions, count(*) FILTER (is_due AND is_explained) AS explained, "
@@ -149,6 +162,7 @@ _FIGURES = (
     "count(*) FILTER (is_due AND by_model AND explains IS NULL) AS without, "
     "count(*) FILTER (is_due AND by_model AND adds_up = 0) AS not_additive, "
     "count(*) FILTER (is_due AND by_model AND adds_up = 1 AND explains = 0) AS other_score, "
+    "count(*) FILTER (is_due AND by_model AND explains = 1 AND is_against) AS against_score, "
     "count(*) FILTER (favourable IS NULL) AS unknown_favourable, "
     "arg_min({'ts': decision_ts, 'id': id}, (decision_ts, id), 10) FILTER (is_due AND NOT is_explained) AS samples"
 )

@@ -42,10 +42,15 @@ def _explained(period: Period) -> Table:
         ),
         Column("do not add up", "number", digits=0),
         Column("other score", "number", digits=0),
+        Column("against the score", "number", digits=0),
     )
-    names = ("due", "explained", "by_model", "by_rule", "by_person", "without", "not_additive", "other_score")
+    names = (
+        *("due", "explained", "by_model", "by_rule", "by_person"),
+        *("without", "not_additive", "other_score", "against_score"),
+    )
     rows = tuple((one.about(), *(one.counts.get(name) for name in names)) for one in period.of_kind(COVERAGE))
-    note = "Do not add up: base value and contributions are not the output. Other score: not the one that was logged."
+    note = "Do not add up: base value and contributions are not the output. Other score: not the one that was logged. "
+    note += "Against the score: adverse although the score lies on the favourable side of the threshold."
     return Table("Decisions that can be explained", columns, rows, note)
 
 
