@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -66,6 +67,26 @@ def test_a_mapping_goes_into_a_folder(book: Logbook, capsys: pytest.CaptureFixtu
     assert left.value.code == 0
     assert (book.folder / "log.mapping.yaml").is_file()
     capsys.readouterr()
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(
+    book: Logbook, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a step meets it: the table is written by pyarrow, which says so in an error of its own."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device")
+
+    log, form = book.write("more.csv", "id,at\nr7,2026-07-01T10:00:00Z\n"), book.folder / "mapping.yaml"
+    form.write_text("source: t\ncolumns: {request_id: id, start_ts: at}\n", encoding="utf-8")
+    before = book.digest()
+    with monkeypatch.context() as patched:
+        patched.setattr("governance.storage.parquet_files.pq.ParquetWriter", full)
+        for dry in ([], ["--dry-run"]):
+            err = said(book, capsys, ["ingest", str(log), "--mapping", str(form), *dry])
+            assert err.startswith("error: there is no room left on the disk")
+    assert book.digest() == before
+    assert book.verifies()
 
 
 def test_who_reads_no_further_is_no_failure() -> None:

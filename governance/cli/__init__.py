@@ -6,6 +6,7 @@ typer reads everything else, and comes with `application.py` alone.
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = StoppedError.exit_code
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -55,16 +57,25 @@ def _run(session: Session, rest: list[str]) -> int:
     except Exception as error:
         if session.debug:
             raise
-        if isinstance(error, UnicodeEncodeError) and (odd := next(filter(_is_no_text, rest), None)) is not None:
-            session.fail(
-                GovernanceError("this is not UTF-8 text", where=odd, hint="no name or id in a store is written so")
-            )
-            return GovernanceError.exit_code
+        refused = _refused(error, rest)
+        if refused is not None:
+            session.fail(refused)
+            return refused.exit_code
         session.bug(error)
         return BUG
     if result == INTERRUPTED:  # typer turns the key into this code before anybody else sees it
         session.fail(session.stopped())
     return result if isinstance(result, int) else 0
+
+
+def _refused(error: Exception, words: list[str]) -> GovernanceError | None:
+    """What is said of an error that any step may meet and none can mend: a full disk, an argument that is no text."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        hint = "free some, on the disk of the store and on that of TMPDIR; the same command goes on from there"
+        return GovernanceError("there is no room left on the disk", hint=hint)
+    if isinstance(error, UnicodeEncodeError) and (odd := next(filter(_is_no_text, words), None)) is not None:
+        return GovernanceError("this is not UTF-8 text", where=odd, hint="no name or id in a store is written so")
+    return None
 
 
 def _is_no_text(argument: str) -> bool:

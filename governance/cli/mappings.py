@@ -47,8 +47,7 @@ def init_mapping(
     if path.is_dir():
         path /= f"{made.source}.mapping.yaml"
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(made.text)
+        _write_new(path, made.text)
     except FileExistsError as error:
         hint = "look at it, or name another with --to FILE"
         raise GovernanceError("there is a file already", where=str(path), hint=hint) from error
@@ -58,6 +57,17 @@ def init_mapping(
         session.result(_document(made, path))
     else:
         _print(session, made, path, log)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Writes a file that was not there; one that could not be finished does not stay."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
 
 
 def _known_table(name: str | None) -> str | None:
