@@ -89,6 +89,14 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
     assert book.verifies()
 
 
+@pytest.mark.parametrize("option", ["--html", "--pdf", "--notebook"])
+def test_a_file_that_cannot_be_written(book: Logbook, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    """It is a folder here; a disk that is read-only says no in the same way."""
+    folder = book.folder / "folder"
+    folder.mkdir()
+    assert "the file cannot be written" in said(book, capsys, ["explain", "r1", option, str(folder)])
+
+
 def test_who_reads_no_further_is_no_failure() -> None:
     """`governance sources --columns | head -1` must not look like a failed check."""
     program = "import sys; from governance.cli import main; main(['sources', '--columns'])"

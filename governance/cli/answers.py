@@ -126,4 +126,7 @@ def _write(session: Session, documents: Sequence[Mapping[str, Any]], question: Q
 def _save(path: Path, content: bytes) -> None:
     if not path.parent.is_dir():
         raise GovernanceError("there is no such folder", where=str(path.parent), hint="make it, or choose another")
-    path.write_bytes(content)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise GovernanceError(f"the file cannot be written ({error.strerror})", where=str(path)) from error
