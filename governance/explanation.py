@@ -19,7 +19,8 @@ from governance.explained.contributions import attribution, grade
 from governance.explained.decided import NOT_OF_A_WIDE_TABLE, Decided
 from governance.explained.in_force import own_findings, policies_in_force
 from governance.explained.proofs import proof
-from governance.explained.reasons import reasons
+from governance.explained.readings import readings
+from governance.explained.reasons import data_used, reasons
 from governance.explained.stages import decided_by
 from governance.storage.store import Store
 
@@ -45,7 +46,7 @@ class Explanation:
 
 
 def explain(
-    store_path: Path, wanted: str, *, as_of: int | None = None, compute: bool = True, ask_again: bool = False
+    store_path: Path, wanted: str, *, as_of: int | None = None, compute: bool = True, whole: bool = False
 ) -> list[Explanation]:
     """The explanations of the decisions of one request; one for the request itself where it decided nothing.
 
@@ -54,7 +55,8 @@ def explain(
         wanted: Any request, client, response, trace or decision id.
         as_of: Number of ledger entries to read; all by default.
         compute: Whether contributions that are not stored are computed now.
-        ask_again: Whether the model is asked what would have changed an adverse result.
+        whole: Whether also what takes longer is looked up: what would have changed an adverse result, and who read
+            explanations of the request before.
 
     Raises:
         NotFoundError: No request has that id.
@@ -67,10 +69,10 @@ def explain(
         moment = case.decisions[0]["decision_ts"] if case.decisions else case.request["start_ts"]
         findings = latest_findings(snapshot, engine, moment)
     decisions = [row for row in case.decisions if row["decision_id"] == wanted] or case.decisions
-    return [_explanation(Decided(snapshot, case, row, findings), compute, ask_again) for row in decisions or [{}]]
+    return [_explanation(Decided(snapshot, case, row, findings), compute, whole) for row in decisions or [{}]]
 
 
-def _explanation(decided: Decided, compute: bool, ask_again: bool) -> Explanation:
+def _explanation(decided: Decided, compute: bool, whole: bool) -> Explanation:
     request, decision = decided.request, decided.decision
     policies = policies_in_force(decided)
     stage = decided_by(decided)
@@ -91,7 +93,8 @@ def _explanation(decided: Decided, compute: bool, ask_again: bool) -> Explanatio
         "model_version": decision.get("model_version") or request["model_version"],
         "explanation": attributed,
         "reasons": reasons(decided, stage, attributed),
-        "changes": changes(decided, stage["stage"]) if ask_again and decision else None,
+        "data_used": data_used(decided),
+        "changes": changes(decided, stage["stage"]) if whole and decision else None,
         "findings": own_findings(decided, policies),
         "policies": policies,
         "request": _filled(request),
@@ -99,6 +102,7 @@ def _explanation(decided: Decided, compute: bool, ask_again: bool) -> Explanatio
         "subject": decided.subject(),
         "cost_usd": _cost(decided),
         "latency_us": {name: request[name] for name in _LATENCIES if request[name] is not None},
+        "readings": readings(decided) if whole else None,
         "missing": decided.missing,
         "proof": proof(decided),
     }

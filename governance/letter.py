@@ -53,7 +53,7 @@ class Letter(NamedTuple):
         reference: Id that the person quotes.
         outcome: What was decided.
         role: What a system and people had to do with it.
-        parts: The reasons, and what the person can do.
+        parts: The reasons, the data, what would have changed the result, and what the person can do.
     """
 
     day: str
@@ -78,7 +78,12 @@ def letter(document: Document, office: Office) -> Letter:
         str(document["request_id"]),
         f"The decision{by}: {document['decision'] or 'no decision was made'}.",
         f"{who} {'A person reviewed it.' if reviewed else 'No review by a person is recorded.'}",
-        (*_reasons(document, office), *_changes(document), Part("What you can do", tuple(_rights(document, office)))),
+        (
+            *_reasons(document, office),
+            *_data(document),
+            *_changes(document),
+            Part("What you can do", tuple(_rights(document, office))),
+        ),
     )
 
 
@@ -89,6 +94,10 @@ def _reasons(document: Document, office: Office) -> list[Part]:
     if document["favourable"] is False:
         return [Part("The reasons", (f"They are not on record. Ask {office.name} for them.",))]
     return []
+
+
+def _data(document: Document) -> list[Part]:
+    return [Part("Data about you that the system uses", tuple(document["data_used"]))] if document["data_used"] else []
 
 
 def _changes(document: Document) -> list[Part]:

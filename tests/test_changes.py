@@ -37,7 +37,13 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "repay": {"inputs": ["debt"], "towards": "down", "to": [0, -1], "text": "you had owed {value}"},
     "move": {"inputs": ["odd_name", "unused"], "towards": "up", "to": [0.5, 1.5], "text": "you had lived elsewhere"},
 }
-CARD = {"name": "desk", "version": "1", "favourable_when": "at_least", "actions": ACTIONS}
+CARD = {
+    "data_used": ["what you told us"],
+    "name": "desk",
+    "version": "1",
+    "favourable_when": "at_least",
+    "actions": ACTIONS,
+}
 MAPPING = """\
 source: desk
 columns:
@@ -97,7 +103,7 @@ def refused(count: int) -> list[int]:
 
 def told(desk: Logbook, wanted: str) -> tuple[dict[str, Any] | None, str | None]:
     """What is told about changes, and why nothing is."""
-    document = explain(desk.workspace.store, wanted, ask_again=True)[0].document
+    document = explain(desk.workspace.store, wanted, whole=True)[0].document
     why = [one["why"] for one in document["missing"] if one["what"] == "changes"]
     return document["changes"], why[0] if why else None
 
@@ -192,6 +198,7 @@ def test_reasons_are_not_invented_for_a_refusal_against_the_score(desk: Logbook)
     line = ",".join(["turned", "1", "no", repr(float(scores[best])), "model", "f", *known])
     desk.read("more.csv", f"{head}\n{line}\n", MAPPING)
     document = explain(desk.workspace.store, "turned")[0].document
+    assert document["data_used"] == ["what you told us"]
     assert document["grade"] == "reproduced"
     assert document["reasons"] == []
     why = [one["why"] for one in document["missing"] if one["what"] == "reasons"]
@@ -285,15 +292,16 @@ def written(**more: Any) -> Letter:
 def test_the_letter_says_what_would_have_helped_what_not_and_what_is_unknown() -> None:
     titles = [part.title for part in written(changes=FOUND).parts]
     assert titles == [
-        "The main reasons, the most important first", "What would have changed the result", "What you can do",
+        "The main reasons, the most important first", "Data about you that the system uses",
+        "What would have changed the result", "What you can do",
     ]  # fmt: skip
-    part = written(changes=FOUND).parts[1]
+    part = written(changes=FOUND).parts[2]
     assert part.lines == ("if you had owed <0>, and you had earned 2", "if you had moved")
     assert "favourable result in each of these cases" in part.lead
     assert "no promise" in part.close
-    none = written(changes=copy.deepcopy(FOUND) | {"found": []}).parts[1]
+    none = written(changes=copy.deepcopy(FOUND) | {"found": []}).parts[2]
     assert "none of these would have led to another result" in none.lead
     assert none.lines == ("if you had earned 2", "if you had owed <0>")
-    unknown = written(changes=None, missing=[{"what": "changes", "why": "a rule decided"}]).parts[1]
+    unknown = written(changes=None, missing=[{"what": "changes", "why": "a rule decided"}]).parts[2]
     assert unknown.lines == ("This cannot be told from what is on record.",)
-    assert len(written(changes=None).parts) == 2
+    assert len(written(changes=None).parts) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from html import escape
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ DOCUMENT: dict[str, Any] = {
         ],
     },
     "changes": None,
+    "data_used": ["Your account (our <own> records)"],
     "reasons": [{"rank": 1, "group": "debt", "text": "You have debts", "contribution": 2.0, "inputs": []}],
     "findings": [
         {
@@ -87,6 +89,7 @@ DOCUMENT: dict[str, Any] = {
     ],
     "outcomes": [],
     "notices": [],
+    "readings": [{"at": "2026-07-09T09:00:00.000000Z", "by": "<auditor>", "for": "auditor", "entry": 8}],
     "assessments": [],
     "cost_usd": None,
     "latency_us": {"latency_us": 61_000},
@@ -123,6 +126,14 @@ def test_the_engineer_sees_what_decided_why_and_the_proof() -> None:
 
 def test_the_auditor_sees_each_file_with_its_entry() -> None:
     assert "requests/date=2026-07-01/a.parquet" in html([DOCUMENT], "auditor").decode()
+
+
+def test_the_auditor_sees_who_read_explanations_before() -> None:
+    page = html([DOCUMENT], "auditor").decode()
+    assert "Explanations of it that were read before" in page
+    assert "&lt;auditor&gt;" in page
+    for reader in ("engineer", "subject"):
+        assert "read before" not in html([DOCUMENT], reader).decode()
 
 
 def test_a_record_that_came_again_with_other_content_is_said_so_to_those_who_check() -> None:
@@ -172,10 +183,19 @@ def test_the_person_reads_until_when_and_to_whom_they_may_complain() -> None:
 def test_the_terminal_and_the_page_have_the_same_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     office = Office("Desk Bank", "desk@example.org", "30 days", "1 month", "the Authority")
     show(Screen(10_000), DOCUMENT, "subject", office)
-    said = [line.removeprefix("- ").removeprefix("1. ") for line in capsys.readouterr().out.splitlines() if line]
+    said = [
+        escape(line.removeprefix("- ").removeprefix("1. "), quote=False)
+        for line in capsys.readouterr().out.splitlines()
+        if line
+    ]
     page = html([DOCUMENT], "subject", office).decode()
-    assert len(said) == 12
+    assert len(said) == 14
     assert [line for line in said[1:] if line not in page] == []
+
+
+def test_the_person_reads_which_data_were_used_where_the_card_says_so() -> None:
+    assert "Your account (our &lt;own&gt; records)" in html([DOCUMENT], "subject").decode()
+    assert "Data about you" not in html([changed(data_used=[])], "subject").decode()
 
 
 def test_the_person_reads_which_rule_applied_or_that_reasons_are_missing() -> None:

@@ -16,6 +16,7 @@ from governance.explanation_pages import html
 from governance.findings import parse_window
 from governance.mapping import parse_mapping
 from governance.policies.policy import read_policies
+from governance.storage.spool import note_reading
 from governance.workspace import NOBODY
 from tests.logbooks import MAPPING, NOW, Logbook, logbook
 
@@ -109,3 +110,14 @@ def test_the_report_says_what_was_due_and_what_became_of_it(book: Logbook) -> No
     assert "Notices to the persons concerned" in said
     assert "adverse action\tall\t30 days\t2\t1\t1\t0\t0\t21.5" in said
     assert "access\t" not in said  # nobody asked, and the check says so
+
+
+def test_the_auditor_reads_who_read_it_before_as_the_ledger_has_it(book: Logbook) -> None:
+    book.read("log.csv", LOG, MAPPING)
+    note_reading(book.workspace.store, ["loans:r1"], "subject", NOW)
+    note_reading(book.workspace.store, ["loans:other"], "engineer", NOW)
+    assert explain(book.workspace.store, "r1", whole=True)[0].document["readings"] == []  # nobody has sealed it yet
+    book.read("letters.csv", HEAD + SENT, NOTICES)
+    (found,) = explain(book.workspace.store, "r1", whole=True)[0].document["readings"]
+    assert (found["at"][:16], found["for"]) == ("2026-09-01T12:00", "subject")
+    assert explain(book.workspace.store, "r1")[0].document["readings"] is None

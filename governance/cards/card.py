@@ -107,6 +107,7 @@ class Card(_Part):
         adverse: Which direction of the margin is bad for the person; follows from `favourable_when`.
         threshold: In the score's space.
         training_data: What it was trained on.
+        data_used: Categories of data about a person that it decides by, each with where they come from.
         limitations: What it must not be used for, and where it is weak.
         licence: Of the model.
         metrics: Figures that the card claims.
@@ -132,6 +133,7 @@ class Card(_Part):
     adverse: Literal["up", "down"] | None = None
     threshold: Number | None = None
     training_data: Texts = ()
+    data_used: Texts = ()
     limitations: Texts = ()
     licence: Text | None = None
     metrics: Annotated[tuple[Metric, ...], BeforeValidator(_metrics)] = ()

@@ -63,8 +63,8 @@ def answer(session: Session, question: Question) -> None:
     from governance.explanation import explain
 
     try:
-        ask_again = question.reader != Reader.ENGINEER  # who waits for an answer, and not for a model to be loaded
-        found = explain(session.workspace.store, question.wanted, as_of=question.as_of, ask_again=ask_again)
+        whole = question.reader != Reader.ENGINEER  # who waits for an answer, and not for a model to be loaded
+        found = explain(session.workspace.store, question.wanted, as_of=question.as_of, whole=whole)
     except NotFoundError as error:
         raise _elsewhere(error, question.wanted) from error
     documents = [item.document for item in found]

@@ -44,6 +44,7 @@ def show(screen: Screen, document: Mapping[str, Any], reader: str, office: Offic
     _rules(screen, document)
     _missing(screen, document["missing"])
     _proof(screen, document["proof"], whole=reader == "auditor")
+    _listed(screen, "Explanations of it that were read before", [_reading(one) for one in document["readings"] or ()])
 
 
 def _section(screen: Screen, title: str) -> None:
@@ -200,6 +201,10 @@ def _people(screen: Screen, document: Mapping[str, Any]) -> None:
     _listed(screen, "Guardrails", [f"{r['guardrail']}: {r['verdict']}" for r in document["guardrails"]])
     calls = [f"{r['kind']} {r['model'] or r['name'] or ''}: {r['status']}" for r in document["attempts"]]
     _listed(screen, "Upstream calls", calls)
+
+
+def _reading(one: Mapping[str, Any]) -> str:
+    return f"{_time(one['at'])} by {one['by']}, for {one['for']} (entry {one['entry']})"
 
 
 def _notice(row: Mapping[str, Any]) -> str:

@@ -49,6 +49,13 @@ def _why_none(decided: Decided, attribution: Mapping[str, Any], facts: Mapping[s
     return OTHER_CAUSE if had_other_cause(decided.decision, facts) else None
 
 
+def data_used(decided: Decided) -> list[str]:
+    """Categories of data about the person, as the card of the model that is named with the decision has them."""
+    name = decided.decision.get("model")
+    card = find_model(decided.snapshot, name, decided.decision.get("model_version") or "") if name else None
+    return list(card.facts.get("data_used") or ()) if card is not None else []
+
+
 def _rule(decided: Decided) -> dict[str, Any]:
     """The rule, in the words that the card of the model has for it."""
     own = decided.decision

@@ -169,4 +169,12 @@ def proof(document: Document, *, whole: bool) -> list[AnyBlock]:
                 "Files that hold this record", columns, rows, "The hashes of each proof are in the JSON of `explain`."
             )
         )
+        blocks += _readings(document["readings"] or ())
     return [section("Proof", *blocks)]
+
+
+def _readings(known: Sequence[Mapping[str, Any]]) -> list[AnyBlock]:
+    """Who read explanations of it before, where the ledger has sealed that anybody did."""
+    columns = (Column("at", "date"), Column("account"), Column("for"), Column("entry", "number", digits=0))
+    rows = tuple((one["at"], one["by"], one["for"], one["entry"]) for one in known)
+    return [Table("Explanations of it that were read before", columns, rows)] if rows else []

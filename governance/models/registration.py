@@ -139,6 +139,7 @@ def _card_facts(card: Card, name: str, version: str, folder: Path) -> dict[str, 
         "approved_on": _day(card.approved.on) if card.approved else None,
         "approval_status": card.approval_status,
         "groups": {group: list(features) for group, features in card.groups.items()},
+        "data_used": list(card.data_used),
         "reasons": dict(card.reasons),
         "actions": {name: _action(action) for name, action in card.actions.items()},
         "notes": [note.removeprefix(f"{folder}/") for note in card.notes],  # no path of this machine in the ledger
