@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from governance.envelopes import Unread, contents
 from governance.records import LogFile, records
 from governance.sources import Halved, Source
 
@@ -137,8 +138,8 @@ def _left(log: LogFile, source: Halved) -> Iterator[tuple[str, _Open]]:
     """The halves of a file that find no other in it."""
     waiting: dict[str, _Open] = {}
     for record in records(log):
-        for content in source.split(record.value) if record.value is not None else ():
-            key = source.key(content)
+        for content in contents(record.value, source) if record.value is not None else ():
+            key = None if isinstance(content, Unread) else source.key(content)
             old = waiting.pop(key, None) if key is not None else None
             if key is not None and (old is None or source.join(old.content, content) is None):
                 waiting[key] = _Open(log.sha256, content, len(record.raw))

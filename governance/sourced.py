@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from governance.batches import Batch, Fill, Inputs, Rejection, reject
+from governance.envelopes import Unread, contents
 from governance.formats.row_tables import RowTables, checked
 from governance.halves import Halves, Held, NoneHeld
 from governance.input_types import Given, Types, settle, typed_tables
@@ -122,11 +123,14 @@ class _Reading:
             self._batch.records += 1
             self._batch.rejected.append(reject(record, self._number))
             return
-        for item, content in enumerate(self._source.split(record.value), 1):
-            if self._wanted is None or item in self._wanted[record.number]:
+        for place, content in enumerate(contents(record.value, self._source), 1):
+            if self._wanted is None or place in self._wanted[record.number]:
                 self._number += 1
-                found = self._pairing.offer(Item((Part(record, item, self._number),), content))
-                if found is not None:
+                item = Item((Part(record, place, self._number),), content)
+                if isinstance(content, Unread):
+                    self._batch.records += 1
+                    self._batch.rejected += _rejections(item, content.reason, content.detail)
+                elif (found := self._pairing.offer(item)) is not None:
                     self._keep(found)
 
     def rest(self) -> Batch:

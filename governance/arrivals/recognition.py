@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from governance.cards import FORMS
+from governance.envelopes import opened
 from governance.errors import SourceError
 from governance.extensions import sources
 from governance.mapping import read_mapping, shipped_mappings
@@ -32,9 +33,10 @@ def recognised(log: LogFile) -> Source:
     """
     known = sources().values()
     for value in _values(log):
-        found = next((source for source in known if source.recognises(value)), None)
-        if found is not None:
-            return found
+        for inner in opened(value, lambda one: any(source.recognises(one) for source in known)):
+            found = next((source for source in known if isinstance(inner, Mapping) and source.recognises(inner)), None)
+            if found is not None:
+                return found
     raise SourceError("the format of this file is not recognised", where=log.name, hint=_hint(log))
 
 

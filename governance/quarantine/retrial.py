@@ -23,6 +23,7 @@ import pyarrow as pa
 from governance.arrivals.intake import Format, read_format
 from governance.balances import Outcome
 from governance.engines.duckdb import Engine
+from governance.envelopes import contents
 from governance.errors import NotFoundError, SourceError
 from governance.extensions import sources
 from governance.identities.deduplication import fates
@@ -233,9 +234,8 @@ def _told_apart(line: Line, record: Record, reader: Source | Mapping, before: st
     """The line, if the records that are meant can be told from the others in it."""
     if record.value is None:
         return record
-    name, items = (
-        (reader.source, 1) if isinstance(reader, Mapping) else (reader.name, sum(1 for _ in reader.split(record.value)))
-    )
+    name = reader.source if isinstance(reader, Mapping) else reader.name
+    items = 1 if isinstance(reader, Mapping) else sum(1 for _ in contents(record.value, reader))
     if items == 1 == len(line.items) or (name == before and items >= max(line.items)):
         return record
     detail = f"{items} records for {name}; which of them were in quarantine cannot be told"

@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from governance.errors import NotFoundError, SourceError
 from governance.records.csv_rows import CsvLayout, FirstRow, csv_layout, csv_records, csv_rows, first_row
 from governance.records.foreign import WAYS_OUT, foreign
-from governance.records.json_texts import json_record, json_sequence, parse_json, text_of
+from governance.records.json_texts import is_stamped, json_record, json_sequence, parse_json, text_of
 from governance.records.json_texts import json_records as json_lines
 from governance.records.messages import is_messages
 from governance.records.parquet_rows import (
@@ -168,6 +168,8 @@ def _form(head: bytes, shown: str) -> str:
     if head.startswith(b"PAR1"):
         return "parquet"
     text = head.removeprefix(_BOM).lstrip()
+    if is_stamped(text):
+        return "jsonl"
     suffixes = [suffix for suffix in map(str.lower, PurePath(shown).suffixes) if suffix not in _COMPRESSED_NAMES]
     is_named_json = bool(suffixes) and suffixes[-1] in _JSON_NAMES
     if not text:
@@ -217,7 +219,10 @@ def _json_form(text: bytes) -> str:
     try:
         json.loads(first)
     except json.JSONDecodeError as error:
-        ends_open = newline and error.pos >= len(first.decode("utf-8", "replace").rstrip())
+        line = first.decode("utf-8", "replace").rstrip()
+        if error.msg == "Extra data" and line[error.pos] == "{" and not rest.strip():
+            return "json"  # one object right behind the other, as Amazon's Firehose writes them
+        ends_open = newline and error.pos >= len(line)
         return "json" if is_array or (ends_open and rest.lstrip()[:1] != b"{") else "jsonl"
     except (ValueError, RecursionError):
         return "json" if is_array else "jsonl"
