@@ -17,6 +17,7 @@ from governance.drafts.draft import draft
 from governance.drafts.profiles import Kind, profiles
 from governance.errors import NotFoundError, SourceError
 from governance.mapping import parse_mapping, shipped_mappings
+from governance.records.record import MAX_RECORD_BYTES
 from governance.rehearsal import rehearse
 from tests.logbooks import NOW, logbook
 
@@ -157,6 +158,7 @@ def test_a_known_format_is_named(shared_data: Callable[[str], Path]) -> None:
     [
         ("empty.csv", "", SourceError, "empty"),
         ("broken.jsonl", "{\n{\n", SourceError, "none of its first 2 records can be read"),
+        ("excel.csv", "sep=;\nid;at\n1;2\n", SourceError, "a column without a name"),
         ("header.csv", "a,b\n", SourceError, "none of its first 0 records can be read"),
     ],
 )
@@ -167,6 +169,31 @@ def test_a_file_without_records_is_refused(
         drafted(tmp_path, name, content)
     with pytest.raises(NotFoundError):
         draft(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"id,at,name\n1,2026-07-01T00:00:00Z,J\xfcrgen\n", "iconv -f ISO-8859-1 -t UTF-8"),
+        (b'{"x": "' + b"y" * (MAX_RECORD_BYTES + 1) + b'"}\n', "MiB at most"),
+        (b"sep=;\nid;at\n1;2\n", "remove the line that begins with sep="),
+    ],
+)
+def test_the_way_out_of_a_file_that_cannot_be_read(tmp_path: Path, content: bytes, hint: str) -> None:
+    path = tmp_path / ("log.jsonl" if content.startswith(b"{") else "log.csv")
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as refused:
+        draft(path)
+    assert hint in str(refused.value.hint)
+
+
+def test_columns_that_are_not_used_are_named_by_why_and_of_very_many_the_first(tmp_path: Path) -> None:
+    names = [f"c{n:04}" for n in range(3_000)]
+    rows = [",".join(["id", "at", *names, "later"]), ",".join(["1", "2026-07-01T00:00:00Z", *names, "2026-07-02"])]
+    text = drafted(tmp_path, "wide.csv", "\n".join(rows) + "\n").text
+    said = " ".join(text.replace("\n#   ", " ").split())
+    assert f"c0059 and {3_000 - 60:,} more (not known); later (another time)" in said
+    assert len(text.splitlines()) < 30
 
 
 def test_two_readings_of_a_date_are_both_named(tmp_path: Path) -> None:

@@ -24,8 +24,14 @@ from governance.extensions import sources
 from governance.mapped import mapped_batch
 from governance.mapping import parse_mapping
 from governance.records import LogFile, Record, open_log, records
+from governance.records.record import MAX_RECORD_BYTES
 from governance.tables import REVIEWS
 
+_READABLE = "CSV, JSON Lines, JSON and Parquet can be read; `governance ingest` keeps the others with the reason"
+_WAYS_OUT = {  # reason -> what to do about a file all of whose records are so
+    "bad_utf8": "save it as UTF-8, such as: iconv -f ISO-8859-1 -t UTF-8 FILE > OTHER",
+    "too_long": f"a record may have {MAX_RECORD_BYTES >> 20} MiB at most; leave out what is large, such as pictures",
+}
 TRIED = 1_000  # records; chosen here: enough to see what a column holds
 
 
@@ -79,7 +85,7 @@ def draft(path: Path, table: str | None = None) -> Draft:
         raise SourceError(
             f"none of its first {len(first)} records can be read ({first[0].reason if first else 'there are none'})",
             where=log.name,
-            hint="CSV, JSON Lines, JSON and Parquet can be read; `governance ingest` keeps the others with the reason",
+            hint=_WAYS_OUT.get(first[0].reason or "" if first else "", _READABLE),
         )
     found = profiles(readable)
     source = _source_name(path)

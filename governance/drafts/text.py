@@ -17,6 +17,7 @@ from governance.tables import OUTCOMES
 
 NO_TIME = "WHEN"  # in the place of a time that nothing in the log tells: a mistake until a person has written it
 WIDTH = 80
+LISTED = 60  # columns; chosen here: all of most logs
 _MARGIN = 36  # where comments begin
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
@@ -58,13 +59,23 @@ def written(source: str, guesses: Guesses, found: Sequence[Profile]) -> Iterator
         own = _written(name)
         yield f"# outcomes: {{name: {own}, column: {own}, positive: VALUE, known: {{constant: {NO_TIME}}}}}"
     if guesses.left:
-        listed = ", ".join(f"{visible(name)} ({why})" for name, why in guesses.left.items())
-        yield from textwrap.wrap(f"# not used: {listed}", WIDTH, subsequent_indent="#   ", **_WHOLE_WORDS)
+        yield from textwrap.wrap(f"# not used: {_left(guesses.left)}", WIDTH, subsequent_indent="#   ", **_WHOLE_WORDS)
 
 
 _BODIES = "# what people and models wrote; only digest and length are stored, unless governance.toml says "
 _KEPT = 'payloads = "keep"'
 _WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+
+
+def _left(left: Mapping[str, str]) -> str:
+    """Columns with which nothing is done, by why; of very many the first."""
+    names: dict[str, list[str]] = {}
+    for name, why in left.items():
+        names.setdefault(why, []).append(visible(name))
+    return "; ".join(
+        ", ".join(own[:LISTED]) + (f" and {len(own) - LISTED:,} more" if len(own) > LISTED else "") + f" ({why})"
+        for why, own in names.items()
+    )
 
 
 def _unsaid(guesses: Guesses) -> Iterator[str]:

@@ -183,7 +183,8 @@ def _header(feed: _Feed, delimiter: str, name: str) -> list[str]:
         hint = "save the file as UTF-8"
         raise SourceError("the header is not UTF-8", where=f"{name}:1", hint=hint) from error
     if "" in names:
-        hint = "the first line must name each column"
+        is_excel = names[0].startswith("sep=")
+        hint = "remove the line that begins with sep=" if is_excel else "the first line must name each column"
         raise SourceError("the header leaves a column without a name", where=f"{name}:1", hint=hint)
     twice = next((column for place, column in enumerate(names) if column in names[:place]), None)
     if twice is not None:
