@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from datetime import date
 
 from governance.blocks import AnyBlock, Cell, Column, Link, Section, Strong, Table, Verdicts, paragraph
@@ -16,6 +17,7 @@ from governance.exhibits.verdicts import by_check, issues
 
 MOST_ISSUES = 6  # chosen here, as the two below: the page stays one sheet; the others stand under Findings
 MOST_OPEN = 4
+MOST_NAMES = 6  # of checks that lack the same
 LONGEST_REASON = 150  # characters
 
 # Three groups for a board: what each is made of. A failure that is excepted is still a failure.
@@ -111,21 +113,27 @@ def verdict_before(period: Period, one: Found) -> str:
     return SIGNS[first.verdict].word if first is not None else "not checked"
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names of checks; of many the first."""
+    rest = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def _open(period: Period) -> Table | None:
-    """What could not be judged, with what is missing; nothing where all could."""
+    """What could not be judged, with what is missing, checks that lack the same together; nothing where all could."""
     missing = [one for one in period.judged if one.verdict in GROUPS["cannot be judged"]]
     if not missing:
         return None
-    checks = list(by_check(missing).values())
+    lacking: dict[tuple[str, str, str], list[str]] = {}
+    for own in by_check(missing).values():
+        first = own[0]
+        lacking.setdefault((first.policy, first.reason, first.owner), []).append(first.check)
+    shown = list(lacking.items())[:MOST_OPEN]
     rows = tuple(
-        (
-            f"{own[0].policy}: {own[0].check}",
-            textwrap.shorten(own[0].reason, LONGEST_REASON, placeholder=" …"),
-            own[0].owner,
-        )
-        for own in checks[:MOST_OPEN]
+        (f"{policy}: {_listed(names)}", textwrap.shorten(reason, LONGEST_REASON, placeholder=" …"), owner)
+        for (policy, reason, owner), names in shown
     )
-    rest = len(checks) - len(rows)
+    rest = sum(map(len, lacking.values())) - sum(len(names) for _, names in shown)
     note = f"{plural(rest, 'more check')} could not be judged: see Findings." if rest else ""
     columns = (Column("check"), Column("what is missing"), Column("owner"))
     return Table("What could not be judged, and why", columns, rows, note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_the_first_page_says_what_is_wrong_how_sure_that_is_who_acts_and_by_when
     assert first[2:] == ("40 records; 0.179 to 0.546", "desk-owner", date(2026, 11, 1), "passed")
     missing = table(page, "What could not be judged").rows
     assert ("desk: judged", "none of the 90 requests has an assessment 'helpful'", "desk-owner") in missing
+
+
+def test_checks_that_lack_the_same_stand_in_one_row_of_the_first_page(view: View) -> None:
+    one = next(one for one in view.judged if one.verdict == "not_assessed" and one.check == "judged")
+    others = tuple(replace(one, check=f"another-{n}") for n in range(9))
+    view.__dict__["judged"] = (*view.judged, *others)
+    missing = table(gov.exhibits.front.page(view), "What could not be judged").rows
+    names = f"judged, {', '.join(f'another-{n}' for n in range(5))} and 4 more"
+    assert (f"desk: {names}", one.reason, one.owner) in missing
+    assert "more check could" not in gov.exhibits.front.page(view).plain()
 
 
 def test_the_board_is_asked_for_what_only_it_can_decide(view: View) -> None:
