@@ -34,6 +34,7 @@ def init(
         return
     session.console.print(f"Workspace {made.root}")
     session.console.print(f"Signing key {made.key} (keep it, and keep it from those who write to the store)")
+    session.console.print("The policies in it are examples: `governance policy lint` says which of them fit your log")
     session.console.print(f"Next: governance --workspace {folder} ingest LOG")
 
 

@@ -22,6 +22,7 @@ _SIDES = {"min": "≥", "max": "≤", "worse_by": "≤", "share": "≥", "grace"
 # A limit that names its unit is about figures in that unit.
 _UNITS = {"ms", "usd", "share", "seconds", "minutes", "hours", "days"}
 _NO_BOUNDS = {"min_value", "max_value", "minimum_n"}  # arguments of expectations, and a count of records
+_NOTHING = "records"  # metric of a finding that only says why there is no figure: its unit is not that of the limit
 _MADE_FOR = {
     "drop": "max_drop",
     "lost": "worse_by",
@@ -104,7 +105,9 @@ class Found:
 
     @property
     def bound(self) -> Bound | None:
-        """The number that the value is held against, where the limit has one."""
+        """The number that the value is held against, where the limit has one; none where nothing was measured."""
+        if self.value is None and self.metric == _NOTHING:
+            return None
         own = _MADE_FOR.get(self.metric.rpartition("_")[2]) or self._named_after()
         for name, value in self.limit.items():
             side = _SIDES.get(name) or _SIDES.get(name.partition("_")[0])  # the whole name comes first

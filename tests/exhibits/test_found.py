@@ -159,3 +159,10 @@ def test_rules_of_a_limit_are_words() -> None:
 def test_lists_of_a_limit_are_words() -> None:
     limits = json.dumps({"within": "10d", "checks": ["four-fifths", "drift"], "min_value": 2, "max_value": 3000})
     assert made(limits=limits).limits() == f"within 10d, checks four-fifths or drift, at least 2, at most 3{THIN}000"
+
+
+def test_the_limit_of_what_was_never_measured_has_no_unit() -> None:
+    """Nobody knows whether the figure would have been a share, a ratio or an amount."""
+    nothing = made(metric="records", value=None, unit="records", verdict="not_assessed", limits='{"min": 0.8}')
+    assert nothing.bound is None
+    assert nothing.limits() == "at least 0.800"
