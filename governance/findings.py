@@ -100,13 +100,25 @@ def parse_window(text: str, *, now: datetime, timezone: str = "UTC", fiscal_star
     try:
         start, end = _bounds(text.strip(), now, zone, fiscal_start_month)
     except (ValueError, OverflowError) as error:
-        raise GovernanceError(f"'{text}' is not a window", where="--window", hint=f"use {_FORMS}") from error
+        hint = _other_case(text.strip(), now, zone, fiscal_start_month) or f"use {_FORMS}"
+        raise GovernanceError(f"'{text}' is not a window", where="--window", hint=hint) from error
     window = Window(start, end, text.strip(), timezone)
     if window.start >= window.end:
         raise GovernanceError(
             f"the window '{text}' is empty", where="--window", hint="its end must lie after its start"
         )
     return window
+
+
+def _other_case(text: str, now: datetime, zone: ZoneInfo, fiscal_start_month: int) -> str | None:
+    """Hint for a window that is one in other letters, such as 2026-q3 or Last-30d."""
+    for other in (text.upper(), text.lower()):
+        try:
+            _bounds(other, now, zone, fiscal_start_month)
+        except (ValueError, OverflowError):
+            continue
+        return f"did you mean '{other}'?"
+    return None
 
 
 def is_timezone(name: str) -> bool:

@@ -130,3 +130,12 @@ def test_a_clipped_window_lies_in_both(
         assert window.start <= clipped.start < clipped.end <= window.end
         assert start is None or clipped.start >= start
         assert end is None or clipped.end <= end
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("2026-q3", "2026-Q3"), ("Last-30D", "last-30d"), (" LAST-QUARTER", "last-quarter")]
+)
+def test_a_window_in_other_letters_is_named(text: str, meant: str) -> None:
+    with pytest.raises(GovernanceError) as refused:
+        parse_window(text, now=NOW)
+    assert refused.value.hint == f"did you mean '{meant}'?"

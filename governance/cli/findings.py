@@ -45,9 +45,7 @@ def list_(
     for one in issues:
         due = "" if one.due is None else f", due {one.due}" + (" (late)" if one.is_late(today) else "")
         what = f"{one.row['policy']}/{one.row['check_id']}: {_about(one)}"
-        more = (
-            f"{one.row['verdict']} in {_window(one.row)}, owner {one.row['owner']}{due}, {one.age_days(today)} days old"
-        )
+        more = f"{one.row['verdict']} in {_window(one.row)}, owner {one.row['owner']}{due}, {_days(one.age_days(today))} old"
         session.console.print(f"{one.row['finding_id'][:SHORT]}  {one.status:<{width}}  {visible(what)}")
         session.console.print(f"{'':{SHORT + width + 4}}{visible(more)}")
 
@@ -144,7 +142,7 @@ def _show(session: Session, issue: Issue) -> None:
         f"{row['policy']} {row['version']}: {row['check_id']}, {_about(issue)}",
         f"  {verdict} in {_window(row)}: {figure}; {reason}",
         f"  {issue.status}; severity {row['severity']}, owner {row['owner']}{due}",
-        f"  known since {issue.first[:10]} ({issue.age_days(today)} days); id {row['finding_id']}",
+        f"  known since {issue.first[:10]} ({_days(issue.age_days(today))}); id {row['finding_id']}",
     ]
     lines += [f"  {one['verdict']} in {_period(one)} too ({one['finding_id'][:SHORT]})" for one in issue.earlier]
     if issue.cleared is not None:
@@ -174,6 +172,10 @@ def _period(row: Any) -> str:
 
     part = calendar_part(subject(row))
     return _window(row) if part is None else part[1]
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
 
 
 def _window(row: Any) -> str:
