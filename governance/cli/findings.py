@@ -45,7 +45,8 @@ def list_(
     for one in issues:
         due = "" if one.due is None else f", due {one.due}" + (" (late)" if one.is_late(today) else "")
         what = f"{one.row['policy']}/{one.row['check_id']}: {_about(one)}"
-        more = f"{one.row['verdict']} in {_window(one.row)}, owner {one.row['owner']}{due}, {_days(one.age_days(today))} old"
+        age = _days(one.age_days(today))
+        more = f"{one.row['verdict']} in {_window(one.row)}, owner {one.row['owner']}{due}, {age} old"
         session.console.print(f"{one.row['finding_id'][:SHORT]}  {one.status:<{width}}  {visible(what)}")
         session.console.print(f"{'':{SHORT + width + 4}}{visible(more)}")
 
