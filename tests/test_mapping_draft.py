@@ -79,6 +79,17 @@ def test_an_answer_inside_of_an_object_that_may_be_missing(tmp_path: Path) -> No
     assert made.guesses.payloads == {"request": "messages", "response": "response.content"}
 
 
+def test_upstream_calls_inside_of_a_request_are_named_for_what_they_are(tmp_path: Path) -> None:
+    record = {
+        "at": "2026-07-01T10:00:00Z",
+        "model": "m",
+        "attempts": [{"n": 0, "status": 429}, {"n": 1, "status": 200}],
+    }
+    made = drafted(tmp_path, "gateway.jsonl", lines(record))
+    assert "with table: attempts" in made.guesses.left["attempts"]
+    assert max(map(len, made.text.splitlines())) <= 80
+
+
 def test_a_log_of_chats_is_understood_with_its_bodies(tmp_path: Path) -> None:
     said = {"choices": [{"message": {"content": "yes"}}], "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
     asked = [{"role": "user", "content": "May I?"}]

@@ -165,7 +165,11 @@ def _head(path: Path, tried: int, readable: int | None) -> str:
         if readable is None
         else f"{readable:,} of its first {tried:,} records can be read with it."
     )
-    return (
-        f"# First mapping of {own}, guessed from names and values: look at each line.\n# {said}\n"
-        "# `governance sources --columns` explains the names on the left; what is deleted here stays empty.\n"
+    return "".join(
+        _comment(line)
+        for line in (
+            f"First mapping of {own}, guessed from names and values: look at each line.",
+            said,
+            "`governance sources --columns` explains the names on the left; what is deleted stays empty.",
+        )
     )

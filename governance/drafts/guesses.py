@@ -14,6 +14,7 @@ from governance.input_types import MAX_INPUTS
 from governance.mapping import NEEDED, Role, allowed_columns
 
 SOME = 50  # chosen here: a category that a model takes in has no more different values
+CALLS = frozenset("attempts tries upstream_calls upstream_attempts retry_attempts attempt_log".split())
 _ORDER = allowed_columns("requests")
 GOOD = frozenset("approved approve granted grant accepted accept admitted hired allow allowed pass passed yes".split())
 BAD = frozenset(
@@ -154,6 +155,8 @@ def why_left(profile: Profile) -> str:
     plain = {Kind.EMPTY: "empty here", Kind.NESTED: "a list", Kind.TIME: "another time"}.get(profile.kind)
     if attribute_of(profile.name) == "age_band" and not is_group("age_band", profile):
         return "tells an age; make a band of it first"
+    if profile.kind is Kind.NESTED and name in CALLS:
+        return "a list; upstream calls need rows of their own, with table: attempts"
     if plain is not None:
         return plain
     if profile.longest > LONG:
