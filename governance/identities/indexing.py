@@ -38,7 +38,7 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
     ids = [identities(requests)]
     keys, places = [keys_of(ids[0]) if known is None else known], [np.arange(requests.num_rows)]
     given = (requests.column(name) for name in _IDS)
-    ids += [column.combine_chunks() for column in given if column.null_count < len(column)]
+    ids += [column.cast(pa.string()).combine_chunks() for column in given if column.null_count < len(column)]
     for number, column in enumerate(ids[1:], 1):
         wanted = column.is_valid()
         for before in ids[:number]:  # the same id under two names is one
@@ -63,6 +63,9 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
 
 def _taken(column: pa.ChunkedArray, at: pa.Array) -> pa.Array:
     """Texts that are nearly all the same, in another order."""
+    if pa.types.is_dictionary(column.type):
+        known = column.combine_chunks()
+        return pa.DictionaryArray.from_arrays(known.indices.take(at), known.dictionary)
     if len(column) and pc.all(pc.equal(column, column[0]), skip_nulls=False).as_py():
         return pa.DictionaryArray.from_arrays(np.zeros(len(at), np.int32), column.slice(0, 1).combine_chunks())
     texts = column.combine_chunks().dictionary_encode()
@@ -136,10 +139,42 @@ def _side_part(name: str, rows: pa.Table, ids: pa.Array) -> pa.Table:
 
 def identities(requests: pa.Table) -> pa.Array:
     """What each request is found by: the `request_id` where the `request_uid` is made of it, else that itself."""
-    uids, ids = requests.column("request_uid"), requests.column("request_id")
-    made = pc.binary_join_element_wise(requests.column("source"), ids, ":")
+    uids, ids, sources = (
+        requests.column(name).cast(pa.string()).combine_chunks() for name in ("request_uid", "request_id", "source")
+    )
+    if _are_made(uids, sources, ids):
+        return ids
+    made = pc.binary_join_element_wise(sources, ids, ":")
     is_made = pc.fill_null(pc.equal(uids, made), fill_value=False)
-    return (ids if pc.all(is_made).as_py() else pc.if_else(is_made, ids, uids)).combine_chunks()
+    return ids if pc.all(is_made).as_py() else pc.if_else(is_made, ids, uids)
+
+
+def _are_made(uids: pa.StringArray, sources: pa.StringArray, ids: pa.StringArray) -> bool:
+    """Whether ids of one length, as most are, stand behind one source in all identities; told by their bytes."""
+    count = len(ids)
+    if not count or ids.null_count or sources.null_count:
+        return False
+    prefix = f"{sources[0]}:".encode()
+    whole, own, told = (_table(texts) for texts in (uids, ids, sources))
+    return (
+        whole is not None
+        and own is not None
+        and told is not None
+        and whole.shape[1] == len(prefix) + own.shape[1]
+        and bool((told == told[0]).all())
+        and bool((whole[:, : len(prefix)] == np.frombuffer(prefix, np.uint8)).all())
+        and bool((whole[:, len(prefix) :] == own).all())
+    )
+
+
+def _table(texts: pa.StringArray) -> npt.NDArray[np.uint8] | None:
+    """The bytes of texts of one length, shape (texts, bytes); None if they have several."""
+    _, offsets, data = texts.buffers()
+    edges = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    size = int(edges[1] - edges[0])
+    if data is None or int(edges[-1] - edges[0]) != size * len(texts) or not (np.diff(edges) == size).all():
+        return None
+    return np.frombuffer(data, np.uint8)[edges[0] : edges[-1]].reshape(len(texts), size)
 
 
 def identity_keys(requests: pa.Table) -> npt.NDArray[np.uint64]:

@@ -14,7 +14,7 @@ from governance.batches import Batch, Rejection
 from governance.engines.duckdb import Engine
 from governance.errors import SourceError, nearest
 from governance.input_types import MAX_INPUTS, Types
-from governance.mapped.cells import Cells, cell_rules, exact_columns
+from governance.mapped.cells import Cells, cell_rules, exact_columns, typed_columns
 from governance.mapped.chunks import Chunk, RecordChunk
 from governance.mapped.inputs import Inputs
 from governance.mapped.outputs import Outputs
@@ -22,6 +22,7 @@ from governance.mapped.reading import chunks_of
 from governance.mapped.scans import Wanted
 from governance.mapping import Mapping
 from governance.records import LogFile, Record
+from governance.tables import TEXT, WHOLE
 
 __all__ = ["Types", "mapped_batch", "mapped_batches", "refuse_missing"]
 
@@ -108,7 +109,13 @@ def _reject(chunk: Chunk, engine: Engine, misfits: list[tuple[int, str]], batch:
 
 def _wanted(mapping: Mapping) -> Wanted:
     listed = () if isinstance(mapping.features, str) else mapping.features
-    return Wanted(frozenset({*_named(mapping), *listed}), mapping.features == "*", frozenset(exact_columns(mapping)))
+    return Wanted(
+        frozenset({*_named(mapping), *listed}),
+        mapping.features == "*",
+        frozenset(exact_columns(mapping)),
+        wholes=typed_columns(mapping, WHOLE),
+        repeated=typed_columns(mapping, TEXT),
+    )
 
 
 def _named(mapping: Mapping) -> list[str]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine, identifier, literal
 from governance.mapped import casts
-from governance.mapped.quick_casts import quick_cast
+from governance.mapped.quick_casts import is_plain, quick_cast
 from governance.mapping import ColumnRule, Mapping
 from governance.records import text_of
 from governance.tables import CANONICAL, DECISIONS, MONEY, REQUESTS, TEXT, TIME, WHOLE, Column
@@ -89,6 +89,33 @@ def exact_columns(mapping: Mapping) -> set[str]:
         for name, rule in mapping.columns.items()
         if rule.column is not None and _canonical(mapping.table, name).type == MONEY
     }
+
+
+def typed_columns(mapping: Mapping, kind: str) -> frozenset[str]:
+    """Columns of the table of which nothing is made but the same values of a kind, so that nobody asks for their texts.
+
+    Args:
+        mapping: The mapping.
+        kind: WHOLE, or TEXT for texts that are stored as they are.
+    """
+    listed = () if isinstance(mapping.features, str) else mapping.features
+    rules = [rule for rule in cell_rules(mapping, _Own()) if rule.rule.column]
+    others = {*listed, *mapping.payloads.values(), *(rule.rule.column for rule in rules if not _is_same(rule, kind))}
+    return frozenset(rule.rule.column for rule in rules if rule.rule.column and rule.rule.column not in others)
+
+
+class _Own(dict[str, str]):
+    """Every column under its own name."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+def _is_same(rule: CellRule, kind: str) -> bool:
+    """Whether a value is its text, but for its type."""
+    if rule.type != kind or rule.required and kind == WHOLE:
+        return False
+    return is_plain(rule.rule) if kind == WHOLE else rule.sql == rule.text
 
 
 class Misfit(NamedTuple):

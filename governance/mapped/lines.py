@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from governance.engines.duckdb import Engine
-from governance.mapped.alike import alike
 from governance.mapped.chunks import Chunk, Origin, RecordChunk, derived_ids, digest_of
 from governance.mapped.digests import row_digests
 from governance.mapped.doubts import doubtful
+from governance.mapped.grammar import Grammar
 from governance.mapped.scans import Lines, Mask, Scan, Wanted, scanned
 from governance.mapped.shapes import Shape
-from governance.mapped.templates import Templates
 from governance.records import Record, json_lines
 from governance.records.record import Line
 from governance.records.streams import line_of
 from governance.records.stretches import Stretch
 
 _SAMPLED = 50  # lines that tell the keys
-MAX_UNLIKE = 0.02  # share of lines; beyond it the engine is quicker than a template and the parser
+_LEARNT = 200  # lines from which a grammar is learnt at once
+_LESSONS = 3  # for one stretch
+MAX_FAILURES = 2  # stretches; a file that has failed so often has no grammar
+MAX_UNLIKE = 0.02  # share of lines; beyond it the engine is quicker than a grammar and the parser
+# Bytes of a file from which on a grammar is worth the second that it takes to load what was compiled
+COMPILED_FROM = 192 << 20
+COMPILED_FROM_WITH_OBJECTS = 32 << 20  # in lists, which otherwise the parser reads
 MAX_DOUBTFUL = 0.3  # share of lines; beyond it the parser alone is quicker than both
 _MANY = 0.02  # share of lines of which most may be doubtful for keys that are not known
+_WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # as it is written for sure
 _EXACT_LENGTH = 16  # a double keeps every number of fifteen digits and a point
 
 
@@ -33,16 +41,19 @@ class LinesReader:
     """Reads the stretches of one file.
 
     Args:
-        engine: Reads most lines.
+        engine: Reads most lines of a small file.
         wanted: What is read of the lines.
+        size: About how many bytes the file has.
     """
 
-    def __init__(self, engine: Engine, wanted: Wanted) -> None:
+    def __init__(self, engine: Engine, wanted: Wanted, size: int) -> None:
         self._engine = engine
         self._wanted = wanted
-        self._templates = Templates(wanted)
+        self._size = size
+        self._grammar = Grammar()
         self._shape = Shape()
         self._is_hopeless = False
+        self._failures = 0
 
     def chunk(self, stretch: Stretch, before: int) -> Chunk:
         """The chunk of one stretch.
@@ -59,17 +70,43 @@ class LinesReader:
         return RecordChunk(list(json_lines(given(stretch))), before, is_by_bytes=True)
 
     def _alike(self, stretch: Stretch, lines: Lines, before: int) -> Chunk | None:
-        """The chunk of lines that are written alike; None if too few are."""
-        sample = (line_at(lines, place) for place in range(min(_SAMPLED, len(lines))))
-        template = self._templates.of(line.raw for line in sample if _parsed(line).value is not None)
-        if template is None:
+        """The chunk of lines that have a grammar in common; None if too few have, or the file is too small for one."""
+        if self._failures > MAX_FAILURES or self._size < COMPILED_FROM_WITH_OBJECTS:
             return None
-        scan, doubts = alike(stretch, lines, template, self._wanted)
-        is_fitting = bool(doubts.mean() <= MAX_UNLIKE)
-        self._templates.tell(is_fitting=is_fitting)
-        if not is_fitting:
+        if not self._grammar.columns:
+            self._learn_grammar(lines, np.arange(len(lines)))
+        is_worth_it = self._grammar.has_objects or self._size >= COMPILED_FROM
+        if not is_worth_it or self._is_wanted_whole():
             return None
-        return LinesChunk(lines, scan.table(), doubts if doubts.any() else None, before, _parsed, names=scan.names())
+        try:
+            from governance.mapped.alike import alike  # noqa: PLC0415 - takes a second, see COMPILED_FROM
+        except ImportError:  # there is no numba for this machine
+            return None
+        for _ in range(_LESSONS):
+            if not self._grammar.columns:
+                break
+            table, names, doubts = alike(stretch, lines, self._grammar, self._wanted)
+            places = np.flatnonzero(doubts)
+            if len(places) <= MAX_UNLIKE * len(lines):
+                self._learn_grammar(lines, places)  # for the stretches that follow
+                return LinesChunk(lines, table, doubts if len(places) else None, before, _parsed, names=names)
+            if not self._learn_grammar(lines, places):
+                break
+        self._failures += 1
+        return None
+
+    def _learn_grammar(self, lines: Lines, places: npt.NDArray[np.int64]) -> bool:
+        """Adds some of these lines to the grammar; whether there was something new."""
+        chosen = places[:: max(len(places) // _LEARNT, 1)]
+        found = (line_at(lines, place) for place in chosen.tolist())
+        return any([self._grammar.learn(line.raw) for line in found if _parsed(line).value is not None])
+
+    def _is_wanted_whole(self) -> bool:
+        """Whether an object of the lines is wanted as a whole."""
+        return any(
+            ".".join(path) in self._wanted.names or (len(path) == 1 and self._wanted.takes_all)
+            for path in self._grammar.paths
+        )
 
     def _scanned(self, stretch: Stretch, lines: Lines, before: int) -> Chunk | None:
         """The chunk of lines that the engine has read; None where it is of no use."""
@@ -183,7 +220,7 @@ class LinesChunk(Chunk):
             odd = self._odd.texts(engine, cells, nulls, None)
             if seen is not None:
                 odd = odd.append_column("derived_id", pa.array(self._odd.digests(engine), pa.string()))
-            made = pa.concat_tables([made, odd.select(made.column_names)])
+            made = pa.concat_tables(_of_one_type(made, odd.select(made.column_names)))
             made = made.take(pc.sort_indices(made.column("row_no")))
         if seen is None:
             return made
@@ -211,8 +248,28 @@ class LinesChunk(Chunk):
 
 
 def _cleaned(column: pa.ChunkedArray, nulls: Sequence[str]) -> pa.ChunkedArray:
-    """The texts without those that mean nothing was logged."""
+    """The texts, or values, without those that mean nothing was logged."""
+    if pa.types.is_integer(column.type):
+        meant = [int(text) for text in nulls if _WHOLE.fullmatch(text)]
+        return _without(column, pa.array(meant, column.type)) if meant else column
+    if pa.types.is_dictionary(column.type):
+        known = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
+        is_odd = pc.any(pc.is_in(known, value_set=pa.array(nulls, pa.string()))).as_py()
+        return _without(column.cast(pa.string()), pa.array(nulls, pa.string())) if is_odd else column
     lengths = pc.binary_length(column)
     if not pc.any(pc.is_in(lengths, value_set=pa.array({len(text.encode()) for text in nulls}, pa.int32()))).as_py():
         return column
-    return pc.if_else(pc.is_in(column, value_set=pa.array(nulls, pa.string())), pa.scalar(None, pa.string()), column)
+    return _without(column, pa.array(nulls, pa.string()))
+
+
+def _without(column: pa.ChunkedArray, nulls: pa.Array) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_in(column, value_set=nulls), pa.scalar(None, column.type), column)
+
+
+def _of_one_type(first: pa.Table, second: pa.Table) -> list[pa.Table]:
+    """Two tables of the same columns, those as texts of which one table has not the other's type."""
+    shape = [
+        mine if mine.type == yours.type else mine.with_type(pa.string())
+        for mine, yours in zip(first.schema, second.schema, strict=True)
+    ]
+    return [table.cast(pa.schema(shape)) for table in (first, second)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Names
 
+import numpy as np
 import pyarrow as pa
 
 from governance.batches import Batch, schema
@@ -191,12 +192,25 @@ class Outputs:
         made = {name: sql for name, sql in (made | {"row_no": "row_no"}).items() if sql != "NULL" and name not in same}
         found = self._cells.select({name: made[name] for name in shape.names if name in made})
         count = found.num_rows
-        columns = {name: pa.repeat(pa.scalar(value, shape.field(name).type), count) for name, value in same.items()}
-        columns |= {name: found.column(name).cast(shape.field(name).type) for name in found.column_names}
+        columns = {name: _repeated(value, shape.field(name).type, count) for name, value in same.items()}
+        columns |= {name: _cast(found.column(name), shape.field(name).type) for name in found.column_names}
         rows = pa.table(
-            [columns[each.name] if each.name in columns else pa.nulls(count, each.type) for each in shape], schema=shape
+            [columns[each.name] if each.name in columns else pa.nulls(count, each.type) for each in shape],
+            names=shape.names,
         )
         if where is not None:
             rows = rows.filter(self._cells.rows.column(where).is_valid())
         before = batch.tables.get(table)
         batch.tables[table] = rows if before is None else pa.concat_tables([before, rows])
+
+
+def _repeated(value: str | int, kind: pa.DataType, count: int) -> pa.Array:
+    """The same value in each row; a text by a dictionary, of which each row takes no more room than its number."""
+    if isinstance(value, str):
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([value], kind))
+    return pa.repeat(pa.scalar(value, kind), count)
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column in its canonical type; texts may stay in a dictionary."""
+    return column if pa.types.is_dictionary(column.type) else column.cast(kind)

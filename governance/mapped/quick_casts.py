@@ -33,13 +33,14 @@ def quick_cast(texts: pa.ChunkedArray, rule: ColumnRule, kind: str) -> pa.Chunke
     """The canonical values of a column; None where the slow way must look at each text.
 
     Args:
-        texts: The texts.
+        texts: The texts, or the values themselves.
         rule: What the mapping says about them.
         kind: Type of the canonical column.
     """
-    is_plain = rule.map is None and rule.default is None and rule.bands is None
-    if kind not in _TYPES or not is_plain or rule.scale is not None or rule.unit is not None:
+    if kind not in _TYPES or not is_plain(rule):
         return None
+    if texts.type == _TYPES[kind]:
+        return texts
     if not (_are_utc(texts) if kind == TIME and rule.format in (None, "iso") else _are_numbers(texts, kind)):
         return None
     try:
@@ -47,6 +48,11 @@ def quick_cast(texts: pa.ChunkedArray, rule: ColumnRule, kind: str) -> pa.Chunke
     except pa.ArrowInvalid:
         return None
     return values if _are_within(values, kind) else None
+
+
+def is_plain(rule: ColumnRule) -> bool:
+    """Whether a rule takes values as they are."""
+    return not any(each is not None for each in (rule.map, rule.default, rule.bands, rule.scale, rule.unit))
 
 
 def _are_utc(texts: pa.ChunkedArray) -> bool:

@@ -30,6 +30,8 @@ from governance.records.record import Line
 from governance.records.streams import CutShortError
 from governance.records.stretches import Rest, Stretch
 
+_PACKED = 8  # bytes of a log that a compressed one stands for, more or less
+
 
 def chunks_of(log: LogFile, engine: Engine, wanted: Wanted) -> Iterator[Chunk]:
     """The chunks of a file.
@@ -60,7 +62,7 @@ def _records(found: Iterator[Record], before: int, *, is_by_bytes: bool = False)
 
 
 def _lines(log: LogFile, engine: Engine, wanted: Wanted) -> Iterator[Chunk]:
-    reader = LinesReader(engine, wanted)
+    reader = LinesReader(engine, wanted, log.bytes * (_PACKED if log.compression else 1))
     number = log.start_record
     for part in text_stretches(log, batches.BATCH_RECORDS):
         if isinstance(part, Rest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -144,17 +144,8 @@ class Scan:
             yield column.take(taken)
 
     def table(self) -> pa.Table:
-        """The texts, each under its key, or the keys to it with points between them.
-
-        A key with points in it goes before what lies on such a path, as in the strict parser.
-        """
-        columns = dict(self.wholes)
-        for path, column in sorted(self.texts.items(), key=lambda item: len(item[0])):
-            if len(path) > 1 and any("." in name for name in path):
-                continue  # no path leads there
-            name = ".".join(path)
-            columns[name] = pc.coalesce(columns[name], column) if name in columns else column
-        return pa.table(columns)
+        """The texts; see `flat`."""
+        return flat(self.wholes, self.texts)
 
     def names(self) -> list[str]:
         """Keys of the lines themselves that have a value somewhere."""
@@ -169,11 +160,15 @@ class Wanted(NamedTuple):
         names: Those that it names; members of objects with points between the keys.
         takes_all: Whether it reads every key of the lines as well.
         exact: Those in which no digit of a number may be lost.
+        wholes: Those that may come as whole numbers instead of texts, if all are.
+        repeated: Those that may come as a dictionary of texts.
     """
 
     names: frozenset[str]
     takes_all: bool
     exact: frozenset[str]
+    wholes: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
 
     def is_whole(self, name: str) -> bool:
         """Whether the object under a key of the lines is wanted as a whole."""
@@ -206,6 +201,24 @@ def scanned(stretch: Stretch, shape: Shape, engine: Engine, wanted: Wanted) -> S
             found.wholes[name] = table.column(f"w{place}")
     inner = {".".join(path) for path in found.nodes if len(path) > 1}
     return None if inner & wanted.names else found  # an object in an object is only given by its members
+
+
+def flat(wholes: Mapping[str, pa.ChunkedArray], texts: Mapping[Path, pa.ChunkedArray]) -> pa.Table:
+    """Texts, each under its key, or the keys to it with points between them.
+
+    A key with points in it goes before what lies on such a path, as in the strict parser.
+
+    Args:
+        wholes: Key of an object -> its JSON.
+        texts: Path of a value -> its texts.
+    """
+    columns = dict(wholes)
+    for path, column in sorted(texts.items(), key=lambda item: len(item[0])):
+        if len(path) > 1 and any("." in name for name in path):
+            continue  # no path leads there
+        name = ".".join(path)
+        columns[name] = pc.coalesce(columns[name], column) if name in columns else column
+    return pa.table(columns)
 
 
 def _type(member: Shape | None) -> str:

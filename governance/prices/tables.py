@@ -163,7 +163,7 @@ def with_costs(requests: pa.Table, book: PriceBook) -> pa.Table:
     found = _by_model(requests, book)
     is_hit = pc.fill_null(pc.is_in(requests["cache_status"], value_set=pa.array(CACHE_HITS)), fill_value=False)
     found = pc.if_else(pc.and_(is_hit, pc.is_valid(found)), pa.scalar(Decimal(0), found.type), found)
-    in_usd = pc.fill_null(pc.equal(pc.utf8_upper(requests["cost_currency"]), "USD"), fill_value=True)
+    in_usd = pc.fill_null(pc.equal(pc.utf8_upper(requests["cost_currency"].cast(pa.string())), "USD"), fill_value=True)
     found = pc.coalesce(requests["cost_computed"], pc.if_else(in_usd, found, None))
     return requests.set_column(requests.column_names.index("cost_computed"), "cost_computed", found)
 
@@ -171,8 +171,8 @@ def with_costs(requests: pa.Table, book: PriceBook) -> pa.Table:
 def _by_model(requests: pa.Table, book: PriceBook) -> pa.Array:
     """Cost of each row, one model of one provider in one service tier after the other."""
     keys = {
-        "provider": requests["provider"],
-        "model": pc.coalesce(requests["model_served"], requests["model_requested"]),
+        "provider": requests["provider"].cast(pa.string()),
+        "model": pc.coalesce(*(requests[name].cast(pa.string()) for name in ("model_served", "model_requested"))),
         "tier": pc.map_lookup(requests["parameters"], pa.scalar("service_tier"), "first"),
         "row": pa.array(range(requests.num_rows), pa.int64()),
     }

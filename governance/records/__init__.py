@@ -25,7 +25,7 @@ from governance.records.parquet_rows import (
     parquet_tables,
 )
 from governance.records.record import Prefix, Record
-from governance.records.streams import CutShortError, Meter, blocks, lines
+from governance.records.streams import CutShortError, Meter, blocks, lines, passing_blocks
 from governance.records.stretches import Rest, Stretch
 from governance.records.stretches import stretches as cut
 
@@ -139,11 +139,13 @@ def _digest(path: Path, lengths: Iterable[int]) -> tuple[str, int, tuple[Prefix,
     sha = hashlib.sha256()
     wanted = sorted({length for length in lengths if length > 0}, reverse=True)
     found = []
-    with path.open("rb") as file:
-        while block := file.read(min(CHUNK, wanted[-1] - seen.length) if wanted else CHUNK):
+    room = memoryview(bytearray(CHUNK))  # new memory for each block would take as long as reading it
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(room[: wanted[-1] - seen.length] if wanted else room):
+            block = room[:size]
             sha.update(block)
             if wanted:
-                seen = seen.longer(block)
+                seen = seen.longer(bytes(block))
                 if seen.length == wanted[-1]:
                     found.append(seen._replace(sha256=sha.hexdigest()))
                     wanted.pop()
@@ -249,7 +251,7 @@ def records(log: LogFile) -> Iterator[Record]:
 
 def text_stretches(log: LogFile, records: int, *, has_header: bool = False) -> Iterator[Stretch | Rest]:
     """The stretches of a text file, each of at most so many lines; a header is none of them."""
-    found = blocks(log.path, log.compression, log.bytes, log.meter, log.start_byte)
+    found = passing_blocks(log.path, log.compression, log.bytes, log.meter, log.start_byte)
     return cut(found, records, log.start_line, log.start_byte, head=int(has_header))
 
 

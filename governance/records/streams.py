@@ -14,6 +14,7 @@ from typing import IO, Any
 from governance.records.messages import Messages
 from governance.records.record import MAX_RECORD_BYTES, Line
 
+Buffer = bytes | memoryview
 BLOCK = 1 << 18
 BROKEN = (OSError, EOFError, zlib.error)
 
@@ -70,7 +71,20 @@ def limit_of(size: int) -> int:
 def blocks(
     path: Path, compression: str | None, size: int, meter: Meter | None = None, start: int = 0
 ) -> Iterator[bytes]:
-    """The uncompressed bytes of a file in blocks, none of them empty.
+    """The uncompressed bytes of a file in blocks, none of them empty; see `passing_blocks`."""
+    return map(bytes, passing_blocks(path, compression, size, meter, start, is_kept=True))
+
+
+def passing_blocks(
+    path: Path,
+    compression: str | None,
+    size: int,
+    meter: Meter | None = None,
+    start: int = 0,
+    *,
+    is_kept: bool = False,
+) -> Iterator[Buffer]:
+    """The uncompressed bytes of a file in blocks, none of them empty, each of which may lie in the place of the last.
 
     What is appended while it is read is left for the next time: the digest is of the bytes that were there.
 
@@ -80,18 +94,20 @@ def blocks(
         size: Its bytes on the disk when it was looked at.
         meter: Told how far the file has been read.
         start: The first byte; 0 in a compressed file.
+        is_kept: Whether each has a place of its own.
 
     Raises:
         CutShortError: The compressed file is broken or expands beyond measure, or a plain one became shorter.
     """
     seen, limit = 0, limit_of(size)
     plain = None if compression else size - start
+    room = memoryview(bytearray(BLOCK)) if not (is_kept or compression) else None
     with path.open("rb") as raw, open_stream(raw, compression) as stream:
         if start:
             raw.seek(start)
         while True:
             try:
-                block = stream.read1(BLOCK if plain is None else min(BLOCK, plain - seen))
+                block = _block(stream, BLOCK if plain is None else min(BLOCK, plain - seen), room)
             except BROKEN as error:
                 if compression == "zstd" and (rest := _rest(path, seen)):
                     yield rest
@@ -108,6 +124,11 @@ def blocks(
                     "too_long", f"the file expands to more than {limit} bytes; what follows was not read"
                 )
             yield block
+
+
+def _block(stream: Any, size: int, room: memoryview | None) -> Buffer:
+    """The next bytes of a stream, at most so many; in this room if there is some, where they need no new memory."""
+    return stream.read1(size) if room is None else room[: stream.readinto(room[:size])]
 
 
 def _rest(path: Path, seen: int) -> bytes:

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from governance.records.record import Line
-from governance.records.streams import BLOCK, CutShortError, line_of, lines
+from governance.records.streams import BLOCK, Buffer, CutShortError, line_of, lines
 
 STRETCH_BYTES = 104 << 20  # chosen here: few files in the store; two are held, one that is read while one is written
+SPARE = 8  # bytes behind the last one
 _NEWLINE = 0x0A
 _CACHED = 1 << 17  # bytes that are compared at once: they stay in the processor's cache
 
@@ -74,11 +75,16 @@ class Stretch:
         """Its bytes, shape (size,)."""
         return np.frombuffer(self._memory.bytes, np.uint8, self.size)
 
+    @property
+    def padded(self) -> npt.NDArray[np.uint8]:
+        """Its bytes, and a few more that mean nothing: whoever reads several at once may read behind the end."""
+        return np.frombuffer(self._memory.bytes, np.uint8, self.size + SPARE)
+
     def line(self, start: int, end: int) -> bytes:
         """Some of its bytes."""
         return self._memory.bytes[start:end]
 
-    def append(self, block: bytes) -> None:
+    def append(self, block: Buffer) -> None:
         """Adds bytes at the end."""
         self._memory.bytes[self.size : self.size + len(block)] = block
         self.size += len(block)
@@ -143,12 +149,12 @@ class Rest:
 
 
 def stretches(
-    found: Iterable[bytes], records: int, number: int = 0, offset: int = 0, *, head: int = 0
+    found: Iterable[Buffer], records: int, number: int = 0, offset: int = 0, *, head: int = 0
 ) -> Iterator[Stretch | Rest]:
     """The stretches of a file, always cut in the same places.
 
     Args:
-        found: Its bytes in blocks of at most `BLOCK`.
+        found: Its bytes in blocks of at most `BLOCK`, each of which may be gone when the next one is asked for.
         records: How many lines one holds at most.
         number: How many lines come before.
         offset: How many bytes come before.
@@ -156,7 +162,7 @@ def stretches(
     """
     blocks = _Blocks(found)
     rest = b""
-    memory = _Memory(STRETCH_BYTES + BLOCK)
+    memory = _Memory(STRETCH_BYTES + BLOCK + SPARE)
     try:
         while True:
             stretch = Stretch(number, offset, memory)
@@ -180,12 +186,12 @@ def stretches(
 class _Blocks:
     """The blocks of a file; where it breaks off, the others are given first."""
 
-    def __init__(self, found: Iterable[bytes]) -> None:
+    def __init__(self, found: Iterable[Buffer]) -> None:
         self._blocks = iter(found)
         self._problem: CutShortError | None = None
         self.is_whole = False
 
-    def next(self) -> bytes:
+    def next(self) -> Buffer:
         """The next block; nothing at the end, or where the file is broken."""
         try:
             block = b"" if self._problem else next(self._blocks, b"")
@@ -197,7 +203,7 @@ class _Blocks:
 
     def __iter__(self) -> Iterator[bytes]:
         while block := self.next():
-            yield block
+            yield bytes(block)
         if self._problem:
             raise self._problem
 
