@@ -23,7 +23,7 @@ from governance.records.record import MAX_RECORD_BYTES
 from governance.records.stretches import Stretch
 
 _CELLS = 1 << 18  # values that are looked at together: where they stand stays in the processor's cache
-_FEWEST, _MOST = 1 << 8, 1 << 14  # lines that are
+_FEWEST, _MOST = 1 << 8, 1 << 12  # lines that are
 _MOST_DIFFERENT, _SEATS = 1 << 12, 1 << 14  # texts of a dictionary, and the places of its hash table
 
 

@@ -40,8 +40,9 @@ def write_rows(
     empty = {name for name in rows.column_names if rows.column(name).null_count == rows.num_rows}
     # Differences of numbers take less room than what zstd makes of them, and are written and read several times faster
     differences = {name for name in rows.column_names if name not in dictionaries | empty and _is_whole(rows, name)}
-    # The least and the greatest of ids tell nobody what to skip, and take long to find
-    measured = [name for name in rows.column_names if name in dictionaries or not _is_text(rows, name)]
+    texts = {name for name in rows.column_names if _is_text(rows, name)} - dictionaries - empty
+    # The least and the greatest of texts tell nobody what to skip, and take long to find
+    measured = [name for name in rows.column_names if not _is_text(rows, name)]
     rows = _required(rows)
     with (
         pa.OSFile(str(path), "wb") as file,
@@ -49,7 +50,9 @@ def write_rows(
             file,
             rows.schema,
             compression=dict.fromkeys(rows.column_names, "zstd") | dict.fromkeys(differences | empty, "none"),
-            column_encoding=dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
+            column_encoding=dict.fromkeys(differences, "DELTA_BINARY_PACKED")
+            | dict.fromkeys(texts, "DELTA_LENGTH_BYTE_ARRAY"),
+            write_batch_size=rows.num_rows,
             write_page_index=False,
             store_schema=False,  # texts may come by a dictionary; whoever reads them need not know
             store_decimal_as_integer=True,
@@ -103,4 +106,5 @@ def by_day(rows: pa.Table, time: str) -> Iterator[tuple[str, pa.Table]]:
 
 
 def _is_text(rows: pa.Table, name: str) -> bool:
-    return bool(pa.types.is_string(rows.schema.field(name).type))
+    kind = rows.schema.field(name).type
+    return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
