@@ -38,7 +38,7 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
     ids = [identities(requests)]
     keys, places = [keys_of(ids[0]) if known is None else known], [np.arange(requests.num_rows)]
     given = (requests.column(name) for name in _IDS)
-    ids += [column.cast(pa.string()).combine_chunks() for column in given if column.null_count < len(column)]
+    ids += [_whole(column) for column in given if column.null_count < len(column)]
     for number, column in enumerate(ids[1:], 1):
         wanted = column.is_valid()
         for before in ids[:number]:  # the same id under two names is one
@@ -139,29 +139,29 @@ def _side_part(name: str, rows: pa.Table, ids: pa.Array) -> pa.Table:
 
 def identities(requests: pa.Table) -> pa.Array:
     """What each request is found by: the `request_id` where the `request_uid` is made of it, else that itself."""
-    uids, ids, sources = (
-        requests.column(name).cast(pa.string()).combine_chunks() for name in ("request_uid", "request_id", "source")
-    )
-    if _are_made(uids, sources, ids):
+    uids, ids = (_whole(requests.column(name)) for name in ("request_uid", "request_id"))
+    if _are_made(uids, requests.column("source"), ids):
         return ids
-    made = pc.binary_join_element_wise(sources, ids, ":")
+    made = pc.binary_join_element_wise(_whole(requests.column("source")), ids, ":")
     is_made = pc.fill_null(pc.equal(uids, made), fill_value=False)
     return ids if pc.all(is_made).as_py() else pc.if_else(is_made, ids, uids)
 
 
-def _are_made(uids: pa.StringArray, sources: pa.StringArray, ids: pa.StringArray) -> bool:
+def _whole(column: pa.ChunkedArray) -> pa.StringArray:
+    return column.cast(pa.string()).combine_chunks()
+
+
+def _are_made(uids: pa.StringArray, sources: pa.ChunkedArray, ids: pa.StringArray) -> bool:
     """Whether ids of one length, as most are, stand behind one source in all identities; told by their bytes."""
-    count = len(ids)
-    if not count or ids.null_count or sources.null_count:
+    different = sources.unique().to_pylist()
+    if ids.null_count or len(different) != 1 or different[0] is None:
         return False
-    prefix = f"{sources[0]}:".encode()
-    whole, own, told = (_table(texts) for texts in (uids, ids, sources))
+    prefix = f"{different[0]}:".encode()
+    whole, own = _table(uids), _table(ids)
     return (
         whole is not None
         and own is not None
-        and told is not None
         and whole.shape[1] == len(prefix) + own.shape[1]
-        and bool((told == told[0]).all())
         and bool((whole[:, : len(prefix)] == np.frombuffer(prefix, np.uint8)).all())
         and bool((whole[:, len(prefix) :] == own).all())
     )

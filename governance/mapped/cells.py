@@ -202,6 +202,12 @@ class Cells:
         for name in made:
             self._add(name, found.column(name))
 
+    def identify(self, source: str, name: str) -> None:
+        """Adds `native`, the id that each record has, and `uid`, by which the store knows it."""
+        native = self.rows.column(name).cast(pa.string()).combine_chunks()
+        self._add("native", pa.chunked_array([native]))
+        self._add("uid", pa.chunked_array([pc.binary_join_element_wise(f"{source}:", native, "")]))
+
     def counts(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query over the cells."""
         self._engine.register(CELLS, self.rows)

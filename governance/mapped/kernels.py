@@ -23,10 +23,11 @@ Words = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 Spans = npt.NDArray[np.int32]
 Ways = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
+Mask = Masks = npt.NDArray[np.bool_]
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
-IS_ODD, IS_NOT_WHOLE, IS_NULL = 1, 2, 4  # what a value is: not written as its text, no whole number, none
+IS_ODD, IS_NULL = 1, 2  # what a value is: not written as its text, none
+SPANS, WHOLES, CODES = 0, 1, 2  # what is made of values: where they stand, besides numbers, or numbers of texts
 WORD = 8  # bytes
 _WRONG = -1  # instead of a place: nothing that is valid stands there
 _WHOLE_DIGITS = 18
@@ -41,6 +42,8 @@ _NULL, _TRUE, _FALSE = (np.uint64(int.from_bytes(word, "little")) for word in (b
 _ESCAPES = np.array([tuple(b'""'), tuple(rb"\\"), tuple(b"//"), *zip(b"bfnrt", b"\b\f\n\r\t", strict=True)], np.uint8)
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, near 2**64 by the golden ratio: its products differ in their first bits
 _HALF = np.uint64(32)
+SEATS = 1 << 14  # of the hash table of a dictionary
+_LAST_SEAT = np.uint64(SEATS - 1)
 _MASKS = np.array([(1 << 8 * kept) - 1 for kept in range(WORD)], np.uint64)  # of the first bytes of a word
 
 
@@ -154,7 +157,7 @@ def _escaped(data: Bytes, at: int, end: int) -> tuple[int, int]:
 @_part
 def _quoted(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
     """The place of the quote behind a text, and IS_ODD if it has escapes; _WRONG if it is not one."""
-    marks = IS_NOT_WHOLE
+    marks = 0
     while True:
         plain = _until_special(words[at])
         at += plain
@@ -208,14 +211,14 @@ def _number(data: Bytes, at: int, end: int) -> tuple[int, int]:
     if data[at] == ord("e") or data[at] == ord("E"):
         at += 2 if data[at + 1] == ord("-") or data[at + 1] == ord("+") else 1
         last = _digits(data, at, end)
-        return (_WRONG if last == at else last), IS_ODD | IS_NOT_WHOLE
+        return (_WRONG if last == at else last), IS_ODD
     if behind == point:
         return at, IS_ODD if wholes > _WHOLE_DIGITS or (is_zero and is_negative) else 0
     parts = behind - point - 1
     is_odd = wholes + parts > _POINT_DIGITS or (data[behind - 1] == _ZERO and parts > 1)
     if is_zero and parts > _TINY:
         is_odd |= _digits_of_zero(data, point + 1, behind) >= _TINY
-    return at, IS_NOT_WHOLE | (IS_ODD if is_odd else 0)
+    return at, IS_ODD if is_odd else 0
 
 
 @_part
@@ -234,9 +237,9 @@ def _bare(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
     if word == _NULL:
         return at + 4, IS_NULL
     if word == _TRUE:
-        return at + 4, IS_NOT_WHOLE
+        return at + 4, 0
     if word == _FALSE:
-        return (at + 5 if data[at + 4] == ord("e") else _WRONG), IS_NOT_WHOLE
+        return (at + 5 if data[at + 4] == ord("e") else _WRONG), 0
     return _number(data, at, end)
 
 
@@ -257,7 +260,7 @@ def _listed(data: Bytes, words: Words, at: int, end: int) -> tuple[int, int]:
         elif byte == ord("]"):
             depth -= 1
             if depth == 0:
-                return at, IS_ODD | IS_NOT_WHOLE
+                return at, IS_ODD
         elif byte < _CONTROL:
             return _WRONG, 0
     return _WRONG, 0
@@ -298,8 +301,19 @@ def match(  # noqa: PLR0913, PLR0917 - arrays that are packed together take long
     sizes: Places,
     marks: Bytes,
     is_sure: Mask,
+    modes: Bytes,
+    places: Spans,
+    filled: int,
+    is_there: Masks,
+    numbers: Places,
+    codes: Spans,
+    known: Spans,
+    counts: Places,
+    seats: Spans,
 ) -> int:
     """Finds the values of the lines of a grammar; returns how many lines are of it.
+
+    Whole numbers, and texts of which there are few, are also written down as such while they are at hand.
 
     Args:
         data: Holds the lines.
@@ -313,8 +327,17 @@ def match(  # noqa: PLR0913, PLR0917 - arrays that are packed together take long
             grammar follow one another.
         last: Gets the byte behind it, or ~ that if the value is not written as its text.
         sizes: Gets the bytes of the values of each column, shape (columns,).
-        marks: Gets what they are: IS_ODD, IS_NOT_WHOLE and IS_NULL.
+        marks: Gets what they are: IS_ODD and IS_NULL.
         is_sure: Gets which lines are of the grammar, shape (lines,).
+        modes: What is made of the values of each column, SPANS, WHOLES or CODES; becomes SPANS where one is none.
+        places: The row of each column in `numbers`, or in `codes` and what follows it.
+        filled: How many lines have been found before.
+        is_there: Gets where there is such a value, shape (columns, all lines).
+        numbers: Gets the whole numbers, shape (rows, all lines).
+        codes: Gets the numbers of the texts.
+        known: Where each text that is known begins and ends, shape (rows, texts, 2).
+        counts: How many are known, shape (rows,).
+        seats: The number of the text that sits in each of the SEATS of a hash table, -1 of none; shape (rows, seats).
     """
     sizes[:] = 0
     marks[:] = 0
@@ -341,11 +364,69 @@ def match(  # noqa: PLR0913, PLR0917 - arrays that are packed together take long
             first[column, row] = begin
             last[column, row] = ~at if mark & IS_ODD else at
         is_sure[line] = way >= 0
-        if way >= 0:
-            row += 1
-        else:
+        if way < 0:
             first[:, row] = -1
+            continue
+        for column in range(len(modes)):
+            begin, end, place = first[column, row], last[column, row], places[column]
+            if modes[column] == SPANS or begin < 0:
+                continue
+            is_fitting = end >= 0
+            if is_fitting and modes[column] == WHOLES:
+                is_fitting, numbers[place, filled + row] = _whole(data, begin, end)
+            elif is_fitting:
+                code = _code(words, begin, end, place, known, counts, seats)
+                is_fitting, codes[place, filled + row] = code >= 0, code
+            is_there[column, filled + row] = is_fitting
+            if not is_fitting:
+                modes[column] = SPANS
+        row += 1
     return row
+
+
+@_part
+def _whole(data: Bytes, at: int, end: int) -> tuple[bool, int]:
+    """Whether a value that is written as its text is a whole number, and which."""
+    number, is_negative = np.int64(0), data[at] == ord("-")
+    for place in range(at + 1 if is_negative else at, end):
+        digit = np.int64(data[place]) - _ZERO
+        if digit < 0 or digit > 9:
+            return False, number
+        number = number * 10 + digit
+    return True, -number if is_negative else number
+
+
+@_part
+def _hash(words: Words, begin: int, size: int) -> np.uint64:
+    """A number that few texts share, of a text of so many bytes."""
+    made, done = np.uint64(size) * _SPREAD, 0
+    while done + WORD <= size:
+        made = (made ^ words[begin + done]) * _SPREAD
+        made ^= made >> _HALF
+        done += WORD
+    made = (made ^ words[begin + done] & _MASKS[size - done]) * _SPREAD
+    return made ^ made >> _HALF
+
+
+@_part
+def _code(  # noqa: PLR0913, PLR0917 - see above
+    words: Words, begin: int, end: int, row: int, known: Spans, counts: Places, seats: Spans
+) -> int:
+    """The number of a text; _WRONG if it is new and there is no room for it."""
+    size, count = end - begin, counts[row]
+    seat = _hash(words, begin, size) & _LAST_SEAT
+    while seats[row, seat] >= 0:
+        number = seats[row, seat]
+        start = known[row, number, 0]
+        if known[row, number, 1] - start == size and _is_literal(words, begin, words, start, size):
+            return number
+        seat = seat + np.uint64(1) & _LAST_SEAT
+    if count == known.shape[1]:
+        return _WRONG
+    known[row, count, 0], known[row, count, 1] = begin, end
+    seats[row, seat] = count
+    counts[row] += 1
+    return count
 
 
 @_kernel
@@ -385,73 +466,6 @@ def texts(  # noqa: PLR0913, PLR0917 - see above
             made_words[to + place] = words[begin + place]  # what is behind the end is written over
         to += end - begin
     edges[len(first)] = to
-
-
-@_part
-def _hash(words: Words, begin: int, size: int) -> np.uint64:
-    """A number that few texts share, of a text of so many bytes."""
-    made, done = np.uint64(size) * _SPREAD, 0
-    while done + WORD <= size:
-        made = (made ^ words[begin + done]) * _SPREAD
-        made ^= made >> _HALF
-        done += WORD
-    made = (made ^ words[begin + done] & _MASKS[size - done]) * _SPREAD
-    return made ^ made >> _HALF
-
-
-@_kernel
-def codes(words: Words, first: Spans, last: Spans, known: Spans, count: int, seats: Spans, made: Spans) -> int:
-    """The number of the text in each row of a column; returns how many texts are known, _WRONG if they are too many.
-
-    Args:
-        words: The word at each byte of what was matched.
-        first: Row of `first` of `match`.
-        last: The same of `last`; each text is as it is written.
-        known: Where each text that is known begins and ends, shape (texts, 2); new ones are added.
-        count: How many are known.
-        seats: The number of the text that sits in each place of a hash table, -1 of none; its size is a power of two.
-        made: Gets the numbers, 0 where there is no text; shape (lines,).
-    """
-    last_seat = np.uint64(len(seats) - 1)
-    for row in range(len(first)):
-        begin, size = first[row], last[row] - first[row]
-        made[row] = 0
-        if begin < 0:
-            continue
-        seat = _hash(words, begin, size) & last_seat
-        while True:
-            number = seats[seat]
-            if number < 0:
-                if count == len(known):
-                    return _WRONG
-                known[count, 0], known[count, 1] = begin, begin + size
-                seats[seat] = made[row] = count
-                count += 1
-                break
-            if known[number, 1] - known[number, 0] == size and _is_literal(words, begin, words, known[number, 0], size):
-                made[row] = number
-                break
-            seat = seat + np.uint64(1) & last_seat
-    return count
-
-
-@_kernel
-def wholes(data: Bytes, first: Spans, last: Spans, made: Places) -> None:
-    """The values of one column that holds nothing but whole numbers; 0 where there is none.
-
-    Args:
-        data: What was matched.
-        first: Row of `first` of `match`.
-        last: The same of `last`.
-        made: Gets the values, shape (lines,).
-    """
-    for row in range(len(first)):
-        number, begin = 0, first[row]
-        is_negative = begin >= 0 and data[begin] == ord("-")
-        if begin >= 0:
-            for place in range(begin + is_negative, last[row]):
-                number = number * 10 + np.int64(data[place] - _ZERO)
-        made[row] = -number if is_negative else number
 
 
 @_part

@@ -29,8 +29,7 @@ class Outputs:
 
     def fill(self, batch: Batch) -> None:
         """Adds the rows of every table but the inputs."""
-        own = self._has("request_id") or "derived_id"
-        self._cells.extend({"uid": f"{literal(self._mapping.source + ':')} || {own}", "native": own})
+        self._cells.identify(self._mapping.source, self._has("request_id") or "derived_id")
         if self._mapping.table != "requests":
             self._side_table(batch)
             return
