@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from governance import batches
 from governance.engines.duckdb import Engine
-from governance.mapped import alike, numerals, quotes, reading, templates
+from governance.mapped import alike, numerals, quotes, reading
 from governance.mapped import lines as subject
 from governance.mapped import rows as rows_of_csv
 from governance.mapped.chunks import Chunk, RecordChunk
@@ -96,6 +96,12 @@ ODD = [
 ]
 
 
+def by_grammar(patch: pytest.MonkeyPatch) -> None:
+    """Lines are read by a grammar however small their file is."""
+    patch.setattr(subject, "COMPILED_FROM", 0)
+    patch.setattr(subject, "COMPILED_FROM_WITH_OBJECTS", 0)
+
+
 @contextmanager
 def read(content: bytes) -> Iterator[tuple[Stretch, Engine]]:
     parts = stretches([content], 10_000)
@@ -114,11 +120,13 @@ def told(chunk: Chunk, engine: Engine, *, has_ids: bool = True) -> tuple[Any, ..
 
 
 def plain(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """NaN and Infinity are written in two ways, which mean the same."""
-    return [
-        {name: cell.lower().replace("inity", "") if isinstance(cell, str) else cell for name, cell in row.items()}
-        for row in rows
-    ]
+    """NaN and Infinity are written in two ways, which mean the same; whole numbers may stand for their texts."""
+
+    def as_text(cell: Any) -> Any:
+        text = str(cell) if type(cell) is int else cell
+        return text.lower().replace("inity", "") if isinstance(text, str) else text
+
+    return [{name: as_text(cell) for name, cell in row.items()} for row in rows]
 
 
 @settings(deadline=None, max_examples=60)
@@ -138,25 +146,24 @@ def test_lines_of_json(odd: list[str], usual: int, dice: Any, ends: bool, has_id
         return
     with read(content) as (stretch, engine), pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "MAX_UNLIKE", unlike)
-        patch.setattr(templates, "LEAST_ALIKE", 0.0)
-        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
-        quick = told(LinesReader(engine, WANTED).chunk(stretch, 7), engine, has_ids=has_ids)
+        by_grammar(patch)
+        quick = told(LinesReader(engine, WANTED, len(content)).chunk(stretch, 7), engine, has_ids=has_ids)
         strict = told(RecordChunk(list(json_lines(lines([content]))), 7, is_by_bytes=True), engine, has_ids=has_ids)
     assert quick[0] == strict[0]
     assert plain(quick[1]) == plain(strict[1])
     assert quick[2] == strict[2]
 
 
-@pytest.mark.parametrize("unlike", [-1.0, 1.0], ids=["engine", "template"])
+@pytest.mark.parametrize("unlike", [-1.0, 1.0], ids=["engine", "grammar"])
 @pytest.mark.parametrize("odd", ODD)
 def test_one_odd_line_among_many(odd: str, unlike: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read quickly for sure, so that the line is among those that the engine, or a template, saw."""
+    """Read quickly for sure, so that the line is among those that the engine, or a grammar, saw."""
     monkeypatch.setattr(subject, "_SAMPLED", 3)
     monkeypatch.setattr(subject, "MAX_UNLIKE", unlike)
-    monkeypatch.setattr(templates, "ONLY_WITH_OBJECTS", False)
+    by_grammar(monkeypatch)
     content = "\n".join([*[PLAIN] * 20, odd, *[PLAIN] * 20, ""]).encode()
     with read(content) as (stretch, engine):
-        chunk = LinesReader(engine, WANTED).chunk(stretch, 0)
+        chunk = LinesReader(engine, WANTED, len(content)).chunk(stretch, 0)
         assert isinstance(chunk, LinesChunk)
         quick = told(chunk, engine)
         strict = told(RecordChunk(list(json_lines(lines([content]))), 0, is_by_bytes=True), engine)
@@ -261,7 +268,9 @@ def same(
         patch.setattr(quotes, "_LEAST", 16)
         patch.setattr(quotes, "_BLOCK", 64)
         patch.setattr(numerals, "_AT_ONCE", 100)
-        patch.setattr(alike, "_AT_ONCE", 300)
+        patch.setattr(alike, "_FEWEST", 3)
+        patch.setattr(alike, "_MOST", 3)
+        patch.setattr(alike, "_MOST_DIFFERENT", 4)
         quick = chunked(path, engine, has_ids=has_ids, wanted=wanted)
     assert quick[0] == strict[0]
     assert plain(quick[1]) == plain(strict[1])
@@ -421,14 +430,13 @@ def test_nested_lines(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "_SAMPLED", sampled)
         patch.setattr(subject, "MAX_UNLIKE", unlike)
-        patch.setattr(templates, "LEAST_ALIKE", 0.0)
-        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
+        by_grammar(patch)
         same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1], wanted=wanted)
 
 
 @pytest.mark.parametrize("wanted", READINGS[:2])
 @pytest.mark.parametrize("odd", ODD_NESTED)
-@pytest.mark.parametrize("usual", [NESTED * 10, NESTED[:1] * 30], ids=["engine", "template"])
+@pytest.mark.parametrize("usual", [NESTED * 10, NESTED[:1] * 30], ids=["engine", "grammar"])
 def test_one_odd_nested_line_among_many(
     odd: str, wanted: Wanted, usual: list[str], tmp_path: Path, engine: Engine
 ) -> None:
@@ -438,7 +446,7 @@ def test_one_odd_nested_line_among_many(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "_SAMPLED", 8)
         patch.setattr(subject, "MAX_UNLIKE", 0.1)
-        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
+        by_grammar(patch)
         assert all(isinstance(chunk, LinesChunk) for chunk in chunks_of(open_log(path), engine, wanted))
         same(path, engine, has_ids=True, wanted=wanted)
 
@@ -502,6 +510,7 @@ TEXTS_OF_LINES += ["a,b:{}", "\x01", "\x7f", "\udcff", r"ends\\", r"ends\\\"", '
     st.booleans(),
     st.sampled_from(["\n", "\r\n", "\n\n"]),
     st.sampled_from([(10_000, 1 << 20), (7, 1 << 20), (10_000, 300)]),
+    st.booleans(),
 )
 def test_lines_that_are_written_alike(
     tmp_path_factory: pytest.TempPathFactory,
@@ -510,17 +519,18 @@ def test_lines_that_are_written_alike(
     spaced: bool,
     end: str,
     cut: tuple[int, int],
+    is_typed: bool,
 ) -> None:
     lines = ["".join(LINE % (7, 8, "0.5", "x", "1")), *(LINE % (place, place, *row) for place, row in enumerate(found))]
     if spaced:
         lines = [line.replace('":', '" : ', 3) for line in lines]
     path = tmp_path_factory.mktemp("rows") / "log.jsonl"
     path.write_bytes("".join(lines).replace("\n", end).encode("utf-8", "surrogateescape"))
-    wanted = Wanted(frozenset({"id", "x", "t", "in.b"}), takes_all=False, exact=frozenset())
+    typed = {"wholes": frozenset({"n", "x", "in.b"}), "repeated": frozenset({"id", "t", "x"})} if is_typed else {}
+    wanted = Wanted(frozenset({"id", "n", "x", "t", "in.b"}), takes_all=False, exact=frozenset(), **typed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "MAX_UNLIKE", 1.0)
-        patch.setattr(templates, "LEAST_ALIKE", 0.0)
-        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
+        by_grammar(patch)
         same(path, engine, has_ids=True, records=cut[0], size=cut[1], wanted=wanted)
 
 
@@ -576,12 +586,12 @@ def test_lines_with_lists(
     wanted = Wanted(frozenset({"id", "in.m", "in.t", *("l" * has_ids)}), takes_all=False, exact=frozenset())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(subject, "MAX_UNLIKE", 1.0)
-        patch.setattr(templates, "LEAST_ALIKE", 0.0)
-        patch.setattr(templates, "ONLY_WITH_OBJECTS", False)
+        by_grammar(patch)
         same(path, engine, has_ids=has_ids, records=cut[0], size=cut[1], wanted=wanted)
 
 
-def test_lists_of_objects_are_read_quickly(tmp_path: Path, engine: Engine) -> None:
+def test_lists_of_objects_are_read_quickly(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_grammar(monkeypatch)
     path = tmp_path / "log.jsonl"
     messages = '[ {"role": "user", "content": "is [this] \\"a list\\"?"}, {"role": "tool", "n": 1.50} ]'
     path.write_text("".join(LISTED % (place, messages, "[" + "1," * place + "1]", "x", place) for place in range(50)))
@@ -599,7 +609,7 @@ def test_lists_of_objects_are_read_quickly(tmp_path: Path, engine: Engine) -> No
 
 
 def test_lines_of_one_program_need_no_engine(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(templates, "ONLY_WITH_OBJECTS", False)
+    by_grammar(monkeypatch)
     monkeypatch.setattr(subject, "scanned", lambda *_: pytest.fail("the engine was asked"))
     path = tmp_path / "log.jsonl"
     path.write_text("".join(LINE % (place, place, place / 8, r"it's \"it\"", place) for place in range(500)))

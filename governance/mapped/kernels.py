@@ -482,7 +482,7 @@ def _unescaped(data: Bytes, at: int, end: int, made: Bytes, to: int) -> int:
             to += 1
             continue
         more = 1 if code < 0x800 else 2 if code < 0x10000 else 3  # noqa: PLR2004
-        made[to] = (code >> 6 * more) | (0xF00 >> more & 0xFF)
+        made[to] = (code >> 6 * more) | (0xFF00 >> more + 1 & 0xFF)
         for place in range(1, more + 1):
             made[to + place] = (code >> 6 * (more - place)) & 0x3F | 0x80
         to += more + 1
