@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from governance import batches
 from governance.engines.duckdb import Engine
-from governance.mapped import alike, numerals, quotes, reading
+from governance.mapped import alike, numerals, quotes, reading, written
 from governance.mapped import lines as subject
 from governance.mapped import rows as rows_of_csv
 from governance.mapped.chunks import Chunk, RecordChunk
@@ -270,7 +270,8 @@ def same(
         patch.setattr(numerals, "_AT_ONCE", 100)
         patch.setattr(alike, "_FEWEST", 3)
         patch.setattr(alike, "_MOST", 3)
-        patch.setattr(alike, "_MOST_DIFFERENT", 4)
+        patch.setattr(written, "_MOST_DIFFERENT", 4)
+        patch.setattr(written, "_SPARE", 1)
         quick = chunked(path, engine, has_ids=has_ids, wanted=wanted)
     assert quick[0] == strict[0]
     assert plain(quick[1]) == plain(strict[1])

@@ -35,17 +35,19 @@ def index_rows(kept: Mapping[str, pa.Table], engine: Engine, known: npt.NDArray[
         Columns key (uint64), source, file_sha256 and row_no of the record, day and last_day (date32), sorted by key.
     """
     requests = kept[REQUESTS.name]
-    ids = [identities(requests)]
-    keys, places = [keys_of(ids[0]) if known is None else known], [np.arange(requests.num_rows)]
+    keys = [identity_keys(requests) if known is None else known]
+    is_own = [np.ones(requests.num_rows, np.bool_)]
     given = (requests.column(name) for name in _IDS)
-    ids += [_whole(column) for column in given if column.null_count < len(column)]
-    for number, column in enumerate(ids[1:], 1):
-        wanted = column.is_valid()
-        for before in ids[:number]:  # the same id under two names is one
-            wanted = pc.and_not(wanted, pc.fill_null(pc.equal(column, before), fill_value=False))
-        keys.append(keys_of(column.filter(wanted)))
-        places.append(np.flatnonzero(wanted.to_numpy(zero_copy_only=False)))
-    key, place = np.concatenate(keys), np.concatenate(places)
+    for ids in (_whole(column) for column in given if column.null_count < len(column)):
+        is_new = ids.is_valid().to_numpy(zero_copy_only=False)
+        made = np.zeros(requests.num_rows, np.uint64)
+        made[is_new] = keys_of(ids.drop_null())
+        for before, was_own in zip(keys, is_own, strict=True):  # the same id under two names is one
+            is_new = is_new & ~(was_own & (made == before))
+        keys.append(made)
+        is_own.append(is_new)
+    key = np.concatenate([made[places] for made, places in zip(keys, is_own, strict=True)])
+    place = np.concatenate([np.flatnonzero(places) for places in is_own])
     order = order_of(key)
     first, last = _days(kept, engine)
     at = pa.array(place[order])
@@ -148,7 +150,8 @@ def identities(requests: pa.Table) -> pa.Array:
 
 
 def _whole(column: pa.ChunkedArray) -> pa.StringArray:
-    return column.cast(pa.string()).combine_chunks()
+    texts = column.cast(pa.string())
+    return texts.chunk(0) if texts.num_chunks == 1 else texts.combine_chunks()
 
 
 def _are_made(uids: pa.StringArray, sources: pa.ChunkedArray, ids: pa.StringArray) -> bool:

@@ -437,9 +437,10 @@ def texts(  # noqa: PLR0913, PLR0917 - see above
     last: Spans,
     kind: int,
     edges: Spans,
+    to: int,
     made: Bytes,
     made_words: Words,
-) -> None:
+) -> int:
     """The values of one column as they are written, escapes in texts resolved; where there is none, an empty one.
 
     Args:
@@ -448,24 +449,25 @@ def texts(  # noqa: PLR0913, PLR0917 - see above
         first: Row of `first` of `match`.
         last: The same of `last`.
         kind: What the values are.
-        edges: Gets where each text begins and the last one ends, shape (lines + 1,).
-        made: Gets their bytes.
+        edges: Gets where each text ends, shape (lines,).
+        to: Where the first one begins.
+        made: Gets their bytes; WORD more than they take.
         made_words: The word at each of those.
+
+    Returns:
+        Where the last one ends.
     """
-    to = 0
     for row in range(len(first)):
-        edges[row] = to
         begin, end = first[row], last[row]
-        if begin < 0:
-            continue
-        if end < 0 and kind == TEXT:
+        if begin >= 0 and end < 0 and kind == TEXT:
             to = _unescaped(data, begin, ~end, made, to)
-            continue
-        end = end if end >= 0 else ~end
-        for place in range(0, end - begin, WORD):
-            made_words[to + place] = words[begin + place]  # what is behind the end is written over
-        to += end - begin
-    edges[len(first)] = to
+        elif begin >= 0:
+            size = (end if end >= 0 else ~end) - begin
+            for place in range(0, size, WORD):
+                made_words[to + place] = words[begin + place]  # what is behind the end is written over
+            to += size
+        edges[row] = to
+    return to
 
 
 @_part
