@@ -74,8 +74,7 @@ OBJECTS = {name: f"{{{', '.join(f'{key!r}: {key}' for key in keys)}}}" for name,
 PLACES = {key: f"{name}.{key}" for name, keys in INNER.items() for key in keys}
 PARTS = (
     ("digest of the log", "governance.records", "_digest"),
-    ("JSON to texts, by the engine", "governance.mapped.lines", "scanned"),
-    ("lines that the engine may misread", "governance.mapped.lines", "doubtful"),
+    ("JSON to values, by compiled loops", "governance.mapped.alike", "alike"),
     ("values, and what does not fit", "governance.mapped", "Cells"),
     ("what was met before", "governance.ingestion", "fates"),
     ("index", "governance.staging", "index_rows"),

@@ -452,17 +452,21 @@ def test_one_odd_nested_line_among_many(
         same(path, engine, has_ids=True, wanted=wanted)
 
 
-VALUES = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(-(10**20), 10**20),
-        st.floats(),
-        st.text(st.sampled_from('ab{}[]":,\\é\n\0')),
-    ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
-    max_leaves=6,
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(),
+    st.text(st.sampled_from('ab{}[]":,\\é\n\0')),
 )
+
+
+def within(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    held = st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    return st.one_of(SCALARS, *held)
+
+
+VALUES = within(within(SCALARS))
 
 
 @settings(deadline=None, max_examples=150)

@@ -8,14 +8,17 @@ parser can read. So the strict parser would read just these values. All other li
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from governance.mapped import kernels
-from governance.mapped.grammar import TEXT, Grammar
+from governance.compiled.jit import WORD, words_of
+from governance.compiled.lines import match
+from governance.compiled.tree import TEXT
+from governance.compiled.values import IS_ODD
+from governance.mapped.grammar import Grammar
 from governance.mapped.scans import Lines, Mask, Path, Wanted, flat
 from governance.mapped.written import APART, Typed, Written
 from governance.records.record import MAX_RECORD_BYTES
@@ -57,11 +60,11 @@ class _Reader:
 
     def __init__(self, stretch: Stretch, lines: Lines, grammar: Grammar, wanted: Wanted) -> None:
         self._data, self._lines, self._grammar = stretch.padded, lines, grammar
-        self._words = kernels.words_of(self._data)
+        self._words = words_of(self._data)
         self._columns = grammar.columns
         self._is_wanted = [wanted.takes_all or ".".join(column.path) in wanted.names for column in self._columns]
         self._is_sure = np.zeros(len(lines), np.bool_)
-        self._spans = _Spans(len(self._columns))
+        self._found = _Found(len(self._columns))
         self._typed = Typed(grammar, wanted, len(lines))
         self._written: dict[int, Written] = {}  # column -> what of it is not in `_typed`
         self._is_met = np.zeros(len(self._columns), np.bool_)
@@ -69,14 +72,14 @@ class _Reader:
     def read(self) -> Alike:
         """All of them."""
         table = self._grammar.table()
-        literals = np.frombuffer(table.literals + bytes(kernels.WORD), np.uint8)
-        tree = (kernels.words_of(literals), table.nodes, table.ways)
+        literals = np.frombuffer(table.literals + bytes(WORD), np.uint8)
+        tree = (words_of(literals), table.nodes, table.ways)
         filled = 0
-        for start in range(0, len(self._lines), self._spans.lines):
-            span = slice(start, start + self._spans.lines)
+        for start in range(0, len(self._lines), self._found.lines):
+            span = slice(start, start + self._found.lines)
             lines = self._lines.starts[span], self._lines.ends[span], *tree
-            found = *self._spans.cleared(), self._is_sure[span], *self._typed.arrays(filled)
-            count = kernels.match(self._data, self._words, *lines, *found)
+            arrays = *self._found.cleared(), self._is_sure[span], *self._typed.arrays(filled)
+            count = match(self._data, self._words, *lines, *arrays)
             self._take(count, filled)
             filled += count
         is_kept = (self._lines.ends - self._lines.starts)[self._is_sure] <= MAX_RECORD_BYTES
@@ -87,15 +90,15 @@ class _Reader:
 
     def _take(self, count: int, filled: int) -> None:
         """Takes what was found in some lines behind others."""
-        sizes, marks = self._spans.sizes.tolist(), self._spans.marks.tolist()
+        sizes, marks = self._found.sizes.tolist(), self._found.marks.tolist()
         for place, (column, size, mark) in enumerate(zip(self._columns, sizes, marks, strict=True)):
             self._is_met[place] |= bool(size) or (bool(mark) and len(column.path) > 1)
-            is_odd = bool(mark & kernels.IS_ODD) and column.kind != TEXT
+            is_odd = bool(mark & IS_ODD) and column.kind != TEXT
             if self._typed.covers(place, filled) or not (self._is_wanted[place] or is_odd or place in self._written):
                 continue
             if place not in self._written:
                 self._written[place] = Written(self._data, self._words, column, filled, len(self._lines))
-            first, last = self._spans.first[place, :count], self._spans.last[place, :count]
+            first, last = self._found.first[place, :count], self._found.last[place, :count]
             self._written[place].add(first, last, size, is_odd=is_odd)
 
     def _table(self, count: int, texts: dict[int, pa.StringArray]) -> pa.Table:
@@ -113,7 +116,9 @@ class _Reader:
 
 def _joined(parts: list[pa.Array]) -> pa.ChunkedArray:
     """One column of what stands first, and as texts of what follows."""
-    return pa.chunked_array(parts if len(parts) == 1 else [pa.concat_arrays([part.cast(pa.string()) for part in parts])])
+    return pa.chunked_array(
+        parts if len(parts) == 1 else [pa.concat_arrays([part.cast(pa.string()) for part in parts])]
+    )
 
 
 def _together(columns: list[pa.ChunkedArray]) -> pa.ChunkedArray:
@@ -122,7 +127,7 @@ def _together(columns: list[pa.ChunkedArray]) -> pa.ChunkedArray:
     return filled[0] if len(filled) == 1 else pc.coalesce(*[column.cast(pa.string()) for column in filled])
 
 
-class _Spans:
+class _Found:
     """Where the values of some lines stand; the same memory each time.
 
     Args:
@@ -141,7 +146,7 @@ class _Spans:
         self.first, self.last = np.empty((2, columns, self.lines + APART), np.int32)
         self.sizes, self.marks = np.zeros(columns, np.int64), np.zeros(columns, np.uint8)
 
-    def cleared(self) -> tuple[kernels.Spans, kernels.Spans, kernels.Places, kernels.Bytes]:
+    def cleared(self) -> tuple[Any, ...]:
         """The arrays, of no values."""
         self.first.fill(-1)
         return self.first, self.last, self.sizes, self.marks

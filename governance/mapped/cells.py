@@ -113,7 +113,7 @@ class _Own(dict[str, str]):
 
 def _is_same(rule: CellRule, kind: str) -> bool:
     """Whether a value is its text, but for its type."""
-    if rule.type != kind or rule.required and kind == WHOLE:
+    if rule.type != kind or (rule.required and kind == WHOLE):
         return False
     return is_plain(rule.rule) if kind == WHOLE else rule.sql == rule.text
 

@@ -14,14 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from governance.compiled.tree import END, FIELDS
 from governance.mapped.scans import Path
 from governance.mapped.templates import template_of
 
 MAX_NODES = 20_000  # chosen here: some hundred kinds of lines; a log with more is left to others
-TEXT, BARE, LIST = 0, 1, 2  # kinds of values: in quotes, a number or one of the three words, in brackets
-FROM, TO, COLUMN, KIND, NEXT = range(5)  # of a way: where its literal begins and ends, the value behind it, its node
-END = -1  # the column, kind and node behind the last literal of a line
-_FIELDS = 5
 
 
 class Column(NamedTuple):
@@ -61,7 +58,7 @@ class Grammar:
         template = template_of(line)
         if template is None:
             return False
-        columns = [Column(slot.path, TEXT if slot.is_text else LIST if slot.is_list else BARE) for slot in template.slots]
+        columns = [Column(slot.path, slot.kind) for slot in template.slots]
         node, is_new = self._root, False
         for literal, column in zip(template.literals, [*columns, None], strict=True):
             if (literal, column) not in node.ways:
@@ -81,7 +78,8 @@ class Grammar:
         places = {column: place for place, column in enumerate(self.columns)}
         literals: dict[bytes, int] = {}
         size = 0
-        nodes, ways = [], []
+        nodes: list[tuple[int, int]] = []
+        ways: list[tuple[int, ...]] = []
         numbers = {id(self._root): 0}
         order = [self._root]
         for node in order:
@@ -98,7 +96,7 @@ class Grammar:
                 start = literals[literal]
                 ways.append((start, start + len(literal), place, kind, numbers.get(id(following), END)))
             nodes.append((begin, len(ways)))
-        return Table(b"".join(literals), np.array(nodes, np.int32), np.array(ways, np.int32).reshape(-1, _FIELDS))
+        return Table(b"".join(literals), np.array(nodes, np.int32), np.array(ways, np.int32).reshape(-1, FIELDS))
 
 
 class Table(NamedTuple):
@@ -107,7 +105,7 @@ class Table(NamedTuple):
     Attributes:
         literals: Bytes of all literals.
         nodes: First way from each node, and the one behind the last, int32, shape (nodes, 2); the root is the first.
-        ways: FROM, TO, COLUMN, KIND and NEXT of each, int32, shape (ways, 5); the longest ones of a node come first.
+        ways:
     """
 
     literals: bytes

@@ -24,7 +24,7 @@ from governance.records.streams import line_of
 from governance.records.stretches import Stretch
 
 _SAMPLED = 50  # lines that tell the keys
-_LEARNT = 200  # lines from which a grammar is learnt at once
+_LEARNT = 100  # lines from which a grammar is learnt at once
 _LESSONS = 3  # for one stretch
 MAX_FAILURES = 2  # stretches; a file that has failed so often has no grammar
 MAX_UNLIKE = 0.02  # share of lines; beyond it the engine is quicker than a grammar and the parser
@@ -99,7 +99,8 @@ class LinesReader:
         """Adds some of these lines to the grammar; whether there was something new."""
         chosen = places[:: max(len(places) // _LEARNT, 1)]
         found = (line_at(lines, place) for place in chosen.tolist())
-        return any([self._grammar.learn(line.raw) for line in found if _parsed(line).value is not None])
+        news = [self._grammar.learn(line.raw) for line in found if _parsed(line).value is not None]
+        return any(news)
 
     def _is_wanted_whole(self) -> bool:
         """Whether an object of the lines is wanted as a whole."""

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from governance.compiled.tree import BARE, LIST, TEXT
 from governance.mapped.scans import Path
 
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([-+.\w]+)|([{}[\]:,])|( +)')
@@ -17,13 +18,11 @@ class Slot(NamedTuple):
 
     Attributes:
         path: The keys to it.
-        is_text: Whether it stands in quotes.
-        is_list: Whether it is a list, which may hold anything.
+        kind: TEXT, BARE or LIST.
     """
 
     path: Path
-    is_text: bool
-    is_list: bool = False
+    kind: int
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class _Walk:
             return b"\\" not in text and bool(self._key)
         if text is not None or bare is not None:
             place = 1 if text is not None else 2
-            self.spans.append((Slot(self._named(), text is not None), *token.span(place)))
+            self.spans.append((Slot(self._named(), BARE if text is None else TEXT), *token.span(place)))
         return True
 
     def _list(self, token: re.Match[bytes]) -> None:
@@ -106,7 +105,7 @@ class _Walk:
         elif token.group() == b"]":
             self._depth -= 1
             if not self._depth:
-                self.spans.append((Slot(self._named(), is_text=False, is_list=True), self._start, token.end()))
+                self.spans.append((Slot(self._named(), LIST), self._start, token.end()))
 
     def _marked(self, mark: bytes) -> bool:
         if mark == b"{" and self._is_value:

@@ -76,7 +76,7 @@ def _is_whole(rows: pa.Table, name: str) -> bool:
     """Whether the values of a column are whole numbers of 32 or 64 bits as a file has them."""
     kind = rows.schema.field(name).type
     is_money = pa.types.is_decimal128(kind) and kind.precision <= _LONGEST_DECIMAL
-    return pa.types.is_integer(kind) or pa.types.is_temporal(kind) or is_money
+    return bool(pa.types.is_integer(kind) or pa.types.is_temporal(kind) or is_money)
 
 
 def repeating_columns(rows: pa.Table) -> list[str]:
