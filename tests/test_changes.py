@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from governance.cards import parse_card
+from governance.cards.formula import names_in, value_of
 from governance.errors import PolicyError, SourceError
 from governance.explained.actions import Step, candidates, steps
 from governance.explained.changes import changes
 from governance.explained.decided import Decided
+from governance.explained.derived import followed, require_formulas
 from governance.explanation import explain
 from governance.letter import Letter, letter
 from governance.models.registration import register
@@ -269,9 +271,89 @@ def test_a_mistake_in_an_action_is_told(wrong: dict[str, Any], said: str) -> Non
 
 def test_an_action_on_what_is_no_input_is_refused(book: Logbook) -> None:
     card = CARD | {"actions": {"earn": ACTIONS["earn"] | {"inputs": ["incme"]}}}
-    with pytest.raises(SourceError, match="changes 'incme', which is no input of the model") as caught:
+    with pytest.raises(SourceError, match="the action 'earn' on the card names 'incme', which is no input") as caught:
         register_desk(book, card)
     assert "income" in str(caught.value.hint)
+
+
+FORMULA = "income * 0.5 - max(debt, 0)"
+
+
+def line_of(name: str, row: np.ndarray[Any, Any]) -> str:
+    score = float(boosters.lightgbm_model().scores(row[None, :])[0])
+    return ",".join([name, "1", "no", repr(score), "model", "f", *(repr(float(value)) for value in row)])
+
+
+def test_an_input_that_follows_from_others_changes_with_them(desk: Logbook) -> None:
+    register_desk(desk, CARD | {"actions": {"earn": ACTIONS["earn"]}, "derived": {"odd_name": FORMULA}})
+    row = np.array([-1.5, 0.25, 1.0, 0.0, -1.0])
+    other = np.array([-1.5, 0.25, 1.0, 0.0, -0.9])
+    head = ",".join(["id", "version", "answer", "score", "stage", "gender", *boosters.FEATURES])
+    desk.read("more.csv", "\n".join([head, line_of("poor", row), line_of("odd", other)]) + "\n", MAPPING)
+    found, why = told(desk, "poor")
+    assert found is not None, why
+    assert found["candidates"] == 4
+    after = np.array([[income, 0.25, 1.0, 0.0, income * 0.5 - 0.25] for income in (0.0, 0.5, 1.0, 2.0)])
+    scores = boosters.lightgbm_model().scores(after)
+    assert scores.max() > THRESHOLD  # else nothing is tried here
+    nearest = int(np.argmax(scores > THRESHOLD))
+    (one,) = found["found"]
+    assert one["score"] == pytest.approx(scores[nearest], abs=1e-12)
+    assert one["derived"] == [{"input": "odd_name", "from": -1.0, "to": pytest.approx(after[nearest][4])}]
+    assert told(desk, "odd") == (None, f"the input 'odd_name' is not what the card's formula gives ({FORMULA})")
+
+
+@pytest.mark.parametrize(
+    ("formula", "inputs", "value"),
+    [
+        ("debt / income", {"debt": 1, "income": 4.0}, 0.25),
+        ("-(a + 2) * min(b, 3, 1)", {"a": 1.0, "b": 2.0}, -3.0),
+        ("a / b", {"a": 1.0, "b": 0.0}, None),
+        ("a * a", {"a": 1e200}, None),
+        ("a + b", {"a": 1.0}, None),
+        ("0.5", {}, 0.5),
+    ],
+)
+def test_a_formula_is_arithmetic(formula: str, inputs: dict[str, float | None], value: float | None) -> None:
+    assert value_of(formula, inputs) == value
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "__import__('os').system('true')", "a.b", "a ** b", "9 ** 9 ** 9", "a if b else c", "lambda: a", "[a]", "a > b",
+        "0or a", "'\\d'", "min(a)", "min(*a)", "max(a, b, key=c)", "open(a, b)", "True", "'a' + b", "a b", "", "a\x00", "(" * 300,
+        "+".join("a" * 200), "-" * 199 + "a" * 2,
+    ],
+)  # fmt: skip
+def test_what_is_no_arithmetic_is_refused(formula: str) -> None:
+    with pytest.raises(ValueError, match=r"formula"):
+        names_in(formula)
+
+
+def test_formulas_do_not_hang_together_and_are_not_changed(book: Logbook) -> None:
+    for derived, said in (
+        ({"a": "b + 1", "b": "c"}, "the formula of 'a' needs 'b', which follows from others itself"),
+        ({"income": "a"}, "the action 'earn' changes 'income', which follows from other inputs"),
+        ({"a": "os.system"}, "'os.system' is not for formulas"),
+    ):
+        with pytest.raises(PolicyError) as caught:
+            parse_card(json.dumps(CARD | {"derived": derived}).encode(), "card.json")
+        assert said in caught.value.mistakes[0].what
+    with pytest.raises(SourceError, match="the formula of 'age' on the card names 'incme', which is no input"):
+        register_desk(book, CARD | {"derived": {"age": "incme * 2"}})
+
+
+def test_a_combination_whose_formula_divides_by_zero_is_left_out() -> None:
+    derived = {"ratio": "debt / income"}
+    assert followed(derived, {"debt": 1.0, "income": 2.0, "ratio": 0.5}, {"income": 0.0}) is None
+    assert followed(derived, {"debt": 1.0, "income": 2.0, "ratio": 0.5}, {"debt": 0.0}) == {"debt": 0.0, "ratio": 0.0}
+    assert followed(derived, {"age": 3, "income": None}, {"age": 4.0}) == {"age": 4.0}
+    require_formulas(derived, {"debt": 1.0, "income": 3.0, "ratio": 0.3333})
+    require_formulas(derived, {"debt": 1.0, "income": None, "ratio": None})
+    for odd in ({"debt": 1.0, "income": 3.0, "ratio": 0.4}, {"debt": 1.0, "income": 3.0, "ratio": None}):
+        with pytest.raises(SourceError, match="is not what the card's formula gives"):
+            require_formulas(derived, odd)
 
 
 FOUND = {

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from governance.cards.formula import names_in
+
 
 def _one_text(value: object) -> object:
     """Several licences, or a number that is a name, as one text. 1.10 has become 1.1 by now, so it must be quoted."""
@@ -117,6 +119,7 @@ class Card(_Part):
         approval_status: What the registry that the card comes from says of it, in its words.
         groups: Group -> features that are one thing to a person, such as one-hot columns.
         reasons: Feature, group or rule -> what a person is told when it was decisive.
+        derived: Input -> formula of the inputs that it follows from, such as `debt / income`.
         actions: Name -> what a person can change; nothing else is changed to find what would have helped.
         extra: Every other key, as it was.
         notes: What in the card could not be used, and why the rest can.
@@ -143,6 +146,7 @@ class Card(_Part):
     approval_status: Text | None = None
     groups: dict[str, Texts] = Field(default_factory=dict)
     reasons: dict[str, Text] = Field(default_factory=dict)
+    derived: dict[str, Text] = Field(default_factory=dict)
     actions: dict[str, Action] = Field(default_factory=dict, max_length=MOST_ACTIONS)
     extra: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -157,6 +161,18 @@ class Card(_Part):
         if fields.get("adverse") not in {None, follows}:
             raise ValueError(f"favourable_when is '{favourable}', so adverse is '{follows}', not '{fields['adverse']}'")
         return {**fields, "adverse": follows}
+
+    @model_validator(mode="after")
+    def _formulas(self) -> Card:
+        for name, formula in self.derived.items():
+            chained = names_in(formula) & self.derived.keys()
+            if chained:
+                raise ValueError(f"the formula of '{name}' needs '{min(chained)}', which follows from others itself")
+        for name, action in self.actions.items():
+            for one in action.inputs:
+                if one in self.derived:
+                    raise ValueError(f"the action '{name}' changes '{one}', which follows from other inputs")
+        return self
 
     @model_validator(mode="after")
     def _one_group_each(self) -> Card:

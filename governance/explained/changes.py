@@ -4,8 +4,9 @@ It is told only where all of this holds, and else said why it cannot be told:
 
 1. The model decided. A rule, a person, a cache or a fallback decides by what the log does not hold.
 2. That version is registered with its file, and its card names actions: what a person can change.
-3. The model gives the logged score for the logged inputs, and that score lies on the adverse side of the threshold.
-4. No action changes a protected attribute.
+3. Inputs that follow from others are what the card's formulas give, and change with what they follow from.
+4. The model gives the logged score for the logged inputs, and that score lies on the adverse side of the threshold.
+5. No action changes a protected attribute.
 
 Then each candidate is scored by the model itself and counts only strictly on the favourable side of that threshold.
 """
@@ -13,11 +14,13 @@ Then each candidate is scored by the model itself and counts only strictly on th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from governance.cards.formula import names_in
 from governance.errors import GovernanceError, SourceError
 from governance.explained.actions import Step, candidates, steps
 from governance.explained.decided import Decided
+from governance.explained.derived import followed, require_formulas
 from governance.explained.replay import registered_model
 from governance.explained.thresholds import OTHER_CAUSE, had_other_cause, is_favourable, threshold_of
 from governance.models.registered import RegisteredModel
@@ -34,8 +37,8 @@ def changes(decided: Decided, stage: str | None) -> dict[str, Any] | None:
 
     Returns:
         `tried`, the words for the furthest step of each action; `candidates`, how many combinations were scored;
-        `threshold`; and `found`, at most three, each with `changes` (action, text, inputs before and after) and
-        `score`. None also where the decision was not adverse.
+        `threshold`; and `found`, at most three, each with `changes` (action, text, inputs before and after),
+        `derived` (the inputs that follow) and `score`. None also where the decision was not adverse.
     """
     if decided.decision.get("favourable") is not False:
         return None
@@ -46,26 +49,36 @@ def changes(decided: Decided, stage: str | None) -> dict[str, Any] | None:
         return None
 
 
+class _Candidate(NamedTuple):
+    """Some steps together, and the inputs that they and the formulas change."""
+
+    steps: tuple[Step, ...]
+    after: Mapping[str, float]
+
+
 def _changes(decided: Decided, stage: str | None) -> dict[str, Any]:
     if stage != "model":
         raise SourceError(f"the {stage or 'record'} decided, and the log does not hold by what")
     model = registered_model(decided.snapshot, decided.decision)
     threshold = _threshold(decided, model)
     inputs = _inputs(decided, model)
-    own = steps(_actions(decided, model), inputs)
-    tried = candidates(own)
+    derived = model.facts.get("derived") or {}
+    require_formulas(derived, inputs)
+    own = steps(_actions(decided, model, derived), inputs)
+    tried = _candidates(own, derived, inputs)
     if not tried:
         raise SourceError("the actions of the model's card would change none of the inputs")
+    scores = _scores(decided, model, inputs, [one.after for one in tried])
     good = [
-        (chosen, score)
-        for chosen, score in zip(tried, _scores(decided, model, inputs, tried), strict=True)
+        (one, score)
+        for one, score in zip(tried, scores, strict=True)
         if is_favourable(score, threshold, model.facts["adverse"])
     ]
     return {
         "tried": [each[-1].text for each in own],
         "candidates": len(tried),
         "threshold": threshold,
-        "found": [_found(chosen, score) for chosen, score in _distinct(good)],
+        "found": [_found(one, score, inputs) for one, score in _distinct(good)],
     }
 
 
@@ -80,21 +93,34 @@ def _threshold(decided: Decided, model: RegisteredModel) -> float:
     return found
 
 
-def _actions(decided: Decided, model: RegisteredModel) -> Mapping[str, Any]:
+def _candidates(
+    own: Sequence[Sequence[Step]], derived: Mapping[str, str], inputs: Mapping[str, Any]
+) -> list[_Candidate]:
+    """The combinations of steps of which every derived input can be computed."""
+    found = []
+    for chosen in candidates(own):
+        changed = {name: after for step in chosen for name, (_, after) in step.changed.items()}
+        after = followed(derived, inputs, changed)
+        if after is not None:
+            found.append(_Candidate(chosen, after))
+    return found
+
+
+def _actions(decided: Decided, model: RegisteredModel, derived: Mapping[str, str]) -> Mapping[str, Any]:
     """The actions of the card, without those that would change a protected attribute."""
     actions = model.facts.get("actions") or {}
     if not actions:
         raise SourceError("the model's card does not say what a person can change (`actions`)")
     protected = {name.casefold() for name in decided.subject()}
+    allowed = {}
     for name, action in actions.items():
-        barred = [one for one in action["inputs"] if one.casefold() in protected]
+        touched = [*action["inputs"], *(one for one in derived if names_in(derived[one]) & set(action["inputs"]))]
+        barred = [one for one in touched if one.casefold() in protected]
         if barred:
             decided.lacks("changes", f"the action '{name}' was left out, for {barred[0]} is a protected attribute")
-    return {
-        name: action
-        for name, action in actions.items()
-        if not any(one.casefold() in protected for one in action["inputs"])
-    }
+        else:
+            allowed[name] = action
+    return allowed
 
 
 def _inputs(decided: Decided, model: RegisteredModel) -> dict[str, Any]:
@@ -106,7 +132,7 @@ def _inputs(decided: Decided, model: RegisteredModel) -> dict[str, Any]:
 
 
 def _scores(
-    decided: Decided, model: RegisteredModel, inputs: Mapping[str, Any], tried: Sequence[Sequence[Step]]
+    decided: Decided, model: RegisteredModel, inputs: Mapping[str, Any], changed: Sequence[Mapping[str, float]]
 ) -> list[float]:
     """The model's score for each candidate; for the inputs as they were it must be the logged one."""
     import pyarrow as pa  # noqa: PLC0415
@@ -117,7 +143,6 @@ def _scores(
     logged = decided.decision.get("score")
     if logged is None:
         raise SourceError("no score was logged, so that it is not certain that the registered model decided")
-    changed = [{name: after for step in chosen for name, (_, after) in step.changed.items()} for chosen in tried]
     rows = pa.table({name: [value, *(one.get(name, value) for one in changed)] for name, value in inputs.items()})
     digest = str(model.artefact_sha256)
     margins = artefacts.margins(decided.snapshot.blob(digest), rows, sha256=digest)
@@ -128,23 +153,27 @@ def _scores(
     return [artefacts.score(margin, link, scale) for margin in margins[1:]]
 
 
-def _distinct(good: Sequence[tuple[tuple[Step, ...], float]]) -> list[tuple[tuple[Step, ...], float]]:
+def _distinct(good: Sequence[tuple[_Candidate, float]]) -> list[tuple[_Candidate, float]]:
     """Of those that help, in order, the ones that need no more than another already does."""
-    kept: list[tuple[tuple[Step, ...], float]] = []
-    for chosen, score in good:
-        names = {step.action for step in chosen}
-        if not any({step.action for step in known} <= names for known, _ in kept):
-            kept.append((chosen, score))
+    kept: list[tuple[_Candidate, float]] = []
+    for one, score in good:
+        names = {step.action for step in one.steps}
+        if not any({step.action for step in known.steps} <= names for known, _ in kept):
+            kept.append((one, score))
     return kept[:MOST_SHOWN]
 
 
-def _found(chosen: Sequence[Step], score: float) -> dict[str, Any]:
+def _found(one: _Candidate, score: float, inputs: Mapping[str, Any]) -> dict[str, Any]:
     parts = [
         {
             "action": step.action,
             "text": step.text,
             "inputs": [{"input": name, "from": before, "to": after} for name, (before, after) in step.changed.items()],
         }
-        for step in chosen
+        for step in one.steps
     ]
-    return {"changes": parts, "score": score}
+    own = {name for step in one.steps for name in step.changed}
+    followed_too = [
+        {"input": name, "from": inputs[name], "to": after} for name, after in one.after.items() if name not in own
+    ]
+    return {"changes": parts, "derived": followed_too, "score": score}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from governance import artefacts
 from governance.cards import Action, Card, content_of, parse_card
+from governance.cards.formula import names_in
 from governance.errors import GovernanceError, NotFoundError, SourceError, nearest, no_file
 from governance.models.registered import RegisteredModel, find_model, registered, require_model
 from governance.moments import stamp
@@ -141,6 +142,7 @@ def _card_facts(card: Card, name: str, version: str, folder: Path) -> dict[str, 
         "groups": {group: list(features) for group, features in card.groups.items()},
         "data_used": list(card.data_used),
         "reasons": dict(card.reasons),
+        "derived": dict(card.derived),
         "actions": {name: _action(action) for name, action in card.actions.items()},
         "notes": [note.removeprefix(f"{folder}/") for note in card.notes],  # no path of this machine in the ledger
     }
@@ -173,11 +175,7 @@ def _artefact(store: Store, path: Path, card: Card, facts: dict[str, Any]) -> li
             where=str(path),
             hint="correct the card, or leave `link` out",
         )
-    for name, action in card.actions.items():
-        unknown = [one for one in action.inputs if one not in found.feature_names]
-        if unknown:
-            what = f"the action '{name}' of the card changes '{unknown[0]}', which is no input of the model"
-            raise SourceError(what, where=str(path), hint=nearest(unknown[0], found.feature_names))
+    _require_inputs(card, found.feature_names, str(path))
     facts |= {
         "format": found.format,
         "link": found.link,
@@ -188,6 +186,17 @@ def _artefact(store: Store, path: Path, card: Card, facts: dict[str, Any]) -> li
         "categorical": list(found.categorical_features),
     }
     return [_blob(store, content, "model", facts, "artefact_sha256")]
+
+
+def _require_inputs(card: Card, inputs: Sequence[str], where: str) -> None:
+    """Refuses actions and formulas of the card that name what is no input of the model."""
+    named = [(f"the action '{name}'", one) for name, action in card.actions.items() for one in action.inputs]
+    for name, formula in card.derived.items():
+        named += [(f"the formula of '{name}'", one) for one in (name, *sorted(names_in(formula)))]
+    for who, one in named:
+        if one not in inputs:
+            what = f"{who} on the card names '{one}', which is no input of the model"
+            raise SourceError(what, where=where, hint=nearest(one, inputs))
 
 
 def _background(store: Store, path: Path, facts: dict[str, Any]) -> StagedFile:
