@@ -127,8 +127,8 @@ class Examination:
         for needed in check.needs:
             if not any(self._is_filled(column, scope) for column in needed.split("|")):
                 either = needed.replace("|", " or ")
-                return f"{total} {check.table}, but {either} is empty; no source that was ingested fills it"
-        return f"{total} {check.table}, but none that the check can measure"
+                return f"{total:,} {check.table}, but {either} is empty; no source that was ingested fills it"
+        return f"{total:,} {check.table}, but none that the check can measure"
 
     def _where_from(self, check: Check, name: str) -> str:
         """What to do about a group that no record carries: one that is spelt like it, or a mapping."""

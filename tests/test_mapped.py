@@ -68,6 +68,22 @@ def test_whole_numbers(book: Logbook, value: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("stop", ["stop"]),
+        (["stop", "length"], ["stop", "length"]),
+        (["stop", None, 1], ["stop", "1"]),
+        ('["stop"]', ["stop"]),
+        ([], []),
+        ("[cut", ["[cut"]),
+        (None, None),
+    ],
+)
+def test_several_texts(book: Logbook, value: Any, expected: Any) -> None:
+    assert one(book, "v", value, "finish_reasons") == expected
+
+
+@pytest.mark.parametrize(
     ("rule", "value", "expected"),
     [
         ("v", "0.000035", Decimal("0.000035")),

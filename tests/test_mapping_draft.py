@@ -128,6 +128,8 @@ def test_a_log_of_chats_is_understood_with_its_bodies(tmp_path: Path) -> None:
         ({"y_pred_proba": 0.4}, "score", "y_pred_proba"),
         ({"User": "u-1"}, "user_id", "User"),
         ({"version": 2.1}, "model_version", "version"),
+        ({"choice": {"finish_reason": "stop"}}, "finish_reasons", "choice.finish_reason"),
+        ({"stopReasons": ["stop", "length"]}, "finish_reasons", "stopReasons"),
     ],
 )  # fmt: skip
 def test_a_column_is_known_by_name_and_values(

@@ -76,6 +76,7 @@ TEXTS: dict[str, str] = {
     "model_version": "model_version model_revision version",
     "prompt_name": "prompt_name prompt_template prompt_id template_name template_id",
     "prompt_version": "prompt_version prompt_template_version template_version prompt_version_id",
+    "finish_reasons": "finish_reasons finish_reason stop_reason stop_reasons completion_reason",
     "cost_currency": "cost_currency currency",
     "status": "status state result_status",
     "error_type": "error_type error_code error_class error exception",
@@ -84,7 +85,8 @@ TEXTS: dict[str, str] = {
     "route_cause": "route_cause route_reason routing_reason route_why",
     "cache_status": "cache_status cache_hit cache cached is_cached",
     "experiment_arm": "experiment_arm variant arm ab_group experiment",
-    "user_id": "user_id user username account_id account caller client_id client customer_id customer principal",
+    "user_id": "user_id user user_email username account_id account caller client_id client customer_id customer "
+    "principal",
     "end_user_id": "end_user_id end_user",
     "team": "team team_name team_id department",
     "business_unit": "business_unit bu cost_center cost_centre org_unit division",

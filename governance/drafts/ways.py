@@ -144,6 +144,7 @@ _FITS: dict[str, Callable[[Profile], bool]] = {
     "final_decision": is_few,
     "deciding_stage": lambda profile: set(profile.values) <= STAGES,
     "http_status": _is_code,
+    "finish_reasons": lambda profile: is_few(profile) or (profile.kind is Kind.NESTED and profile.longest <= LONG),
     **dict.fromkeys(("model_version", "prompt_version"), _is_version),
     "confidence": _is_share,
     "score": lambda profile: profile.is_number,

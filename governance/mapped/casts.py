@@ -75,7 +75,14 @@ def _cast(text: str, rule: ColumnRule, kind: str) -> str:
         return cast(text, rule)
     if kind == FLAG:
         return f"CASE WHEN lower({text}) IN {_TRUE} THEN true WHEN lower({text}) IN {_FALSE} THEN false END"
-    return f"CASE WHEN {text} IS NOT NULL THEN [{text}] END" if kind == TEXTS else text
+    return _texts(text) if kind == TEXTS else text
+
+
+def _texts(text: str) -> str:
+    """Several texts: those of a JSON list, or the one that there is."""
+    several = f"list_filter(json_transform({text}, '[\"VARCHAR\"]'), lambda one: one IS NOT NULL)"
+    is_list = f"starts_with({text}, '[') AND json_valid({text})"
+    return f"CASE WHEN {is_list} THEN {several} WHEN {text} IS NOT NULL THEN [{text}] END"
 
 
 def _real(text: str, rule: ColumnRule) -> str:
