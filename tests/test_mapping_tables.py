@@ -50,6 +50,10 @@ COUNTS = Export("window_start,window_end,count,lb", "{t0},{t1},1{n},lb1")
 HOURS = Export("hour,service,requests", "{t0},chat,1{n}")
 SCORES = Export("trace_id,name,value,source,comment,timestamp", "t{n},helpful,{bit},HUMAN,nice,{t0}")
 THUMBS = Export("message_id,rating,user,created_at", "m{n},{bit},u{bit},{t0}")
+LETTERS = Export(
+    "letter_id,application_id,letter_type,application_completed_at,mailed_on,channel",
+    "L{n},a{n},adverse_action,{t0},{t1},post",
+)
 INLINE = Export(
     "id,timestamp,model,score,decision,income,debt,reviewer,reviewed_at,review_outcome",
     "d{n},{t0},loan,0.{n},{yes},{n}00,{n},bob,{t1},confirmed",
@@ -110,6 +114,9 @@ def columns_of(made: Draft) -> dict[str, Any]:
                                     "counted_by": "lb"}),
         (SCORES, "assessments", {"name": "name", "score": "value", "created_ts": "timestamp",
                                  "annotator_kind": {"column": "source", "map": {"HUMAN": "human"}}}),
+        (LETTERS, "notices", {"notice_id": "letter_id", "request_id": "application_id", "name": "letter_type",
+                              "opened_ts": "application_completed_at", "sent_ts": "mailed_on", "noted_ts": "mailed_on",
+                              "channel": "channel"}),
         (THUMBS, "assessments", {"name": {"constant": "rating"}, "score": "rating", "request_id": "message_id"}),
     ],
 )  # fmt: skip

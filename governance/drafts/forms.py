@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from governance.drafts.profiles import Kind, Profile
 from governance.drafts.usual_names import words
 from governance.drafts.ways import FEW, LONG, Way, is_few, is_word, meant, time_rule
-from governance.tables import ASSESSMENTS, INCIDENTS, OUTCOMES, REQUEST_COUNTS, REVIEWS, SUBJECT_RECORDS
+from governance.tables import ASSESSMENTS, INCIDENTS, NOTICES, OUTCOMES, REQUEST_COUNTS, REVIEWS, SUBJECT_RECORDS
 
 OF_REQUEST = (
     "request_id req_id x_request_id application_id application decision_id prediction_id inference_id transaction_id "
@@ -249,4 +249,25 @@ _SUBJECTS = Form(
     (("request_id",),),
     1,
 )  # fmt: skip
-FORMS = {form.table: form for form in (_REVIEWS, _INCIDENTS, _COUNTS, _ASSESSMENTS, _OUTCOMES, _SUBJECTS)}
+_NOTICES = Form(
+    NOTICES.name,
+    "a notice to a person",
+    (
+        _way("notice_id", "notice_id letter_id letter letter_no notice_no correspondence_id",
+             lambda profile: profile.is_unique),
+        _ID,
+        _way("name", "notice notice_type notice_kind letter_type letter_kind template template_name template_id "
+             "correspondence_type kind", is_few, "the name that a check asks for, such as adverse_action"),
+        _time("noted_ts", "noted_ts noted noted_at written written_at printed printed_at generated generated_at "
+              "recorded_at created created_at updated updated_at"),
+        _time("opened_ts", "opened_ts asked asked_at requested requested_at clock_start application_complete "
+              "application_completed application_completed_at complete complete_at"),
+        _time("sent_ts", "sent_ts sent sent_at sent_on date_sent mailed mailed_at mailed_on dispatched dispatched_at "
+              "notice_sent notice_sent_at letter_sent letter_sent_at"),
+        _time("received_ts", "received_ts received received_at received_on delivered delivered_at delivered_on"),
+        _way("channel", "channel medium delivery_method sent_by via", is_few),
+    ),
+    (("request_id",), ("sent_ts",), ("name", "notice_id")),
+    3,
+)  # fmt: skip
+FORMS = {form.table: form for form in (_REVIEWS, _INCIDENTS, _COUNTS, _ASSESSMENTS, _NOTICES, _OUTCOMES, _SUBJECTS)}

@@ -17,7 +17,7 @@ from governance.drafts.search import Search, attribute_rule, outermost_first
 from governance.drafts.usual_names import words
 from governance.drafts.ways import WAYS, is_few, time_rule
 from governance.mapping import allowed_columns
-from governance.tables import ASSESSMENTS, INCIDENTS, OUTCOMES, REQUEST_COUNTS, REVIEWS, SUBJECT_RECORDS
+from governance.tables import ASSESSMENTS, INCIDENTS, NOTICES, OUTCOMES, REQUEST_COUNTS, REVIEWS, SUBJECT_RECORDS
 
 REQUESTS = "requests"
 _MUCH = 0.25  # share of its columns from which a log may as well be another table; chosen here
@@ -32,6 +32,7 @@ _SCORED = "score risk_score model_score predicted_probability decile_score decis
 _AGAINST = {
     REVIEWS.name: "probability proba y_pred_proba threshold",
     OUTCOMES.name: _PREDICTED + _SCORED,
+    NOTICES.name: _PREDICTED + _SCORED,
     SUBJECT_RECORDS.name: _PREDICTED + _SCORED,
     REQUEST_COUNTS.name: _PREDICTED + _SCORED + " user_id session_id",
 }
@@ -41,6 +42,7 @@ _CALLED = {  # Table -> words in the name of a file
     SUBJECT_RECORDS.name: "subject subjects people persons demographics applicants customers",
     INCIDENTS.name: "incident incidents ticket tickets",
     REQUEST_COUNTS.name: "count counts totals",
+    NOTICES.name: "notice notices letter letters correspondence mailings",
     ASSESSMENTS.name: "assessment assessments feedback ratings annotations scores judgements",
 }
 
@@ -86,6 +88,9 @@ def side_guesses(form: Form, found: Sequence[Profile]) -> Guesses:
             guesses.columns += _of_outcome(profile, search)
     if form.table == ASSESSMENTS.name and (score := guesses.column_of("score")) and "name" in guesses.missing:
         guesses.columns.append(Guess("name", {"constant": words(score.rpartition(".")[2])}))
+    sent = next((guess.rule for guess in guesses.columns if guess.canonical == "sent_ts"), None)
+    if sent is not None and "noted_ts" in guesses.missing:
+        guesses.columns.append(Guess("noted_ts", sent, "rows that were not sent need the moment of the export"))
     if form.table == SUBJECT_RECORDS.name:
         guesses.subjects = [Guess(name, attribute_rule(name, profile)) for name, profile in search.attributes()]
         guesses.columns += _only_time(guesses, search)
