@@ -79,6 +79,25 @@ def test_an_answer_inside_of_an_object_that_may_be_missing(tmp_path: Path) -> No
     assert made.guesses.payloads == {"request": "messages", "response": "response.content"}
 
 
+@pytest.mark.parametrize(
+    ("record", "wanted"),
+    [
+        ({"screeningId": "S{n}", "candidate": {"id": "C{n}"}, "score": 0.5}, "screeningId"),
+        ({"candidate": {"id": "C{n}"}, "model": {"id": "M{n}"}}, None),
+        ({"meta": {"id": "S{n}"}, "traceId": "T{n}"}, "meta.id"),
+        ({"trace_id": "T{n}"}, None),
+        ({"caseNo": "S{n}", "id": "R{n}"}, "id"),
+        ({"caseNo": "same"}, None),
+    ],
+)
+def test_an_id_of_somebody_is_none_of_the_record(tmp_path: Path, record: dict[str, Any], wanted: str | None) -> None:
+    text = json.dumps(record)
+    rows = "".join(f'{{"at": "2026-07-01T10:00:0{n}Z", {text.replace("{n}", str(n))[1:]}\n' for n in range(4))
+    made = drafted(tmp_path, "log.jsonl", rows)
+    assert made.guesses.column_of("request_id") == wanted
+    assert ("is it the id of each record?" in made.text) == (wanted == "screeningId")
+
+
 def test_upstream_calls_inside_of_a_request_are_named_for_what_they_are(tmp_path: Path) -> None:
     record = {
         "at": "2026-07-01T10:00:00Z",

@@ -204,7 +204,7 @@ _ASSESSMENTS = Form(
              lambda profile: profile.is_unique),
         _ID,
         _way("name", "score_name metric metric_name criterion dimension evaluator_name feedback_type rubric name",
-             is_few),
+             lambda profile: is_few(profile) and "." not in profile.name),
         _way("score", "score value rating grade stars thumbs", _is_number),
         _way("label", "label verdict category sentiment", is_few),
         _meaning("annotator_kind", "annotator_kind annotator_type source_type rater_type source", ANNOTATED),

@@ -8,8 +8,8 @@ from typing import Any
 
 from governance.drafts.profiles import Kind, Profile
 from governance.drafts.search import Search, attribute_rule, is_group, outermost_first
-from governance.drafts.usual_names import BODIES, TEXTS, TRUTHS, attribute_of, words
-from governance.drafts.ways import FEW, LONG, WAYS
+from governance.drafts.usual_names import BODIES, TEXTS, TRUTHS, attribute_of, tells_records_apart, words
+from governance.drafts.ways import FEW, LONG, WAYS, is_word
 from governance.input_types import MAX_INPUTS
 from governance.mapping import NEEDED, Role, allowed_columns
 
@@ -112,10 +112,19 @@ def _columns(search: Search) -> Iterator[Guess]:
         profile = search.named(way.names, way.fits)
         if profile is None and way.canonical == "start_ts":
             profile = search.first(lambda p: p.kind is Kind.TIME and p.is_whole)
+        doubt = ""
+        if profile is None and way.canonical == "request_id":
+            profile, doubt = search.first(_may_be_its_id), "is it the id of each record?"
         if profile is not None:
             said.add(way.canonical)
             rule, note = way.makes(profile)
-            yield Guess(way.canonical, {"column": profile.name, **rule}, note)
+            yield Guess(way.canonical, {"column": profile.name, **rule}, note or doubt)
+
+
+def _may_be_its_id(profile: Profile) -> bool:
+    """Whether a column may be the id of each record, though it is called in a way of its own."""
+    is_known = any(words(profile.name) in way.names.split() for way in WAYS if way.canonical != "request_id")
+    return profile.is_unique and is_word(profile) and tells_records_apart(profile.name) and not is_known
 
 
 def _payloads(search: Search) -> Iterator[tuple[Role, str]]:

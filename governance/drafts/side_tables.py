@@ -34,6 +34,7 @@ _AGAINST = {
     OUTCOMES.name: _PREDICTED + _SCORED,
     NOTICES.name: _PREDICTED + _SCORED,
     SUBJECT_RECORDS.name: _PREDICTED + _SCORED,
+    ASSESSMENTS.name: _PREDICTED + "decision threshold",
     REQUEST_COUNTS.name: _PREDICTED + _SCORED + " user_id session_id",
 }
 _CALLED = {  # Table -> words in the name of a file

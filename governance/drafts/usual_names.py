@@ -91,7 +91,7 @@ TEXTS: dict[str, str] = {
     "team": "team team_name team_id department",
     "business_unit": "business_unit bu cost_center cost_centre org_unit division",
     "project": "project project_name project_id",
-    "entity_id": "entity_id applicant_id applicant ticket_id case_id subject_id person_id",
+    "entity_id": "entity_id applicant_id applicant candidate_id candidate ticket_id case_id subject_id person_id",
     "decision": "decision prediction predicted predicted_label predicted_class y_pred pred verdict outcome_decision "
     "recommendation answer label_pred score_text result action",
     "deciding_stage": "deciding_stage decided_by",
@@ -104,6 +104,13 @@ FLAGS: dict[str, str] = {
     "escalated": "escalated is_escalated needs_review sent_to_review human_review requires_review",
     "is_shadow": "is_shadow shadow",
 }
+# ends of names that tell records apart, and words of what else may be told apart so: a person, a model, a place
+NUMBERED = ("id", "uuid", "guid", "number", "no", "key", "ref", "reference")
+_OTHERS = frozenset(
+    "user customer client account applicant candidate person patient employee member borrower subject session thread "
+    "conversation chat team project tenant org organisation organization group model prompt template version parent "
+    "span device job product department region branch store reviewer agent batch experiment variant rule policy".split()
+)
 SUBJECTS: dict[str, str] = {
     "sex": "sex gender",
     "race": "race ethnicity ethnic_group ethnic_origin race_ethnicity hispanic",
@@ -151,6 +158,17 @@ def attribute_of(name: str) -> str | None:
     own = words(name.rpartition(".")[2])
     bare = "_".join(word for word in own.split("_") if word not in _AROUND)
     return known.get(own) or known.get(bare)
+
+
+def tells_records_apart(name: str) -> bool:
+    """Whether a column is called like an id of each record, and not like that of somebody or something in it.
+
+    Example:
+        >>> [name for name in ("screeningId", "meta.id", "candidate.id", "score") if tells_records_apart(name)]
+        ['screeningId', 'meta.id']
+    """
+    own = words(name).split("_")
+    return own[-1] in NUMBERED and _OTHERS.isdisjoint(own)
 
 
 def spellings(name: str) -> Iterator[tuple[str, str | None]]:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from governance.drafts.profiles import Kind, Profile
-from governance.drafts.usual_names import CENTS, FLAGS, NUMBERS, TEXTS, TIMES, UNITS, words
+from governance.drafts.usual_names import CENTS, FLAGS, NUMBERS, TEXTS, TIMES, UNITS, tells_records_apart, words
 
 FEW = 20  # chosen here: a decision, a status or an attribute has no more different values
 LONG = 60  # characters; what is longer was written by people or models
@@ -137,7 +137,7 @@ def _of(names: Mapping[str, str], fits: Callable[[Profile], bool], makes: Any = 
 
 
 _FITS: dict[str, Callable[[Profile], bool]] = {
-    "request_id": lambda profile: profile.is_unique,
+    "request_id": lambda profile: profile.is_unique and ("." not in profile.name or tells_records_apart(profile.name)),
     "status": is_few,
     "cache_status": is_few,
     "decision": is_few,
