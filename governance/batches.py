@@ -96,6 +96,7 @@ class Batch:
         ignored: Reason -> count of records that the format defines as something else.
         lone: Halves that came alone, those among them that complete a stored one.
         completes: Number of a record -> the stored half that it completes.
+        alone: Numbers of records whose rows belong to a request that another record tells of.
     """
 
     records: int = 0
@@ -106,6 +107,7 @@ class Batch:
     ignored: Counter[str] = field(default_factory=Counter)
     lone: list[LoneHalf] = field(default_factory=list)
     completes: dict[int, Waiting] = field(default_factory=dict)
+    alone: set[int] = field(default_factory=set)
 
 
 def schema(table: Table) -> pa.Schema:

@@ -136,15 +136,15 @@ def plan(snapshot: Snapshot, engine: Engine | None = None) -> list[Merge]:
 
 def _groups(snapshot: Snapshot) -> Iterator[tuple[str, list[Segment]]]:
     """Folder of the new files -> what may be merged: the files of one table, model, set of columns and month."""
-    found: dict[tuple[str, str | None], list[Segment]] = {}
+    found: dict[tuple[str, str | None, bool], list[Segment]] = {}
     for segment in (segment for own in snapshot.segments.values() for segment in own):
         if segment.key_filter is not None and segment.bytes >= LARGE_INDEX_BYTES:
             continue
         folder = segment.path.rpartition("/")[0]
         if segment.day is not None:
             folder = f"{folder.rpartition('/')[0]}/month={segment.day[:7]}"
-        found.setdefault((folder, segment.model), []).append(segment)
-    for (folder, _), group in found.items():
+        found.setdefault((folder, segment.model, segment.provisional), []).append(segment)
+    for (folder, *_), group in found.items():
         yield folder, sorted(group, key=lambda segment: segment.day or "")
 
 

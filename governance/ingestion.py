@@ -21,6 +21,7 @@ from governance.halves import LATE, Halves, halves_across
 from governance.identities.deduplication import Fate, fates
 from governance.identities.held_halves import HeldHalves
 from governance.identities.known_keys import KnownKeys
+from governance.identities.told_by_events import settled
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.moments import stamp
@@ -190,6 +191,7 @@ class _Run:
         self, intake: Intake, batch: Batch, number: int, identified: str, report: FileReport, part: Stretch
     ) -> None:
         origin = Origin(intake.log.sha256, intake.log.name, intake.source, number, identified, self.now)
+        batch = settled(self.engine, self.snapshot, batch, self.known)
         met = fates(self.engine, self.snapshot, batch, self.known)
         made = priced(doubted(batch, self.now), self.prices)  # after what was met: neither is part of what a log says
         if made.tables is not batch.tables:

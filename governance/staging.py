@@ -20,8 +20,9 @@ from governance.identities.held_halves import completed_rows, half_rows
 from governance.identities.indexing import ALONE, alone_index_rows, index_rows, side_index_rows
 from governance.identities.key_filters import filter_of
 from governance.identities.side_rows import resolve
+from governance.identities.told_by_events import has_events
 from governance.proof.ledger import StagedFile
-from governance.storage.segments import COMPLETED, HALVES, INDEX, SIDE_INDEX
+from governance.storage.segments import COMPLETED, HALVES, INDEX, OF_HALVES, SIDE_INDEX
 from governance.storage.store import Snapshot, Store
 from governance.tables import CANONICAL, FEATURES, QUARANTINE, REQUESTS, SIDE_TABLES, STANDALONE
 
@@ -74,6 +75,7 @@ class Staging:
     last: datetime | None = None
     _kept: dict[str, pa.Table] = field(default_factory=dict)
     _left_out: dict[str, int] = field(default_factory=dict)
+    _is_alone: bool = False  # whether what belongs to requests came without them
 
     @property
     def stored(self) -> int:
@@ -109,20 +111,34 @@ class Staging:
         }
 
     def _tables(self) -> Iterator[StagedFile]:
-        came_with_requests = REQUESTS.name in self.batch.tables
+        self._is_alone = REQUESTS.name not in self.batch.tables
         for name in tuple(self.batch.tables):
-            is_alone = name in ALONE and not came_with_requests
             kept = self._finished(self._new(name, rows := self.batch.tables.pop(name)))
             self._left_out[name] = rows.num_rows - kept.num_rows
             del rows  # the next batch is being made, and needs the room
             if kept.num_rows == 0:
                 continue
-            facts = {"alone": True} if is_alone else None
+            facts = self._facts(name, kept)
             if name in SIDE_TABLES:
-                kept, facts = resolve(self.engine, self.snapshot, kept), {"indexed": True, "identified": True}
+                kept = resolve(self.engine, self.snapshot, kept)
             self._kept[name] = kept
             self._widen(kept.column(CANONICAL[name].time))
             yield from self.store.stage_days(CANONICAL[name], kept, facts=facts)
+
+    def _facts(self, name: str, kept: pa.Table) -> dict[str, Any]:
+        """What the ledger says of the files of a table, beside their days and rows."""
+        if name in SIDE_TABLES:
+            return {"indexed": True, "identified": True}
+        if name in ALONE and self._alone(kept).num_rows:
+            return {"alone": True}
+        is_half = name in OF_HALVES and any(half.kept is not None for half in self.batch.lone)
+        return {"provisional": True} if is_half or (name == REQUESTS.name and has_events(kept)) else {}
+
+    def _alone(self, rows: pa.Table) -> pa.Table:
+        """Of rows that belong to requests, those that came without them."""
+        if self._is_alone or not self.batch.alone:
+            return rows if self._is_alone else rows.slice(0, 0)
+        return rows.filter(pc.is_in(rows.column("row_no"), value_set=pa.array(sorted(self.batch.alone), pa.int64())))
 
     def _new(self, name: str, rows: pa.Table) -> pa.Table:
         """The rows that are not duplicates; bodies only where the workspace keeps them."""
@@ -174,7 +190,8 @@ class Staging:
     def _index(self) -> Iterator[StagedFile]:
         if REQUESTS.name in self._kept:
             yield stage_index(self.store, INDEX, self._marked(index_rows(self._kept, self.engine, self._keys())))
-        elif alone := [self._kept[name] for name in ALONE if name in self._kept]:
+        alone = [self._alone(self._kept[name]) for name in ALONE if name in self._kept]
+        if any(rows.num_rows for rows in alone):
             yield stage_index(self.store, INDEX, self._marked(alone_index_rows(alone)))
         if any(name in SIDE_TABLES for name in self._kept):
             rows = self._marked(side_index_rows(self._kept))
@@ -182,7 +199,7 @@ class Staging:
 
     def _halves(self) -> Iterator[StagedFile]:
         """What is kept of halves that were stored alone, and which stored halves are completed."""
-        if not self.batch.lone or REQUESTS.name not in self._kept:
+        if not (self.batch.lone or self.batch.completes) or REQUESTS.name not in self._kept:
             return
         requests = self._kept[REQUESTS.name]
         counting = requests.filter(pc.invert(requests.column("is_conflict")))

@@ -22,6 +22,7 @@ from governance.ingestion import FileReport, ingest
 from governance.inventory import status
 from governance.policies.policy import read_policies
 from governance.storage.store import Store
+from governance.tables import SPAN_MISSING
 from tests.logbooks import NOW, Logbook, logbook
 from tests.sources.test_otlp import END, SPAN, START, TRACE, listed, span_of
 
@@ -71,7 +72,7 @@ SPANS, EVENTS = traces(span_of(CHAT)), logs(event(CHAT | BODIES, **IDS))
 def test_the_bodies_of_a_span(book: Logbook, first: str) -> None:
     if first == "later":
         read(book, a=EVENTS)
-        assert unmatched(book) == 2
+        assert book.values("SELECT quality_flags FROM requests") == [[SPAN_MISSING]]
         read(book, b=SPANS)
     elif first.startswith("one file"):
         parts = [SPANS, EVENTS] if first == "one file" else [EVENTS, SPANS]
@@ -80,7 +81,7 @@ def test_the_bodies_of_a_span(book: Logbook, first: str) -> None:
     else:
         reports = read(book, a=SPANS if first == "spans" else EVENTS, b=EVENTS if first == "spans" else SPANS)
         assert [(report.stored, report.conflicts) for report in reports] == [(1, 0), (1, 0)]
-    assert unmatched(book) == 0
+    assert not unmatched(book)
     rows = book.rows("SELECT role, bytes, body, r.request_uid FROM payloads JOIN requests r USING (request_uid)")
     assert sorted((row["role"], row["bytes"], row["body"]) for row in rows) == [
         ("request", len(ASKED), None),
@@ -175,12 +176,72 @@ def test_what_holds_no_body_is_ignored_and_what_has_no_time_quarantined(book: Lo
     nested = event({}, **IDS, body={"kvlistValue": {"values": listed(BODIES)}})
     (report,) = read(book, a=logs(event(CHAT, **IDS), event(BODIES, **IDS, timeUnixNano="0"), message, nested))
     assert report.reasons == {
-        "details of a request without its bodies": 1,
         "message without its content": 1,
         "missing_value": 1,
     }
-    assert (report.stored, unmatched(book)) == (1, 2)
+    assert book.values("SELECT input_tokens FROM requests") == [3]
+    assert (report.stored, len(book.values("SELECT role FROM payloads"))) == (2, 2)
     assert START < END
+
+
+def test_an_event_whose_span_never_comes_is_the_request(book: Logbook) -> None:
+    """Traces may be sampled where logs are not: the tokens of the others would be lost."""
+    others = [{"traceId": TRACE, "spanId": f"{number:016x}"} for number in range(1, 5)]
+    read(book, a=logs(*(event(CHAT | BODIES, **ids) for ids in others)), b=traces(span_of(CHAT | {"sampled": True})))
+    assert book.values("SELECT sum(input_tokens) FROM requests") == [15]
+    rows = book.rows("SELECT status, input_state, quality_flags, service_name FROM requests ORDER BY span_id")
+    assert [tuple(row.values()) for row in rows[:4]] == [("ok", "complete", [SPAN_MISSING], "desk")] * 4
+    (found,) = explain(book.workspace.store, "otlp:" + ":".join(others[2].values()))
+    assert found.document["request_id"] == others[2]["spanId"]
+
+
+def told(book: Logbook) -> list[Any]:
+    columns = "status, latency_us, input_tokens, output_tokens, input_state, output_state, quality_flags"
+    return [tuple(row.values()) for row in book.rows(f"SELECT {columns} FROM requests")]
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+@pytest.mark.parametrize("own_bodies", [False, True])
+@pytest.mark.parametrize("order", ["es", "se", "e s", "s e", "e e s", "s s e", "e es s", "se e s"])
+def test_in_whatever_order_a_span_and_its_event_come(
+    book: Logbook, order: str, own_bodies: bool, is_compacted: bool
+) -> None:
+    book = replace(book, workspace=replace(book.workspace, keep_payloads=True))
+    record = {
+        "s": traces(span_of(CHAT | {"gen_ai.usage.output_tokens": 2} | (BODIES if own_bodies else {}))),
+        "e": EVENTS,
+    }
+    for number, part in enumerate(order.split()):
+        (report,) = read(book, **{f"f{number}": "".join(map(record.__getitem__, part)) + "\n" * number})
+        assert report.conflicts == 0
+        if is_compacted:
+            compact(book.workspace, now=NOW)
+    assert told(book) == [("ok", (END - START) // 1000, 3, 2, "complete", "complete", [])]
+    assert sorted(book.values("SELECT body FROM payloads")) == sorted([ASKED, ANSWERED])
+    for number, part in enumerate(("e", "s", "es", "se")):
+        (again,) = read(book, **{f"again{number}": "".join(map(record.__getitem__, part)) + "\n" * (9 + number)})
+        assert (again.duplicates, again.stored, again.conflicts) == (len(part), 0, 0)
+    with Engine() as engine:
+        found = open_casefile(book.snapshot, engine, SPAN)
+    assert (found.request["output_state"], len(found.rows["payloads"]), found.conflicts) == ("complete", 2, 0)
+    assert book.verifies()
+
+
+def test_what_the_event_alone_knows_is_taken_over(book: Logbook) -> None:
+    """An instrumentation may leave the usage to the event; before the span comes, the store says what it knew."""
+    bare = {name: value for name, value in CHAT.items() if "usage" not in name}
+    read(book, a=EVENTS)
+    before = book.snapshot.checkpoint.size
+    read(book, b=traces(span_of(bare)))
+    assert [row[2] for row in told(book)] == [3]
+    with Engine() as engine:
+        snapshot = Store(book.workspace.store).snapshot(before)
+        snapshot.attach(engine)
+        assert engine.rows("SELECT quality_flags, latency_us FROM requests") == [([SPAN_MISSING], None)]
+    (again,) = read(book, c=traces(span_of(bare)) + "\n\n")
+    assert (again.duplicates, again.conflicts) == (1, 0)
+    (other,) = read(book, d=traces(span_of(bare | {"gen_ai.usage.input_tokens": 4})))
+    assert (other.stored, other.conflicts) == (1, 1)
 
 
 DAY_NS = 86_400 * 10**9

@@ -90,7 +90,8 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
     requests = batch.tables.get(REQUESTS.name)
     found = Fates(keys=None if requests is None else identity_keys(requests))
     if found.keys is not None:
-        requests_met = _requests(engine, snapshot, batch, known.met(engine, snapshot, found.keys))
+        met = _without_completing(batch, known.met(engine, snapshot, found.keys))
+        requests_met = _requests(engine, snapshot, batch, met)
         found.requests.update({number: fate for number, fate in requests_met.items() if number not in batch.completes})
     alone = () if requests is not None else (ATTEMPTS.name, PAYLOADS.name)  # they came without their requests
     side = [table for table in (*SIDE_TABLES, *STANDALONE, *alone) if table in batch.tables]
@@ -124,6 +125,19 @@ def _known(engine: Engine, rows: pa.Table, number: str, identity: str, stored: s
     )
     engine.unregister("new_rows")
     return {row[0] for row in found}
+
+
+def _without_completing(batch: Batch, met: Met) -> Met:
+    """The requests that were met, without those that are known to complete a stored row and come once."""
+    if not batch.completes:
+        return met
+    requests = batch.tables[REQUESTS.name].select(["request_uid", "row_no"]).take(pa.array(met.places))
+    counted = pc.value_counts(requests.column("request_uid"))
+    once = counted.field("values").filter(pc.equal(counted.field("counts"), 1))
+    is_alone = pc.is_in(requests.column("request_uid"), value_set=once)
+    is_completing = pc.is_in(requests.column("row_no"), value_set=pa.array(sorted(batch.completes), pa.int64()))
+    left = pc.invert(pc.and_(is_alone, is_completing)).to_numpy()
+    return met._replace(places=met.places[left])
 
 
 def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dict[int, Fate]:

@@ -136,6 +136,7 @@ class Attempt:
         features = [Inputs(inputs.model, _renumbered(inputs.rows, numbers)) for inputs in self.batch.features]
         batch = replace(self.batch, tables=tables, features=features, rejected=[])
         batch.lone = [half._replace(number=numbers[half.number]) for half in batch.lone]
+        batch.alone = {numbers[number] for number in batch.alone}
         batch.completes = {numbers[number]: half for number, half in batch.completes.items()}
         return batch, fates
 

@@ -29,6 +29,7 @@ from governance.extensions import sources
 from governance.identities.deduplication import fates
 from governance.identities.held_halves import HeldHalves
 from governance.identities.known_keys import KnownKeys
+from governance.identities.told_by_events import settled
 from governance.ingestion import known_types
 from governance.mapped import mapped_batch, refuse_missing
 from governance.mapping import Mapping, read_mapping
@@ -211,6 +212,7 @@ class _Run:
             return
         origin = Origin(facts["file_sha256"], facts["file"], facts["source"], facts["number"], facts["batch"], self.now)
         with Engine(self.store.spill) as engine:
+            attempt.batch = settled(engine, self.snapshot, attempt.batch, self.known)
             met = fates(engine, self.snapshot, attempt.batch, self.known)
             batch, met = attempt.renumbered(met)
             batch = priced(doubted(batch, self.now), price_book(self.snapshot))

@@ -3,8 +3,9 @@
 Spans come in exports, one by one, or as the SDK for Python prints them. Prompts and answers stand in attributes of a
 span or in its events. Evaluations and OpenInference's annotations become assessments, also those on other spans.
 
-An event `gen_ai.client.inference.operation.details` among the logs holds the bodies of the span whose ids it bears, in
-whichever order they come; without such ids it is a request of its own, at the time at which it ended. An event for a
+An event `gen_ai.client.inference.operation.details` among the logs tells of the span whose ids it bears, in whichever
+order they come: its bodies belong to that request. Until the span comes (a sampled trace never brings it) the event is
+the request, flagged `span_missing`, at the time at which it ended; so it is for good without such ids. An event for a
 single message (1.36 and older) holds a part of the prompt or of the answer: it is kept as a body of its own.
 
 A span that is no model request (a tool, a retrieval, an agent's step, a web call) is ignored and counted by its kind:
@@ -53,6 +54,7 @@ from governance.spans.columns import read_spans
 from governance.spans.events import CHOICE, DETAILS, ROLES, TELLING, message_said, told_in_events
 from governance.spans.kinds import SaidByBody, body_operation, kind_word, span_kind
 from governance.spans.names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
+from governance.tables import SPAN_MISSING
 
 _ALWAYS = ("request_uid", "source", "request_id", "id_origin", "operation", "start_ts", "status", "n_decisions")
 
@@ -252,12 +254,16 @@ def _log_rows(log: Mapping[str, Any], resource: Any) -> Rows | Ignored:
     identity = _identity(log)
     if event != DETAILS:
         return _loose_message(log, identity, event, own)
-    if identity["id_origin"] == "native":
-        return _loose_bodies(log, identity["request_uid"], own)
     times = {name: at for name in ("timeUnixNano", "observedTimeUnixNano") if (at := member(log, name))}
     span = {"startTimeUnixNano": next(iter(times.values()), None), "endTimeUnixNano": None, "name": event}
     fields = Fields({**attributes(resource), **own}, ALIASES, is_encoded)
-    return _request_rows(identity, span, own, fields, is_ended=True)
+    made = _request_rows(identity, span, own, fields, is_ended=True)
+    if identity["id_origin"] != "native":
+        return made
+    if isinstance(made, Ignored):
+        return _loose_bodies(log, identity["request_uid"], own)
+    (row,) = made.tables["requests"]
+    return Rows({**made.tables, "requests": [row | {"quality_flags": sorted({*row["quality_flags"], SPAN_MISSING})}]})
 
 
 def _loose_bodies(log: Mapping[str, Any], request_uid: str, own: Mapping[str, Any]) -> Rows | Ignored:

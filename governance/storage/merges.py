@@ -32,6 +32,7 @@ def facts_of(replaced: Sequence[Segment]) -> dict[str, Any]:
         facts["model"] = replaced[0].model
     if unresolved := sum(segment.unresolved for segment in replaced):
         facts["unresolved"] = unresolved
+    facts |= {"provisional": True} if any(segment.provisional for segment in replaced) else {}
     facts |= {"alone": True} if any(segment.alone for segment in replaced) else {}
     facts |= {"indexed": True} if all(segment.indexed for segment in replaced) else {}
     facts |= {"identified": True} if all(segment.identified for segment in replaced) else {}

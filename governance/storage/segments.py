@@ -42,6 +42,7 @@ class Segment(NamedTuple):
     bytes: int
     indexed: bool  # whether the side index names every row
     identified: bool = False  # whether the side index has the identity of every row, or a file of it those of its own
+    provisional: bool = False  # whether there are rows that another record may complete
     alone: bool = False  # whether there are rows that came without the request that they belong to
     batches: frozenset[int] | None = None
     key_filter: tuple[int, int] | None = None
@@ -67,6 +68,7 @@ def segment_of(file: NamedFile, table: str, batches: frozenset[int] | None = Non
         file.bytes,
         bool(facts.get("indexed", False)),
         bool(facts.get("identified", False)),
+        bool(facts.get("provisional", False)),
         bool(facts.get("alone", False)),
         batches,
         (int(at), int(size)) if size else None,
@@ -115,10 +117,14 @@ def select(table: Table, segments: Sequence[Segment], prefix: str, completed: Se
         nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in table.columns)
         return f"SELECT {nulls} WHERE false"
     where = " WHERE NOT is_conflict" if table.column("is_conflict") else ""
-    if completed and table.name in OF_HALVES:
-        done = f"{read(completed, prefix)} c ON c.file_sha256 = r.file_sha256 AND c.row_no = r.row_no"
-        return f"SELECT r.* FROM {read(segments, prefix)} r ANTI JOIN {done}{where}"
-    return f"SELECT * FROM {read(segments, prefix)}{where}"
+    provisional = [one for one in segments if one.provisional] if completed and table.name in OF_HALVES else []
+    if not provisional:
+        return f"SELECT * FROM {read(segments, prefix)}{where}"
+    done = f"{read(completed, prefix)} c ON c.file_sha256 = r.file_sha256 AND c.row_no = r.row_no"
+    parts = [f"SELECT r.* FROM {read(provisional, prefix)} r ANTI JOIN {done}{where}"]
+    if final := [one for one in segments if not one.provisional]:
+        parts.insert(0, f"SELECT * FROM {read(final, prefix)}{where}")
+    return " UNION ALL BY NAME ".join(parts)
 
 
 def with_states(requests: str, bodies: Sequence[Segment], prefix: str) -> str:

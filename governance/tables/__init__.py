@@ -25,7 +25,7 @@ from governance.tables.columns import (
 )
 from governance.tables.decisions import ATTRIBUTIONS, DECISIONS, FEATURES, SUBJECTS
 from governance.tables.kept import FINDINGS, MODELS, PROMPTS, QUARANTINE
-from governance.tables.requests import ATTEMPTS, CACHE_HITS, GUARDRAILS, PAYLOADS, REQUESTS
+from governance.tables.requests import ATTEMPTS, CACHE_HITS, GUARDRAILS, PAYLOADS, REQUESTS, SPAN_MISSING
 from governance.tables.sides import ASSESSMENTS, NOTICES, OUTCOMES, REVIEWS, SUBJECT_RECORDS
 from governance.tables.standalone import EVALUATIONS, INCIDENTS, REQUEST_COUNTS
 
@@ -58,6 +58,7 @@ __all__ = [
     "REQUEST_COUNTS",
     "REVIEWS",
     "SIDE_TABLES",
+    "SPAN_MISSING",
     "STANDALONE",
     "SUBJECTS",
     "SUBJECT_RECORDS",

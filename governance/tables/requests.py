@@ -20,6 +20,8 @@ from governance.tables.columns import (
 
 CACHE_HITS = ("exact_hit", "semantic_hit")  # in `cache_status`; its response id is that of the answer it repeats
 
+SPAN_MISSING = "span_missing"  # in `quality_flags`: an event tells of the request, and its own record has not come
+
 REQUESTS = Table(
     "requests",
     "one client-visible request",
