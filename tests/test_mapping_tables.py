@@ -34,6 +34,7 @@ TOOL = Export(
 AGREED = Export("request_id,reviewed_by,review_requested,reviewed_at,agreed", "r{n},u{bit},{t0},{t1},{yes}")
 REVIEWED = Export("request_id,reviewed_by,reviewed_at,agreed", "r{n},u{bit},{t0},{yes}")
 LOAN = Export("loan_id,defaulted,default_date,observed_at,loss_amount", "L{n},{bit},{t0},{t1},{n}.5")
+EMPLOYED = Export("id,employed,since", "r{n},{bit},{t0}")
 LABEL = Export("request_id,label", "r{n},{bit}")
 STATUS = Export("application_id,outcome,outcome_date", "a{n},{status},{t0}")
 LONG = Export("application_id,outcome,value,due,booked", "a{n},default_next_month,{bit},{t0},{t1}")
@@ -103,6 +104,7 @@ def columns_of(made: Draft) -> dict[str, Any]:
         (LOAN, "outcomes", {"name": {"constant": "defaulted"}, "value": "defaulted", "occurred_ts": "default_date",
                             "positive": {"column": "defaulted", "map": {"0": False, "1": True}},
                             "known_ts": "observed_at"}),
+        (EMPLOYED, "outcomes", {"name": {"constant": "employed"}, "value": "employed"}),
         (STATUS, "outcomes", {"name": {"constant": "outcome"}, "value": "outcome", "known_ts": "outcome_date"}),
         (LONG, "outcomes", {"name": "outcome", "value": "value", "occurred_ts": "due", "known_ts": "booked"}),
         (DECLARED, "subject_records", {"request_id": "candidate_id", "known_ts": "declared_on"}),

@@ -93,8 +93,8 @@ def draft(path: Path, table: str | None = None) -> Draft:
     chosen = table or (alike[0].form.table if alike and alike[0].is_clear else REQUESTS)
     guesses = _of_requests(found, alike) if chosen == REQUESTS else side_guesses(FORMS[chosen], found)
     because = next((one.columns for one in alike if one.form.table == chosen), ())
-    others = otherwise(chosen, guesses, alike)
     known = next((name for name, form in sources().items() if form.recognises(readable[0])), None)
+    others = [] if known else otherwise(chosen, guesses, alike)
     body = "\n".join(written(source, guesses, found)) + "\n"
     batch = None if guesses.missing else _tried(first, log, body)
     reasons = {} if batch is None else _reasons(batch)

@@ -15,12 +15,13 @@ from governance.drafts.guesses import Guess, Guesses, why_left
 from governance.drafts.profiles import Kind, Profile
 from governance.drafts.search import Search, attribute_rule, outermost_first
 from governance.drafts.usual_names import words
-from governance.drafts.ways import WAYS, is_few, time_rule
+from governance.drafts.ways import WAYS, Way, is_few, time_rule
 from governance.mapping import allowed_columns
 from governance.tables import ASSESSMENTS, INCIDENTS, NOTICES, OUTCOMES, REQUEST_COUNTS, REVIEWS, SUBJECT_RECORDS
 
 REQUESTS = "requests"
 _MUCH = 0.25  # share of its columns from which a log may as well be another table; chosen here
+_NARROW = 4  # columns of a table of an id, a truth and its times
 _SPARE = 2  # columns that no form explains and every table may have; chosen here
 _OF_LOGS = frozenset(
     "input_tokens output_tokens ttft_us http_status retries fallbacks fallback_from cache_status deciding_stage".split()
@@ -82,7 +83,7 @@ def side_guesses(form: Form, found: Sequence[Profile]) -> Guesses:
     """What the columns of such a table may mean."""
     search = Search(outermost_first(found))
     guesses = Guesses(form.table)
-    for way, profile in search.by(form.ways):
+    for way, profile in _found_by(form, search):
         rule, note = way.makes(profile)
         guesses.columns.append(Guess(way.canonical, {"column": profile.name, **rule}, note))
         if form.table == OUTCOMES.name and way.canonical == "value":
@@ -94,16 +95,29 @@ def side_guesses(form: Form, found: Sequence[Profile]) -> Guesses:
         guesses.columns.append(Guess("noted_ts", sent, "rows that were not sent need the moment of the export"))
     if form.table == SUBJECT_RECORDS.name:
         guesses.subjects = [Guess(name, attribute_rule(name, profile)) for name, profile in search.attributes()]
-        guesses.columns += _only_time(guesses, search)
+    guesses.columns += _only_time(guesses, search)
     order = allowed_columns(form.table)
     guesses.columns.sort(key=lambda guess: order.index(guess.canonical))
     guesses.left = {profile.name: why_left(profile) for profile in search.left()}
     return guesses
 
 
+def _found_by(form: Form, search: Search) -> Iterator[tuple[Way, Profile]]:
+    """What the columns may say; of a truth that is called in a way of its own, where it is all that is told of ids."""
+    filled = sum(profile.filled > 0 for profile in search.left())
+    said = set()
+    for way, profile in search.by(form.ways):
+        said.add(way.canonical)
+        yield way, profile
+    if form.table == OUTCOMES.name and "value" not in said and filled <= _NARROW:
+        told = [profile for profile in search.left() if is_yes_or_no(profile)]
+        if len(told) == 1:
+            yield next(way for way in form.ways if way.canonical == "value"), search.taken(told[0])
+
+
 def _likeness(form: Form, found: Sequence[Profile], stem: str) -> Likeness | None:
     search = Search(outermost_first(found))
-    said_by = {way.canonical: profile for way, profile in search.by(form.ways)}
+    said_by = {way.canonical: profile for way, profile in _found_by(form, search)}
     if form.table == SUBJECT_RECORDS.name:
         said_by |= dict(search.attributes())
     telling = {name for group in form.telling for name in group if name in said_by}
@@ -163,10 +177,12 @@ def _of_outcome(truth: Profile, search: Search) -> Iterator[Guess]:
 
 
 def _only_time(guesses: Guesses, search: Search) -> Iterator[Guess]:
-    """The time since which attributes are known, if there is one that is called otherwise."""
-    if "known_ts" in guesses.missing and (at := search.first(lambda profile: profile.kind is Kind.TIME)) is not None:
+    """The time since which something is known, if there is one that is called in a way of its own, and no other."""
+    if "known_ts" not in guesses.missing or guesses.column_of("occurred_ts") is not None:
+        return
+    if (at := search.first(lambda profile: profile.kind is Kind.TIME)) is not None:
         rule, doubt = time_rule(at)
-        note = "; ".join(part for part in ("are they known since then?", doubt) if part)
+        note = "; ".join(part for part in ("is it known since then?", doubt) if part)
         yield Guess("known_ts", {"column": at.name, **rule}, note)
 
 
@@ -183,11 +199,10 @@ def otherwise(chosen: str, guesses: Guesses, alike: Sequence[Likeness]) -> list[
     if chosen != REQUESTS:
         return [one.form.table for one in others if one.is_clear and one.share >= own]
     inside = (OUTCOMES.name, SUBJECT_RECORDS.name) if guesses.decides else ()  # a mapping of decisions has them too
-    telling = (REVIEWS.name, INCIDENTS.name)  # of these few columns say enough
     return [
         one.form.table
         for one in others
-        if one.form.table not in inside and (one.form.table in telling or one.share >= _MUCH or one.is_called)
+        if one.form.table not in inside and (one.form.table == REVIEWS.name or one.share >= _MUCH or one.is_called)
     ]
 
 
