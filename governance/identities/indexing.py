@@ -86,7 +86,7 @@ def alone_index_rows(alone: Sequence[pa.Table]) -> pa.Table:
     """
     columns = ["request_uid", "file_sha256", "row_no", REQUESTS.time]
     rows = pa.concat_tables([table.select(columns) for table in alone]).combine_chunks()
-    named = pc.extract_regex(rows.column("request_uid"), "^(?P<source>[^:]*):(?P<id>(?s:.*))$").combine_chunks()
+    named = pc.extract_regex(_whole(rows.column("request_uid")), "^(?P<source>[^:]*):(?P<id>(?s:.*))$")
     day = _day(rows, REQUESTS.time)
     keys = keys_of(named.field("id"))
     found = pa.table(
@@ -117,7 +117,7 @@ def side_index_rows(kept: Mapping[str, pa.Table]) -> pa.Table:
     parts = []
     for name in (name for name in SIDE_TABLES if name in kept):
         rows = kept[name]
-        uid, target = (rows.column(column).combine_chunks() for column in ("request_uid", "target_id"))
+        uid, target = (_whole(rows.column(column)) for column in ("request_uid", "target_id"))
         whole = pc.coalesce(uid, target)
         bare = pc.coalesce(uid, pc.replace_substring_regex(target, pattern="#[0-9]+$", replacement=""))
         again = pc.not_equal(whole, bare)
@@ -131,7 +131,7 @@ def _side_part(name: str, rows: pa.Table, ids: pa.Array) -> pa.Table:
         {
             "key": keys_of(ids),
             "table": pa.repeat(name, len(ids)),
-            "identity": keys_of(rows.column(CANONICAL[name].identity).combine_chunks()),
+            "identity": keys_of(_whole(rows.column(CANONICAL[name].identity))),
             "file_sha256": rows.column("file_sha256"),
             "row_no": rows.column("row_no"),
             "day": _day(rows, CANONICAL[name].time),

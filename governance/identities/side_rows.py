@@ -54,7 +54,7 @@ def resolve(engine: Engine, snapshot: Snapshot, rows: pa.Table) -> pa.Table:
         snapshot: The store.
         rows: Rows of a side table.
     """
-    waiting = rows.column("target_id").filter(rows.column("request_uid").is_null())
+    waiting = rows.column("target_id").cast(pa.string()).filter(rows.column("request_uid").is_null())
     if not len(waiting):
         return rows
     bare = pc.replace_substring_regex(waiting, pattern=_ITEM, replacement="")
@@ -79,7 +79,7 @@ def _days_of_requests(engine: Engine, snapshot: Snapshot, ids: pa.ChunkedArray) 
 
     A `request_uid` stands in the index as what is behind its source, or as a whole.
     """
-    texts = ids.unique()
+    texts = ids.cast(pa.string()).unique()
     native = pc.replace_substring_regex(texts, pattern="^[^:]*:", replacement="")
     keys = np.unique(np.concatenate([keys_of(texts), keys_of(native)]))
     return days_of(engine, snapshot, snapshot.segments.get(INDEX, []), keys)
@@ -90,7 +90,7 @@ def _days_of_identities(engine: Engine, snapshot: Snapshot, table: str, rows: pa
     index: list[Segment] = [segment for segment in snapshot.segments.get(SIDE_INDEX, []) if segment.identified]
     if not index:
         return []
-    keys = np.unique(keys_of(rows.column(CANONICAL[table].identity).combine_chunks()))
+    keys = np.unique(keys_of(rows.column(CANONICAL[table].identity).cast(pa.string()).combine_chunks()))
     engine.register("new_identities", pa.table({"identity": keys}))
     found = engine.rows(
         f"SELECT DISTINCT CAST(day AS VARCHAR) FROM {read(index, f'{snapshot.root}{os.sep}')} "

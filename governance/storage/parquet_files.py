@@ -43,6 +43,7 @@ def write_rows(
     texts = {name for name in rows.column_names if _is_text(rows, name)} - dictionaries - empty
     # The least and the greatest of texts tell nobody what to skip, and take long to find
     measured = [name for name in rows.column_names if not _is_text(rows, name)]
+    said = rows.schema.metadata or {}  # which a file without a schema of Arrow's own would not hold
     rows = _required(rows)
     with (
         pa.OSFile(str(path), "wb") as file,
@@ -61,6 +62,7 @@ def write_rows(
             write_statistics=measured,
         ) as writer,
     ):
+        writer.add_key_value_metadata(said)
         writer.write_table(rows, group_rows(rows.num_rows, is_full=is_full))
         size = int(file.tell())
         file.write(key_filter)
