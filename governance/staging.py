@@ -164,7 +164,8 @@ class Staging:
         return _without(rows, {number for number, fate in fates.items() if fate is Fate.DUPLICATE})
 
     def _finished(self, rows: pa.Table) -> pa.Table:
-        digest = pa.repeat(pa.scalar(self.origin.sha256, pa.string()), rows.num_rows)
+        numbers = pa.array(np.zeros(rows.num_rows, np.int32))  # a text in each row would take as much as all the others
+        digest = pa.DictionaryArray.from_arrays(numbers, pa.array([self.origin.sha256]))
         return self._marked(rows.set_column(rows.column_names.index("file_sha256"), "file_sha256", digest))
 
     def _marked(self, rows: pa.Table) -> pa.Table:
@@ -258,6 +259,8 @@ def _without(rows: pa.Table, numbers: set[int]) -> pa.Table:
 
 def model_folder(table: str, model: str, rows: pa.Table) -> str:
     """Folder of a model's wide rows; names from logs are hashed, they are never paths."""
-    shape = ",".join(f"{field.name}:{field.type}" for field in rows.schema)
+    kinds = {field.name: field.type for field in rows.schema}
+    plain = {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in kinds.items()}
+    shape = ",".join(f"{name}:{kind}" for name, kind in plain.items())
     model_hash = hashlib.sha256(model.encode()).hexdigest()[:16]
     return f"{table}/model={model_hash}/schema={hashlib.sha256(shape.encode()).hexdigest()[:16]}"

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from governance.engines.duckdb import Engine, identifier
 from governance.identities.indexing import identity_keys
 from governance.identities.known_keys import KnownKeys, Met
+from governance.identities.repeats import repeats
 from governance.identities.side_rows import stored_rows
 from governance.tables import (
     ASSESSMENTS,
@@ -143,9 +144,21 @@ def _without_completing(batch: Batch, met: Met) -> Met:
 def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dict[int, Fate]:
     if not len(met.places):
         return {}
-    uids = batch.tables[REQUESTS.name].column("request_uid").take(pa.array(met.places)).unique()
+    found: dict[int, Fate] = {}
+    places = met.places
+    if not met.days:  # of whatever was met, the store holds nothing
+        same = repeats([rows for _, rows, _ in _rows_of_requests(batch)], places, _LEFT_OUT)
+        found, places = dict.fromkeys(same.numbers.tolist(), Fate.DUPLICATE), same.left
+    return found | (_told_apart(engine, snapshot, batch, places, met.days) if len(places) else {})
+
+
+def _told_apart(
+    engine: Engine, snapshot: Snapshot, batch: Batch, places: npt.NDArray[np.int64], days: Sequence[tuple[str, str]]
+) -> dict[int, Fate]:
+    """What becomes of the records at some places, by what all records of their requests say."""
+    uids = batch.tables[REQUESTS.name].column("request_uid").take(pa.array(places)).unique()
     engine.register("met", pa.table({"request_uid": uids}))
-    prints = " UNION ALL ".join([*_new(engine, batch, uids), *_stored(snapshot, met.days)])
+    prints = " UNION ALL ".join([*_new(engine, batch, uids), *_stored(snapshot, days)])
     rows = engine.rows(
         f"SELECT {_UID}, {_NUMBER}, md5(string_agg(line, chr(31) ORDER BY line)) FROM ({prints}) "
         f"GROUP BY {_UID}, {_ORIGIN}, {_NUMBER} HAVING bool_or({_IS_REQUEST}) ORDER BY {_UID}, {_NUMBER}"
@@ -162,18 +175,24 @@ def _requests(engine: Engine, snapshot: Snapshot, batch: Batch, met: Met) -> dic
 
 def _new(engine: Engine, batch: Batch, met: pa.Array) -> list[str]:
     """Lines of the records of the batch that were met, numbered from 1."""
-    tables = [
-        (table.name, batch.tables[table.name], table in _BY_DECISION)
-        for table in (*_BY_REQUEST, *_BY_DECISION)
-        if table.name in batch.tables
-    ]
-    tables += [(f"features_{place}", inputs.rows, True) for place, inputs in enumerate(batch.features)]
+    tables = _rows_of_requests(batch)
     for name, rows, of_decision in tables:
         engine.register(f"new_{name}", _of(met, rows, of_decision=of_decision))
     return [
         _lines(f"new_{name}", rows.column_names, name, of_decision=of_decision, is_new=True)
         for name, rows, of_decision in tables
     ]
+
+
+def _rows_of_requests(batch: Batch) -> list[tuple[str, pa.Table, bool]]:
+    """The rows that belong to the requests of a batch, those first; each with a name, and whether of a decision."""
+    tables = [
+        (table.name, batch.tables[table.name], table in _BY_DECISION)
+        for table in (*_BY_REQUEST, *_BY_DECISION)
+        if table.name in batch.tables
+    ]
+    tables += [(f"features_{place}", inputs.rows, True) for place, inputs in enumerate(batch.features)]
+    return tables
 
 
 def _of(met: pa.Array, rows: pa.Table, *, of_decision: bool) -> pa.Table:

@@ -64,6 +64,7 @@ def write_rows(
     ):
         writer.add_key_value_metadata(said)
         writer.write_table(rows, group_rows(rows.num_rows, is_full=is_full))
+        writer.add_key_value_metadata(rows.schema.metadata or {})
         size = int(file.tell())
         file.write(key_filter)
     return size
@@ -71,7 +72,8 @@ def write_rows(
 
 def _required(rows: pa.Table) -> pa.Table:
     """The same; columns without nulls say so, and need not say it of each value."""
-    return rows.cast(pa.schema([field.with_nullable(rows.column(field.name).null_count > 0) for field in rows.schema]))
+    fields = [field.with_nullable(rows.column(field.name).null_count > 0) for field in rows.schema]
+    return rows.cast(pa.schema(fields, rows.schema.metadata))
 
 
 def _is_whole(rows: pa.Table, name: str) -> bool:
