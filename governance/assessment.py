@@ -157,6 +157,7 @@ def _policy_facts(policy: Policy, timezone: str) -> dict[str, Any]:
     start, end = policy.in_force(timezone)
     applies = policy.head.applies_to.model_dump(exclude_none=True)
     return {
+        "favourable": {name: list(values) for name, values in policy.head.favourable.items()},
         "policy": policy.name,
         "version": policy.version,
         "sha256": policy.sha256,

@@ -7,7 +7,7 @@ What is not known is a fact of its own: each is named with the reason in `missin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from governance.explained.in_force import own_findings, policies_in_force
 from governance.explained.proofs import proof
 from governance.explained.readings import readings
 from governance.explained.reasons import data_used, reasons
+from governance.explained.settled import settled
 from governance.explained.stages import decided_by
 from governance.storage.store import Store
 
@@ -73,10 +74,12 @@ def explain(
 
 
 def _explanation(decided: Decided, compute: bool, whole: bool) -> Explanation:
-    request, decision = decided.request, decided.decision
     policies = policies_in_force(decided)
+    stands = settled(decided, policies)
+    decided = replace(decided, decision={**decided.decision, "favourable": stands.favourable})
+    request, decision = decided.request, decided.decision
     stage = decided_by(decided)
-    attributed = attribution(decided, compute=compute) if decision else None
+    attributed = attribution(decided, compute=compute) if decision.get("decision_id") else None
     document = {
         "request_id": request["request_id"],
         "decision_id": decision.get("decision_id"),
@@ -84,8 +87,9 @@ def _explanation(decided: Decided, compute: bool, whole: bool) -> Explanation:
         "time": decided.moment,
         "grade": grade(attributed),
         "decided_by": stage,
-        "decision": decision.get("final_decision") or decision.get("decision"),
-        "favourable": decision.get("favourable"),
+        "decision": stands.decision,
+        "decision_before": stands.before,
+        "favourable": stands.favourable,
         "score": decision.get("score"),
         "threshold": decision.get("threshold"),
         "confidence": decision.get("confidence"),
@@ -94,7 +98,7 @@ def _explanation(decided: Decided, compute: bool, whole: bool) -> Explanation:
         "explanation": attributed,
         "reasons": reasons(decided, stage, attributed),
         "data_used": data_used(decided),
-        "changes": changes(decided, stage["stage"]) if whole and decision else None,
+        "changes": changes(decided, stage["stage"]) if whole else None,
         "findings": own_findings(decided, policies),
         "policies": policies,
         "request": _filled(request),

@@ -27,6 +27,13 @@ _WHO = {
 _ASKED = "The same version of the model was asked again to find this."
 
 
+_ANSWERED = {
+    "model": "An automated system answered.",
+    "cache": "An automated system gave an answer that it had given before.",
+    "fallback": "A replacement system answered.",
+}  # where nothing was decided about anybody
+
+
 class Part(NamedTuple):
     """Some sentences under a title.
 
@@ -70,14 +77,13 @@ def letter(document: Document, office: Office) -> Letter:
         document: The JSON of `explain`.
         office: Whom they ask, and in what time.
     """
-    reviewed = any(review["completed_ts"] for review in document["reviews"])
     by = "" if office.name == NOBODY.name else f" of {office.name}"
-    who = _WHO.get(document["decided_by"]["stage"], "Nothing was decided.")
+    is_decided = document["decision_id"] is not None
     return Letter(
         written_out(datetime.fromisoformat(document["time"]).date()),
         str(document["request_id"]),
-        f"The decision{by}: {document['decision'] or 'no decision was made'}.",
-        f"{who} {'A person reviewed it.' if reviewed else 'No review by a person is recorded.'}",
+        f"The decision{by}: {document['decision'] or 'not on record'}." if is_decided else "No decision was made.",
+        _role(document, is_decided=is_decided),
         (
             *_reasons(document, office),
             *_data(document),
@@ -85,6 +91,20 @@ def letter(document: Document, office: Office) -> Letter:
             Part("What you can do", tuple(_rights(document, office))),
         ),
     )
+
+
+def _role(document: Document, *, is_decided: bool) -> str:
+    """What a system and people had to do with it."""
+    if document["decision_before"] is not None:
+        return f"First the decision was: {document['decision_before']}. A person reviewed it and changed it."
+    stage = document["decided_by"]["stage"]
+    who = _WHO.get(stage, "Nothing was decided.") if is_decided else _ANSWERED.get(stage, "No answer was given.")
+    if stage == "human":
+        return who
+    if any(review["completed_ts"] for review in document["reviews"]):
+        return f"{who} A person reviewed it."
+    asked = "A person was asked to review it." if document["reviews"] else "No review by a person is recorded."
+    return f"{who} {asked}"
 
 
 def _reasons(document: Document, office: Office) -> list[Part]:
@@ -116,7 +136,8 @@ def _changes(document: Document) -> list[Part]:
 
 
 def _rights(document: Document, office: Office) -> Sequence[str]:
-    said = [f"Ask {office.name} to have a person review the decision, and say what you think of it."]
+    thing = "decision" if document["decision_id"] is not None else "answer"
+    said = [f"Ask {office.name} to have a person review the {thing}, and say what you think of it."]
     if office.object_within:
         said[0] += f" You have {office.object_within}, from the day on which you get this letter."
     said += [

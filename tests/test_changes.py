@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from governance.cards import parse_card
-from governance.cards.formula import names_in, value_of
 from governance.errors import PolicyError, SourceError
 from governance.explained.actions import Step, candidates, steps
 from governance.explained.changes import changes
 from governance.explained.decided import Decided
 from governance.explained.derived import followed, require_formulas
 from governance.explanation import explain
+from governance.formula import names_in, value_of
 from governance.letter import Letter, letter
 from governance.models.registration import register
 from governance.workspace import NOBODY

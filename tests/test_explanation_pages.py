@@ -22,6 +22,7 @@ DOCUMENT: dict[str, Any] = {
     "grade": "reproduced",
     "decided_by": {"stage": "model", "evidence": "no rule is logged"},
     "decision": "refused",
+    "decision_before": None,
     "favourable": False,
     "score": 0.6789,
     "threshold": 0.5,
@@ -161,6 +162,18 @@ def test_the_person_reads_plain_words_without_scores_weights_or_others() -> None
         assert hidden not in page
 
 
+def test_the_person_reads_what_stands_after_a_review() -> None:
+    human = {"stage": "human", "evidence": "review 1"}
+    overruled = changed(decision="approved", favourable=True, decision_before="refused", decided_by=human, reasons=[])
+    page = html([overruled], "subject").decode()
+    assert "The decision: approved." in page
+    assert "First the decision was: refused. A person reviewed it and changed it." in page
+    assert "not on record" not in page
+    assert "Before the review" in html([overruled], "engineer").decode()
+    waiting = [DOCUMENT["reviews"][0] | {"completed_ts": None}]
+    assert "A person was asked to review it." in html([changed(reviews=waiting)], "subject").decode()
+
+
 def test_the_person_reads_whom_to_ask() -> None:
     office = Office("Desk <Bank>", "desk@example.org")
     page = html([DOCUMENT], "subject", office).decode()
@@ -225,7 +238,10 @@ def test_a_request_without_decision_or_contributions_is_still_a_page() -> None:
     )  # fmt: skip
     said = html([bare], "engineer").decode()
     assert "There is the record alone" in said
-    assert "Nothing was decided." in html([bare], "subject").decode()
+    letter = html([bare], "subject").decode()
+    assert "No decision was made." in letter
+    assert "No answer was given." in letter
+    assert "review the answer" in letter
 
 
 def test_several_decisions_have_a_section_each() -> None:

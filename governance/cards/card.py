@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from governance.cards.formula import names_in
+from governance.formula import names_in
 
 
 def _one_text(value: object) -> object:

@@ -69,6 +69,7 @@ def _head(screen: Screen, document: Mapping[str, Any]) -> None:
         screen,
         [
             ("decided", f"{decision} ({outcome})" if outcome else decision),
+            ("before", document["decision_before"]),
             ("decided by", f"{by['stage'] or 'nothing'}: {by['evidence']}"),
             ("time", document["time"].replace("T", " ").replace("Z", " UTC")),
             ("score", _score(document)),

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from governance.cards.formula import names_in
 from governance.errors import GovernanceError, SourceError
 from governance.explained.actions import Step, candidates, steps
 from governance.explained.decided import Decided
 from governance.explained.derived import followed, require_formulas
 from governance.explained.replay import registered_model
 from governance.explained.thresholds import OTHER_CAUSE, had_other_cause, is_favourable, threshold_of
+from governance.formula import names_in
 from governance.models.registered import RegisteredModel
 
 MOST_SHOWN = 3  # chosen here: who is given more ways than this compares them instead of taking one

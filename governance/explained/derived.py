@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from governance.cards.formula import names_in, value_of
 from governance.errors import SourceError
+from governance.formula import names_in, value_of
 
 ROUNDING = 1e-3  # chosen here, relative: what logs round away; a formula that differs by more is another one
 

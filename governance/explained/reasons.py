@@ -32,6 +32,8 @@ def reasons(
         return [{"rank": place, "text": text} for place, text in enumerate(given, 1)]
     if attribution is None or decided_by["stage"] not in ("model", None):
         return []
+    if decided.decision.get("favourable"):
+        return []  # what pushed the adverse way is no reason of a decision that went the other way
     facts = _model_facts(decided, str(attribution.get("artefact_sha256")))
     why = _why_none(decided, attribution, facts)
     if why is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from governance.explained.decided import Decided
+from governance.explained.settled import last_override
 
 
 def decided_by(decided: Decided) -> dict[str, Any]:
@@ -14,7 +15,7 @@ def decided_by(decided: Decided) -> dict[str, Any]:
 
 
 def _logged(decided: Decided) -> tuple[str, str] | None:
-    override = next((row for row in decided.of["reviews"] if row["outcome"] == "overridden"), None)
+    override = last_override(decided.of["reviews"])
     if override:
         return "human", f"review {override['review_id']}: overridden by {override['reviewer'] or 'a reviewer'}"
     stage, rule_id = decided.decision.get("deciding_stage"), decided.decision.get("rule_id")

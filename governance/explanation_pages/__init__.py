@@ -83,6 +83,7 @@ def _cover(document: Document, *, several: int) -> Cover:
     model = " ".join(str(part) for part in (document["model"], document["model_version"]) if part)
     known = [
         Fact("Decision", f"{document['decision'] or 'none'}{f' ({outcome})' if outcome else ''}"),
+        Fact("Before the review", document["decision_before"]),
         Fact("Decided by", by["stage"] or "nothing"),
         Fact("Time", moment(datetime.fromisoformat(document["time"])) + " UTC"),
         Fact("Score", document["score"], reason=_threshold(document)),

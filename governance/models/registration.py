@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from governance import artefacts
 from governance.cards import Action, Card, content_of, parse_card
-from governance.cards.formula import names_in
 from governance.errors import GovernanceError, NotFoundError, SourceError, nearest, no_file
+from governance.formula import names_in
 from governance.models.registered import RegisteredModel, find_model, registered, require_model
 from governance.moments import stamp
 from governance.proof.ledger import StagedFile
