@@ -191,6 +191,11 @@ class Mapping(_Model):
         return (value,) if isinstance(value, dict) else value
 
     @property
+    def names_model(self) -> bool:
+        """Whether it says which model was asked or served."""
+        return not {"model", "model_served", "model_requested"}.isdisjoint(self.columns)
+
+    @property
     def decides(self) -> bool:
         """Whether its records are decisions and not requests alone."""
         return self.table == "requests" and bool(set(self.columns) & set(_DECIDES) or self.subjects or self.features)

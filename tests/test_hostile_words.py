@@ -78,7 +78,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(
         raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device")
 
     log, form = book.write("more.csv", "id,at\nr7,2026-07-01T10:00:00Z\n"), book.folder / "mapping.yaml"
-    form.write_text("source: t\ncolumns: {request_id: id, start_ts: at}\n", encoding="utf-8")
+    form.write_text("source: t\ncolumns: {request_id: id, start_ts: at, model: {constant: m}}\n", encoding="utf-8")
     before = book.digest()
     with monkeypatch.context() as patched:
         patched.setattr("governance.storage.parquet_files.pq.ParquetWriter", full)

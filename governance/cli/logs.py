@@ -59,6 +59,7 @@ def ingest(
     else:
         from governance.ingestion import ingest as read
 
+        _note_no_model(session, mapping)
         with drawn(session) as display:
             done = read(session.workspace, paths, observe=display.show, **given)
             session.finished = "all of these files are in"
@@ -70,6 +71,15 @@ def ingest(
         session.note(f"error: {share:.2%} of the records are quarantined, more than {max_quarantined:.2%}")
         return 2
     return 0
+
+
+def _note_no_model(session: Session, mapping: Path | None) -> None:
+    """Says before anything is stored what a mapping lacks that nobody can add later."""
+    from governance.arrivals.intake import read_format
+
+    form = read_format(None, mapping).mapping
+    if form is not None and form.table == "requests" and not form.names_model:
+        session.note("the mapping names no model: a policy that applies to one will find nothing in this log")
 
 
 def _note_conflicts(session: Session, done: Ingestion, *, is_mapped: bool) -> None:

@@ -27,7 +27,7 @@ def write_rows(
     is_full: bool = False,
     key_filter: bytes = b"",
 ) -> int:
-    """Writes a new file; returns how many bytes its rows take, and so where the filter begins.
+    """Writes a new file, with the metadata of its rows; returns how many bytes they take: there the filter begins.
 
     Args:
         rows: What it holds.
