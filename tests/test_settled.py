@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import governance as gov
 from governance.assessment import assess
 from governance.explanation import explain
 from governance.findings import parse_window
@@ -97,3 +98,14 @@ def test_without_a_policy_nobody_knows_whether_the_changed_decision_is_favourabl
     found = explained(book)
     assert (found["decision"], found["favourable"]) == ("yes", None)
     assert "the decision was changed to 'yes', and no policy says whether that is" in str(found["missing"])
+
+
+def test_the_report_counts_the_decision_that_stands(book: Logbook) -> None:
+    judge(book)
+    book.read("reviews.csv", HEAD + OVERRIDDEN, REVIEWS)
+    own = gov.open(book.workspace.store).window("2026-07")
+    said = gov.exhibits.decisions.by_stage(own).plain()
+    assert "credit\t—\thuman\tyes\t1" in said
+    book.read("later.csv", HEAD + "r1,v2,2026-07-02T11:00:00Z,2026-07-02T12:00:00Z,confirmed,no\n", REVIEWS)
+    own = gov.open(book.workspace.store).window("2026-07")
+    assert "credit\t—\tmodel\tno\t1" in gov.exhibits.decisions.by_stage(own).plain()

@@ -7,10 +7,19 @@ from governance.blocks import Cell, Chart, Column, Section, Table
 from governance.exhibits.period import Period, Row
 from governance.exhibits.sentences import counted, group, nothing
 
-# A person who overrode comes before what was logged; without a word in the log the model's output stood.
+# As in explanations: the last review that came to a result counts, and a person who overrode comes before what was
+# logged; without a word in the log the model's output stood.
+REVIEWED = (
+    "decisions d LEFT JOIN (SELECT decision_id, arg_max({'outcome': outcome, 'decision': final_decision}, "
+    "coalesce(completed_ts, requested_ts)) AS result FROM reviews WHERE outcome IN ('overridden', 'confirmed') "
+    "GROUP BY decision_id) v ON v.decision_id = d.decision_id"
+)
 STAGE = (
-    "CASE WHEN EXISTS (SELECT 1 FROM reviews v WHERE v.decision_id = d.decision_id AND v.outcome = 'overridden') "
-    "THEN 'human' ELSE coalesce(d.deciding_stage, CASE WHEN d.rule_id IS NOT NULL THEN 'rule' ELSE 'model' END) END"
+    "CASE WHEN v.result.outcome = 'overridden' THEN 'human' "
+    "ELSE coalesce(d.deciding_stage, CASE WHEN d.rule_id IS NOT NULL THEN 'rule' ELSE 'model' END) END"
+)
+DECISION = (
+    "coalesce(d.final_decision, CASE WHEN v.result.outcome = 'overridden' THEN v.result.decision END, d.decision)"
 )
 STAGES = ("model", "rule", "cache", "fallback", "human")
 
@@ -19,10 +28,10 @@ def by_stage(period: Period) -> Section:
     """Counts by deciding stage, model version and decision, beside the window before; the mix of stages by week."""
     rows = period.rows(
         "decisions",
-        f"SELECT model, model_version AS version, {STAGE} AS stage, coalesce(final_decision, decision) AS decision, "
+        f"SELECT model, model_version AS version, {STAGE} AS stage, {DECISION} AS decision, "
         f"count(*) FILTER ({period.is_now('decision_ts')}) AS n, "
         f"count(*) FILTER (NOT {period.is_now('decision_ts')}) AS before "
-        f"FROM decisions d WHERE {period.in_either('decision_ts')} "
+        f"FROM {REVIEWED} WHERE {period.in_either('decision_ts')} "
         "GROUP BY ALL ORDER BY model, version, stage, decision",
     )
     if not any(row["n"] for row in rows):
@@ -64,7 +73,8 @@ def _table(period: Period, rows: list[Row]) -> Table:
         for row in rows
     )
     totals = ("all", None, None, None, total, 1, before, 1 if before else None)
-    note = "Decided by a person: a review overrode what was decided first. Shares are of all decisions of the window."
+    note = "Decided by a person: a review changed what was decided first; the decision is what it says, else the logged one. "
+    note += "Shares are of all decisions of the window."
     return Table("Decisions by stage, version and outcome", columns, lines, note, totals=totals)
 
 
@@ -73,7 +83,7 @@ def _mix(period: Period) -> list[Row]:
     return period.rows(
         "decisions",
         f"SELECT {period.calendar(period.step, 'decision_ts')} AS week, {STAGE} AS stage, count(*) AS n "
-        f"FROM decisions d WHERE {period.during('decision_ts')} GROUP BY ALL ORDER BY week, stage",
+        f"FROM {REVIEWED} WHERE {period.during('decision_ts')} GROUP BY ALL ORDER BY week, stage",
     )
 
 
