@@ -44,6 +44,7 @@ def write_rows(
     # The least and the greatest of texts tell nobody what to skip, and take long to find
     measured = [name for name in rows.column_names if not _is_text(rows, name)]
     said = rows.schema.metadata or {}  # which a file without a schema of Arrow's own would not hold
+    metadata = rows.schema.metadata or {}  # kept apart, for a cast loses it, as does a file without Arrow's schema
     rows = _required(rows)
     with (
         pa.OSFile(str(path), "wb") as file,
@@ -64,6 +65,7 @@ def write_rows(
     ):
         writer.add_key_value_metadata(said)
         writer.write_table(rows, group_rows(rows.num_rows, is_full=is_full))
+        writer.add_key_value_metadata(metadata)
         writer.add_key_value_metadata(rows.schema.metadata or {})
         size = int(file.tell())
         file.write(key_filter)
@@ -72,8 +74,7 @@ def write_rows(
 
 def _required(rows: pa.Table) -> pa.Table:
     """The same; columns without nulls say so, and need not say it of each value."""
-    fields = [field.with_nullable(rows.column(field.name).null_count > 0) for field in rows.schema]
-    return rows.cast(pa.schema(fields, rows.schema.metadata))
+    return rows.cast(pa.schema([field.with_nullable(rows.column(field.name).null_count > 0) for field in rows.schema]))
 
 
 def _is_whole(rows: pa.Table, name: str) -> bool:
