@@ -21,7 +21,7 @@ from governance.formats.llm_requests import (
     parameter_names,
     sampling_parameters,
 )
-from governance.formats.provider_usage import reported_usage
+from governance.formats.provider_usage import NO_USAGE, reported_usage
 from governance.formats.request_rows import ALWAYS, end_after, fills, finished, identity, needed_time, object_of
 from governance.formats.rows import Row
 from governance.sources import Ignored, Rows, Source
@@ -51,7 +51,8 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "latency_ms": ("answer#metrics.latencyMs", "measured#invocationLatency"),
     "ttft_ms": ("measured#firstByteLatency",),
     "finish_reasons": (
-        *("answer#stopReason", "answer#stop_reason", "answer#completionReason", "answer#choices.*.finish_reason"),
+        *("answer#stopReason", "answer#messageStop.stopReason", "answer#stop_reason", "answer#delta.stop_reason"),
+        *("answer#completionReason", "answer#choices.*.finish_reason"),
         "answer#results.*.completionReason",
     ),
     "error_code": ("errorCode",),
@@ -162,19 +163,19 @@ def _model(fields: Fields) -> Row:
 
 
 def _tokens(fields: Fields, chunks: list[Any]) -> Row:
-    """The counts of the log; where it has none, those in the answer."""
+    """The counts of the log; where it has none of the input or of the output, those in the answer."""
+    found = (reported_usage(body) for chunk in chunks for body in _bodies(chunk))
+    answered = next((usage.columns() for usage in found if usage.input is not None), NO_USAGE.columns())
     counts = [fields.tokens(name) for name in ("input", "cache_read", "cache_write")]
     tokens_in, read, written = counts
-    if tokens_in is not None or fields.raw("output") is not None:
-        return {
-            "input_tokens": None if tokens_in is None else sum(count or 0 for count in counts),
-            "cache_read_tokens": read,
-            "cache_write_tokens": written,
-            "output_tokens": fields.tokens("output"),
-            "reasoning_tokens": None,
-        }
-    found = (reported_usage(body) for chunk in chunks for body in _bodies(chunk))
-    return next((usage.columns() for usage in found if usage.input is not None), {})
+    tokens_out = fields.tokens("output")
+    logged = {
+        "input_tokens": None if tokens_in is None else sum(count or 0 for count in counts),
+        "cache_read_tokens": read,
+        "cache_write_tokens": written,
+    }
+    own = {"output_tokens": answered["output_tokens"] if tokens_out is None else tokens_out}
+    return answered | (logged if tokens_in is not None else {}) | own
 
 
 def _bodies(chunk: Any) -> Iterator[Any]:

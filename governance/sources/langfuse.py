@@ -1,5 +1,7 @@
 """Langfuse's scheduled export: observations (generations become requests) and scores (become assessments).
 
+What its public API answers (`{"data": [...]}` of observations, scores or traces, names in camel case) is read as well.
+
 Tokens: Langfuse takes the cached tokens out of `input` and the reasoning out of `output` and counts them under names of
 their own. Whatever count has "input" in its name is part of the input, as in its own dashboards, and so for "output".
 
@@ -9,7 +11,8 @@ took effect, nor what became of it. It is an assessment by a human.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from governance.formats.conversions import US_PER_S, as_text, number, whole
@@ -73,6 +76,9 @@ TRACE = frozenset({"id", "timestamp", "release", "session_id", "tags"})
 OPERATIONS = {"GENERATION": "chat", "EMBEDDING": "embedding"}
 ANNOTATORS = {"ANNOTATION": "human", "EVAL": "llm"}  # API: anybody's program, or a user's feedback
 
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_OF_API = frozenset({"startTime", "dataType", "sessionId"})  # one of them is in each thing that the API answers
+_RENAMED = {"model": "provided_model_name", "calculated_total_cost": "total_cost"}  # the API's names -> the export's
 _ALIASES = Aliases(TEXT_NAMES | OTHER_NAMES | parameter_names(PARAMETERS, ("model_parameters",)))
 _SCORE_ALIASES = Aliases(SCORE_NAMES)
 
@@ -81,7 +87,7 @@ class LangfuseSource(Source):
     """Rows of the observations and scores export as JSON; traces are ignored, their observations say it all."""
 
     name: ClassVar[str] = "langfuse"
-    title: ClassVar[str] = "Langfuse blob-storage export: observations and scores"
+    title: ClassVar[str] = "Langfuse blob-storage export, or answers of its API: observations and scores"
     fills: ClassVar[tuple[str, ...]] = fills(
         requests=(
             *ALWAYS,
@@ -100,11 +106,16 @@ class LangfuseSource(Source):
     )
 
     def recognises(self, value: Mapping[str, Any]) -> bool:
-        keys = value.keys()
+        page = _page(value)
+        keys = _exported(page[0] if page else value).keys()
         return (keys >= OBSERVATION and not keys.isdisjoint(ONE_OF)) or keys >= SCORE or keys >= TRACE
 
+    def split(self, value: Mapping[str, Any]) -> Iterable[Any]:
+        """One record, or those of a page that the API has answered."""
+        return _page(value) or (value,)
+
     def rows(self, record: Any) -> Rows | Ignored:
-        value = object_of(record)
+        value = _exported(object_of(record))
         if value.keys() >= SCORE:
             return _score(value)
         if value.keys() >= TRACE and "type" not in value:
@@ -118,6 +129,25 @@ class LangfuseSource(Source):
 
 
 SOURCE = LangfuseSource()
+
+
+def _page(value: Mapping[str, Any]) -> list[Any]:
+    """What a page of the API holds; nothing for what is none."""
+    data = value.get("data")
+    is_page = isinstance(data, list) and value.keys() <= {"data", "meta"}
+    return list(data) if is_page and data and all(isinstance(one, Mapping) for one in data) else []
+
+
+def _exported(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A thing that the API answered under the names of the export; others as they are."""
+    if _OF_API.isdisjoint(value):
+        return value
+    named = {_HUMP.sub("_", name).lower(): held for name, held in value.items()}
+    found = {_RENAMED.get(name, name): held for name, held in named.items()}
+    usage = found.get("usage")
+    if not found.get("usage_details") and isinstance(usage, Mapping):
+        found["usage_details"] = {name: usage[name] for name in ("input", "output", "total") if name in usage}
+    return found
 
 
 def _observation(value: Mapping[str, Any], operation: str) -> Rows:

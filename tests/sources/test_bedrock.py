@@ -9,7 +9,7 @@ import pytest
 
 from governance.sources import UnreadableError
 from governance.sources.bedrock import SOURCE
-from tests.sources.reading import fates, request_of, rows_of, told, values_in
+from tests.sources.reading import exact, fates, request_of, rows_of, told, values_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,3 +218,22 @@ def test_a_body_in_the_bucket_is_absent_and_flagged() -> None:
 
 def test_bodies_are_kept() -> None:
     assert {row["role"] for row in rows_of(SOURCE, MADE)["payloads"]} == {"request", "response"}
+
+
+def test_what_the_log_does_not_count_the_answer_does() -> None:
+    """Each of input and output by itself: some records count the input alone."""
+    counted = {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}
+    given = MADE | {"output": {"outputBodyJson": {"usage": counted}}}
+    row = request_of(SOURCE, exact(given))
+    assert (row["input_tokens"], row["cache_read_tokens"], row["output_tokens"]) == (1510, 1000, 5)
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"messageStop": {"stopReason": "end_turn"}}],
+    ids=["InvokeModel", "Converse"],
+)
+def test_why_a_stream_ended(chunk: dict[str, Any]) -> None:
+    answer = [{"contentBlockDelta": {"delta": {"text": "Hi"}}}, chunk]
+    given = MADE | {"output": {"outputBodyJson": answer}}
+    assert request_of(SOURCE, exact(given))["finish_reasons"] == ["end_turn"]

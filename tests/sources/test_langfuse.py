@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from governance.sources import Ignored, UnreadableError
+from governance.sources import Ignored, Rows, UnreadableError
 from governance.sources.langfuse import SOURCE
-from tests.sources.reading import fates, request_of, rows_of, sample, told
+from tests.sources.reading import exact, fates, request_of, rows_of, sample, told
 
 # put together by hand from the export's columns, of the newer form with user and session
 MADE: dict[str, Any] = {
@@ -227,3 +227,86 @@ def test_what_cannot_be_read_is_refused(given: dict[str, Any], reason: str) -> N
     (error,) = fates(SOURCE, MADE | given)
     assert isinstance(error, UnreadableError)
     assert error.reason == reason
+
+
+class TestApi:
+    """Answers of the public API, made by hand from its reference."""
+
+    OBSERVATION: ClassVar[dict[str, Any]] = {
+        "id": "o-1",
+        "traceId": "t-1",
+        "type": "GENERATION",
+        "name": "answer",
+        "startTime": "2026-07-01T10:00:00.000Z",
+        "endTime": "2026-07-01T10:00:02.500Z",
+        "completionStartTime": "2026-07-01T10:00:00.250Z",
+        "model": "gpt-4o",
+        "modelParameters": {"temperature": 0.5},
+        "input": [{"role": "user", "content": "Hello"}],
+        "output": {"role": "assistant", "content": "Hi"},
+        "usage": {"input": 100, "output": 20, "total": 120, "unit": "TOKENS"},
+        "usageDetails": {"input": 60, "input_cached_tokens": 40, "output": 20, "total": 120},
+        "costDetails": {"total": 0.0012},
+        "calculatedTotalCost": 0.0012,
+        "level": "ERROR",
+        "statusMessage": "too slow",
+        "parentObservationId": "o-0",
+        "promptName": "greeting",
+        "promptVersion": 3,
+        "environment": "production",
+    }
+
+    def test_an_observation(self) -> None:
+        row = request_of(SOURCE, exact(self.OBSERVATION))
+        expected = {
+            "request_id": "o-1",
+            "trace_id": "t-1",
+            "parent_span_id": "o-0",
+            "model_served": "gpt-4o",
+            "input_tokens": 100,
+            "cache_read_tokens": 40,
+            "output_tokens": 20,
+            "cost_reported": Decimal("0.0012"),
+            "latency_us": 2_500_000,
+            "ttft_us": 250_000,
+            "prompt_name": "greeting",
+            "prompt_version": "3",
+            "parameters": {"temperature": "0.5"},
+            "status": "error",
+            "output_state": "complete",
+        }
+        assert told(row, expected) == expected
+
+    def test_an_older_server_has_the_usage_alone(self) -> None:
+        older = {name: value for name, value in self.OBSERVATION.items() if name != "usageDetails"}
+        row = request_of(SOURCE, exact(older))
+        assert (row["input_tokens"], row["output_tokens"], row["cache_read_tokens"]) == (100, 20, None)
+
+    def test_a_page(self) -> None:
+        span = {"id": "s", "traceId": "t-1", "type": "SPAN", "startTime": "2026-07-01T10:00:00Z", "usageDetails": {}}
+        page = {"data": [self.OBSERVATION, span], "meta": {"page": 1, "limit": 50, "totalItems": 2, "totalPages": 1}}
+        assert SOURCE.recognises(page)
+        assert [type(SOURCE.rows(record)) for record in SOURCE.split(page)] == [Rows, Ignored]
+        assert not SOURCE.recognises({"data": [], "meta": {}})
+        assert not SOURCE.recognises({"data": [{"id": 1}]})
+
+    def test_a_score_and_a_trace(self) -> None:
+        score = {
+            "id": "s-1",
+            "traceId": "t-1",
+            "observationId": "o-1",
+            "name": "helpful",
+            "value": 0.5,
+            "source": "API",
+            "dataType": "NUMERIC",
+            "timestamp": "2026-07-01T11:00:00Z",
+            "authorUserId": None,
+        }
+        trace = {"id": "t-1", "timestamp": "2026-07-01T10:00:00Z", "release": None, "sessionId": None, "tags": []}
+        assert SOURCE.recognises(score)
+        assert SOURCE.recognises(trace)
+        made = SOURCE.rows(score)
+        assert isinstance(made, Rows)
+        (row,) = made.tables["assessments"]
+        assert (row["target_id"], row["name"], row["score"]) == ("o-1", "helpful", 0.5)
+        assert SOURCE.rows(trace) == Ignored("trace")
