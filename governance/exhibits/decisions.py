@@ -73,8 +73,8 @@ def _table(period: Period, rows: list[Row]) -> Table:
         for row in rows
     )
     totals = ("all", None, None, None, total, 1, before, 1 if before else None)
-    note = "Decided by a person: a review changed what was decided first; the decision is what it says, else the logged one. "
-    note += "Shares are of all decisions of the window."
+    note = "Decided by a person: a review changed what was decided first; the decision is what it says, else as logged."
+    note += " Shares are of all decisions of the window."
     return Table("Decisions by stage, version and outcome", columns, lines, note, totals=totals)
 
 
