@@ -193,9 +193,10 @@ class Outputs:
         count = found.num_rows
         columns = {name: _repeated(value, shape.field(name).type, count) for name, value in same.items()}
         columns |= {name: _cast(found.column(name), shape.field(name).type) for name in found.column_names}
+        kinds = {each.type for each in shape if each.name not in columns}
+        nulls = {kind: pa.nulls(count, kind) for kind in kinds}  # one for all columns of a type: most are of none
         rows = pa.table(
-            [columns[each.name] if each.name in columns else pa.nulls(count, each.type) for each in shape],
-            names=shape.names,
+            [columns[each.name] if each.name in columns else nulls[each.type] for each in shape], names=shape.names
         )
         if where is not None:
             rows = rows.filter(self._cells.rows.column(where).is_valid())
