@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,45 +37,45 @@ def write_rows(
         is_full: Whether nearly every column has numbers in nearly every row.
         key_filter: Put between the rows and the footer, where no reader looks.
     """
-    dictionaries = set(repeating_columns(rows) if repeating is None else repeating)
-    empty = {name for name in rows.column_names if rows.column(name).null_count == rows.num_rows}
-    # Differences of numbers take less room than what zstd makes of them, and are written and read several times faster
-    differences = {name for name in rows.column_names if name not in dictionaries | empty and _is_whole(rows, name)}
-    texts = {name for name in rows.column_names if _is_text(rows, name)} - dictionaries - empty
-    # The least and the greatest of texts tell nobody what to skip, and take long to find
-    measured = [name for name in rows.column_names if not _is_text(rows, name)]
-    said = rows.schema.metadata or {}  # which a file without a schema of Arrow's own would not hold
-    metadata = rows.schema.metadata or {}  # kept apart, for a cast loses it, as does a file without Arrow's schema
+    options = _options(rows, set(repeating_columns(rows) if repeating is None else repeating))
     rows = _required(rows)
-    with (
-        pa.OSFile(str(path), "wb") as file,
-        pq.ParquetWriter(
-            file,
-            rows.schema,
-            compression=dict.fromkeys(rows.column_names, "zstd") | dict.fromkeys(differences | empty, "none"),
-            column_encoding=dict.fromkeys(differences, "DELTA_BINARY_PACKED")
-            | dict.fromkeys(texts, "DELTA_LENGTH_BYTE_ARRAY"),
-            write_batch_size=rows.num_rows,
-            write_page_index=False,
-            store_schema=False,  # texts may come by a dictionary; whoever reads them need not know
-            store_decimal_as_integer=True,
-            data_page_size=_PAGE_BYTES,
-            use_dictionary=[name for name in rows.column_names if name in dictionaries - empty],
-            write_statistics=measured,
-        ) as writer,
-    ):
-        writer.add_key_value_metadata(said)
-        writer.write_table(rows, group_rows(rows.num_rows, is_full=is_full))
-        writer.add_key_value_metadata(metadata)
+    with pa.OSFile(str(path), "wb") as file, pq.ParquetWriter(file, rows.schema, **options) as writer:
         writer.add_key_value_metadata(rows.schema.metadata or {})
+        writer.write_table(rows, group_rows(rows.num_rows, is_full=is_full))
         size = int(file.tell())
         file.write(key_filter)
     return size
 
 
+def _options(rows: pa.Table, dictionaries: set[str]) -> dict[str, Any]:
+    """How each column is written.
+
+    Differences of numbers take less room than what zstd makes of them, and are written and read several times faster.
+    The least and the greatest of texts tell nobody what to skip, and take long to find.
+    """
+    names = rows.column_names
+    empty = {name for name in names if rows.column(name).null_count == rows.num_rows}
+    written = [name for name in names if name not in dictionaries | empty]
+    differences = [name for name in written if _is_whole(rows, name)]
+    lengths = [name for name in written if _is_text(rows, name)]
+    encodings = dict.fromkeys(differences, "DELTA_BINARY_PACKED") | dict.fromkeys(lengths, "DELTA_LENGTH_BYTE_ARRAY")
+    return {
+        "compression": dict.fromkeys(names, "zstd") | dict.fromkeys([*differences, *empty], "none"),
+        "column_encoding": encodings,
+        "data_page_size": _PAGE_BYTES,
+        "store_decimal_as_integer": True,
+        "store_schema": False,  # texts may come by a dictionary; whoever reads them need not know
+        "use_dictionary": [name for name in names if name in dictionaries - empty],
+        "write_batch_size": max(rows.num_rows, 1),
+        "write_page_index": False,
+        "write_statistics": [name for name in names if not _is_text(rows, name)],
+    }
+
+
 def _required(rows: pa.Table) -> pa.Table:
     """The same; columns without nulls say so, and need not say it of each value."""
-    return rows.cast(pa.schema([field.with_nullable(rows.column(field.name).null_count > 0) for field in rows.schema]))
+    fields = [field.with_nullable(rows.column(field.name).null_count > 0) for field in rows.schema]
+    return rows.cast(pa.schema(fields, rows.schema.metadata))
 
 
 def _is_whole(rows: pa.Table, name: str) -> bool:
