@@ -7,6 +7,8 @@
     message + @timestamp | source_type   Filebeat, Logstash, Vector
     labels + line                        Loki's logcli
     result._raw                          Splunk's export
+    hits.hits                            the answer to a search of Elasticsearch
+    data | items | records | traces      a page that an API has answered: a list, and beside it how to go on alone
 
 An envelope is opened only where the format does not know the record as it is. It may hold another one.
 """
@@ -19,6 +21,9 @@ from typing import Any, NamedTuple
 from governance.records.json_texts import json_record
 from governance.sources import Source
 
+PAGES = ("data", "items", "records", "traces")
+_BESIDE_A_PAGE = "count first_id has_more last_id meta next next_page_token nextToken object page total"
+BESIDE_A_PAGE = frozenset(_BESIDE_A_PAGE.split())  # what APIs say of a page
 MOST = 3  # envelopes around a record; chosen here: Filebeat's, of Docker's lines, in Elasticsearch
 
 
@@ -65,26 +70,45 @@ def opened(value: Any, is_known: Callable[[Mapping[str, Any]], bool], most: int 
         return
     for inner in held:
         found = _parsed(inner) if isinstance(inner, str) else inner
-        yield from (found,) if isinstance(found, Unread) else opened(found, is_known, most - 1)
+        if isinstance(found, Mapping):
+            yield from opened(found, is_known, most - 1)
+        else:
+            yield found if isinstance(found, Unread) else Unread("not_an_object", "in its envelope: not an object")
 
 
-def _held(value: Mapping[str, Any]) -> list[Any] | None:  # noqa: PLR0911 - one way out for each kind of envelope
+def _held(value: Mapping[str, Any]) -> list[Any] | None:
     """What an envelope holds, or None for what is no envelope."""
+    line = _line(value)
+    return [line] if line is not None else _listed(value)
+
+
+def _line(value: Mapping[str, Any]) -> Any:
+    """The one record in an envelope: as text, or parsed."""
     if isinstance(value.get("log"), str) and ("stream" in value or "kubernetes" in value):
-        return [value.get("log_processed") or value["log"]]
+        return value.get("log_processed") or value["log"]
+    if isinstance(payload := value.get("jsonPayload"), Mapping) and "logName" in value:
+        return payload
+    if isinstance(document := value.get("_source"), Mapping) and "_index" in value:
+        return document
+    if isinstance(message := value.get("message"), str) and ("@timestamp" in value or "source_type" in value):
+        return message
+    if isinstance(line := value.get("line"), str) and isinstance(value.get("labels"), Mapping):
+        return line
+    result = value.get("result")
+    return result.get("_raw") if isinstance(result, Mapping) and isinstance(result.get("_raw"), str) else None
+
+
+def _listed(value: Mapping[str, Any]) -> list[Any] | None:
+    """The records in an envelope of many."""
     for name in ("logEvents", "events"):
         if isinstance(events := value.get(name), list) and all(map(_is_event, events)) and events:
             return [event["message"] for event in events]
-    if isinstance(payload := value.get("jsonPayload"), Mapping) and "logName" in value:
-        return [payload]
-    if isinstance(document := value.get("_source"), Mapping) and "_index" in value:
-        return [document]
-    if isinstance(message := value.get("message"), str) and ("@timestamp" in value or "source_type" in value):
-        return [message]
-    if isinstance(line := value.get("line"), str) and isinstance(value.get("labels"), Mapping):
-        return [line]
-    result = value.get("result")
-    return [result["_raw"]] if isinstance(result, Mapping) and isinstance(result.get("_raw"), str) else None
+    if isinstance(hits := value.get("hits"), Mapping) and isinstance(found := hits.get("hits"), list):
+        return found
+    for name in PAGES:
+        if isinstance(page := value.get(name), list) and page and value.keys() - {name} <= BESIDE_A_PAGE:
+            return page
+    return None
 
 
 def _is_event(event: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from governance.errors import SourceError
 from governance.ingestion import FileReport, ingest
 from governance.quarantine.held import Selection
 from governance.quarantine.retrial import retry
@@ -61,6 +62,10 @@ ENVELOPES: dict[str, Wrapped] = {
     "vector": lines(lambda text: {"message": text, "source_type": "file", "timestamp": AT}),
     "loki": lines(lambda text: {"labels": {"app": "gateway"}, "line": text, "timestamp": AT}),
     "splunk": lines(lambda text: {"preview": False, "result": {"_raw": text, "_time": AT}}),
+    "answer to a search": lambda texts: json.dumps(
+        {"took": 1, "hits": {"total": 2, "hits": [{"_index": "x", "_source": json.loads(text)} for text in texts]}}
+    ),
+    "page": lambda texts: json.dumps({"data": [json.loads(text) for text in texts], "meta": {"page": 1}}),
     "objects behind each other": "".join,
 }
 
@@ -133,6 +138,20 @@ def test_an_envelope_holds_at_most_two_others(book: Logbook) -> None:
 def test_a_record_that_looks_like_an_envelope_is_read_as_it_is(book: Logbook) -> None:
     record = json.loads(ACCESS[0]) | {"message": "{}", "@timestamp": AT, "source_type": "file"}
     assert read(book, "a.jsonl", json.dumps(record) + "\n").stored == 1
+
+
+@pytest.mark.parametrize(
+    "page", [{"data": [1, {"a": 1}]}, {"data": []}, {"data": [{"a": 1}], "other": 1}, {"hits": {}}]
+)
+def test_what_is_no_page_of_records_is_not_recognised(book: Logbook, page: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match="not recognised"):
+        ingest(book.workspace, [str(book.write("a.json", json.dumps(page)))], now=NOW)
+
+
+def test_a_page_of_other_things_is_kept(book: Logbook) -> None:
+    page = {"data": [json.loads(ACCESS[0]), 7, "text"]}
+    report = read(book, "a.json", json.dumps(page))
+    assert (report.records, report.stored, report.quarantined) == (3, 1, 2)
 
 
 def test_objects_behind_each_other_need_a_file_of_one_line(tmp_path: Path) -> None:

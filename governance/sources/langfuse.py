@@ -1,6 +1,6 @@
 """Langfuse's scheduled export: observations (generations become requests) and scores (become assessments).
 
-What its public API answers (`{"data": [...]}` of observations, scores or traces, names in camel case) is read as well.
+What its public API answers (pages of observations, scores or traces, names in camel case) is read as well.
 
 Tokens: Langfuse takes the cached tokens out of `input` and the reasoning out of `output` and counts them under names of
 their own. Whatever count has "input" in its name is part of the input, as in its own dashboards, and so for "output".
@@ -12,7 +12,7 @@ took effect, nor what became of it. It is an assessment by a human.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from governance.formats.conversions import US_PER_S, as_text, number, whole
@@ -106,13 +106,8 @@ class LangfuseSource(Source):
     )
 
     def recognises(self, value: Mapping[str, Any]) -> bool:
-        page = _page(value)
-        keys = _exported(page[0] if page else value).keys()
+        keys = _exported(value).keys()
         return (keys >= OBSERVATION and not keys.isdisjoint(ONE_OF)) or keys >= SCORE or keys >= TRACE
-
-    def split(self, value: Mapping[str, Any]) -> Iterable[Any]:
-        """One record, or those of a page that the API has answered."""
-        return _page(value) or (value,)
 
     def rows(self, record: Any) -> Rows | Ignored:
         value = _exported(object_of(record))
@@ -129,13 +124,6 @@ class LangfuseSource(Source):
 
 
 SOURCE = LangfuseSource()
-
-
-def _page(value: Mapping[str, Any]) -> list[Any]:
-    """What a page of the API holds; nothing for what is none."""
-    data = value.get("data")
-    is_page = isinstance(data, list) and value.keys() <= {"data", "meta"}
-    return list(data) if is_page and data and all(isinstance(one, Mapping) for one in data) else []
 
 
 def _exported(value: Mapping[str, Any]) -> Mapping[str, Any]:
