@@ -20,7 +20,7 @@ from governance.explained.decided import NOT_OF_A_WIDE_TABLE, Decided
 from governance.explained.in_force import own_findings, policies_in_force
 from governance.explained.proofs import proof
 from governance.explained.readings import readings
-from governance.explained.reasons import data_used, reasons
+from governance.explained.reasons import data_used, meaning, reasons
 from governance.explained.settled import settled
 from governance.explained.stages import decided_by
 from governance.storage.store import Store
@@ -97,6 +97,7 @@ def _explanation(decided: Decided, compute: bool, whole: bool) -> Explanation:
         "model_version": decision.get("model_version") or request["model_version"],
         "explanation": attributed,
         "reasons": reasons(decided, stage, attributed),
+        "meaning": meaning(decided, stands.decision),
         "data_used": data_used(decided),
         "changes": changes(decided, stage["stage"]) if whole else None,
         "findings": own_findings(decided, policies),

@@ -88,6 +88,7 @@ def letter(document: Document, office: Office) -> Letter:
             *_reasons(document, office),
             *_data(document),
             *_changes(document),
+            *_meaning(document),
             Part("What you can do", tuple(_rights(document, office))),
         ),
     )
@@ -118,6 +119,10 @@ def _reasons(document: Document, office: Office) -> list[Part]:
 
 def _data(document: Document) -> list[Part]:
     return [Part("Data about you that the system uses", tuple(document["data_used"]))] if document["data_used"] else []
+
+
+def _meaning(document: Document) -> list[Part]:
+    return [Part("What it means", (str(document["meaning"]),))] if document["meaning"] else []
 
 
 def _changes(document: Document) -> list[Part]:

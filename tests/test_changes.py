@@ -40,6 +40,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "move": {"inputs": ["odd_name", "unused"], "towards": "up", "to": [0.5, 1.5], "text": "you had lived elsewhere"},
 }
 CARD = {
+    "meanings": {"no": "you may ask again"},
     "data_used": ["what you told us"],
     "name": "desk",
     "version": "1",
@@ -201,6 +202,7 @@ def test_reasons_are_not_invented_for_a_refusal_against_the_score(desk: Logbook)
     desk.read("more.csv", f"{head}\n{line}\n", MAPPING)
     document = explain(desk.workspace.store, "turned")[0].document
     assert document["data_used"] == ["what you told us"]
+    assert document["meaning"] == "you may ask again"
     assert document["grade"] == "reproduced"
     assert document["reasons"] == []
     why = [one["why"] for one in document["missing"] if one["what"] == "reasons"]
@@ -375,7 +377,7 @@ def test_the_letter_says_what_would_have_helped_what_not_and_what_is_unknown() -
     titles = [part.title for part in written(changes=FOUND).parts]
     assert titles == [
         "The main reasons, the most important first", "Data about you that the system uses",
-        "What would have changed the result", "What you can do",
+        "What would have changed the result", "What it means", "What you can do",
     ]  # fmt: skip
     part = written(changes=FOUND).parts[2]
     assert part.lines == ("if you had owed <0>, and you had earned 2", "if you had moved")
@@ -386,4 +388,4 @@ def test_the_letter_says_what_would_have_helped_what_not_and_what_is_unknown() -
     assert none.lines == ("if you had earned 2", "if you had owed <0>")
     unknown = written(changes=None, missing=[{"what": "changes", "why": "a rule decided"}]).parts[2]
     assert unknown.lines == ("This cannot be told from what is on record.",)
-    assert len(written(changes=None).parts) == 3
+    assert len(written(changes=None).parts) == 4

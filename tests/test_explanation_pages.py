@@ -49,6 +49,7 @@ DOCUMENT: dict[str, Any] = {
         ],
     },
     "changes": None,
+    "meaning": "Nothing <changes>.",
     "data_used": ["Your account (our <own> records)"],
     "reasons": [{"rank": 1, "group": "debt", "text": "You have debts", "contribution": 2.0, "inputs": []}],
     "findings": [
@@ -202,13 +203,15 @@ def test_the_terminal_and_the_page_have_the_same_sentences(capsys: pytest.Captur
         if line
     ]
     page = html([DOCUMENT], "subject", office).decode()
-    assert len(said) == 14
+    assert len(said) == 16
     assert [line for line in said[1:] if line not in page] == []
 
 
 def test_the_person_reads_which_data_were_used_where_the_card_says_so() -> None:
     assert "Your account (our &lt;own&gt; records)" in html([DOCUMENT], "subject").decode()
     assert "Data about you" not in html([changed(data_used=[])], "subject").decode()
+    assert "Nothing &lt;changes&gt;." in html([DOCUMENT], "subject").decode()
+    assert "What it means" not in html([changed(meaning=None)], "subject").decode()
 
 
 def test_the_person_reads_which_rule_applied_or_that_reasons_are_missing() -> None:

@@ -118,6 +118,7 @@ class Card(_Part):
         approved: By whom and when.
         approval_status: What the registry that the card comes from says of it, in its words.
         groups: Group -> features that are one thing to a person, such as one-hot columns.
+        meanings: Decision, as the log has it -> what it means for the person and what happens next.
         reasons: Feature, group or rule -> what a person is told when it was decisive.
         derived: Input -> formula of the inputs that it follows from, such as `debt / income`.
         actions: Name -> what a person can change; nothing else is changed to find what would have helped.
@@ -145,6 +146,7 @@ class Card(_Part):
     approved: Approval | None = None
     approval_status: Text | None = None
     groups: dict[str, Texts] = Field(default_factory=dict)
+    meanings: dict[str, Text] = Field(default_factory=dict)
     reasons: dict[str, Text] = Field(default_factory=dict)
     derived: dict[str, Text] = Field(default_factory=dict)
     actions: dict[str, Action] = Field(default_factory=dict, max_length=MOST_ACTIONS)

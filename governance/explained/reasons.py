@@ -53,17 +53,26 @@ def _why_none(decided: Decided, attribution: Mapping[str, Any], facts: Mapping[s
 
 def data_used(decided: Decided) -> list[str]:
     """Categories of data about the person, as the card of the model that is named with the decision has them."""
+    return list(_card(decided).get("data_used") or ())
+
+
+def meaning(decided: Decided, decision: str | None) -> str | None:
+    """What a decision means for the person and what happens next, in the words of that card."""
+    said: str | None = (_card(decided).get("meanings") or {}).get(decision)
+    return said
+
+
+def _card(decided: Decided) -> Mapping[str, Any]:
+    """The facts of the model that is named with the decision; none where it is not registered."""
     name = decided.decision.get("model")
-    card = find_model(decided.snapshot, name, decided.decision.get("model_version") or "") if name else None
-    return list(card.facts.get("data_used") or ()) if card is not None else []
+    known = find_model(decided.snapshot, name, decided.decision.get("model_version") or "") if name else None
+    return known.facts if known is not None else {}
 
 
 def _rule(decided: Decided) -> dict[str, Any]:
     """The rule, in the words that the card of the model has for it."""
-    own = decided.decision
-    rule, name = own.get("rule_id"), own.get("model")
-    card = find_model(decided.snapshot, str(name), str(own.get("model_version") or "")) if name else None
-    text = (card.facts.get("reasons") or {}).get(rule) if card is not None else None
+    rule = decided.decision.get("rule_id")
+    text = (_card(decided).get("reasons") or {}).get(rule)
     return {"rank": 1, "rule": rule, "text": text or RULE_DECIDED}
 
 
