@@ -110,10 +110,15 @@ class _Run:
     arrived: Arrived
     halves: dict[str, Halves] = field(default_factory=dict)
     held: dict[str, HeldHalves] = field(default_factory=dict)
+    bytes: int = 0  # of all files that are read
     known: KnownKeys = field(default_factory=KnownKeys)
 
     def look_across(self, intakes: Sequence[Intake | Known | Distant]) -> None:
-        """Finds the halves of records that lie in several files; a file that is in, if only in part, is left out."""
+        """Sums the files up, and finds halves of records that lie in several of them.
+
+        Of a file that is in, if only in part, none are looked for.
+        """
+        self.bytes = sum(file.bytes for file in intakes if not isinstance(file, Known))
         files = [
             (file.log, file.form)
             for file in intakes
@@ -172,7 +177,7 @@ class _Run:
     def _batches(self, intake: Intake) -> Generator[Batch, None, None]:
         known = known_types(self.snapshot)
         if isinstance(intake.form, Mapping):
-            return ahead(mapped_batches(intake.log, intake.form, self.reader, known))
+            return ahead(mapped_batches(intake.log, intake.form, self.reader, known, self.bytes))
         log, others = intake.log, self.halves.get(intake.log.sha256)
         return source_batches(
             records(log),

@@ -27,7 +27,7 @@ from governance.tables import TEXT, WHOLE
 __all__ = ["Types", "mapped_batch", "mapped_batches", "refuse_missing"]
 
 
-def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types) -> Iterator[Batch]:
+def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types, run_bytes: int = 0) -> Iterator[Batch]:
     """The batches that a mapping makes of one file.
 
     Args:
@@ -35,12 +35,13 @@ def mapped_batches(log: LogFile, mapping: Mapping, engine: Engine, known: Types)
         mapping: What it means.
         engine: Where the projection runs.
         known: Types of the models' inputs in the store; batches add what they are the first to tell.
+        run_bytes: Of all files that are read in this run; the loops of large ones are loaded once for all.
 
     Raises:
         SourceError: The file cannot be read as a table, or the mapping takes ids for models.
     """
     seen: Counter[str] = Counter()
-    for chunk in chunks_of(log, engine, _wanted(mapping)):
+    for chunk in chunks_of(log, engine, _wanted(mapping), run_bytes):
         yield _batch(chunk, mapping, engine, known, seen)
 
 

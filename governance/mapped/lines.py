@@ -28,7 +28,7 @@ _LEARNT = 100  # lines from which a grammar is learnt at once
 _LESSONS = 3  # for one stretch
 MAX_FAILURES = 2  # stretches; a file that has failed so often has no grammar
 MAX_UNLIKE = 0.02  # share of lines; beyond it the engine is quicker than a grammar and the parser
-# Bytes of a file from which on a grammar is worth the second that it takes to load what was compiled
+# Bytes from which on a grammar is worth the second that it takes to load what was compiled
 COMPILED_FROM = 192 << 20
 COMPILED_FROM_WITH_OBJECTS = 32 << 20  # in lists, which otherwise the parser reads
 MAX_DOUBTFUL = 0.3  # share of lines; beyond it the parser alone is quicker than both
@@ -43,7 +43,7 @@ class LinesReader:
     Args:
         engine: Reads most lines of a small file.
         wanted: What is read of the lines.
-        size: About how many bytes the file has.
+        size: About how many bytes are read, by this reader and others of the same run.
     """
 
     def __init__(self, engine: Engine, wanted: Wanted, size: int) -> None:

@@ -33,13 +33,14 @@ from governance.records.stretches import Rest, Stretch
 _PACKED = 8  # bytes of a log that a compressed one stands for, more or less
 
 
-def chunks_of(log: LogFile, engine: Engine, wanted: Wanted) -> Iterator[Chunk]:
+def chunks_of(log: LogFile, engine: Engine, wanted: Wanted, run_bytes: int = 0) -> Iterator[Chunk]:
     """The chunks of a file.
 
     Args:
         log: The file.
         engine: Reads what it can read.
         wanted: What is read of its records.
+        run_bytes: Of all files that are read in this run.
 
     Raises:
         SourceError: The file cannot be read as a table.
@@ -47,7 +48,7 @@ def chunks_of(log: LogFile, engine: Engine, wanted: Wanted) -> Iterator[Chunk]:
     if log.form == "parquet":
         return _tables(log)
     if log.form == "jsonl":
-        return _lines(log, engine, wanted)
+        return _lines(log, engine, wanted, run_bytes)
     layout = layout_of(log)
     return _rows(log, layout) if layout else _records(records(log), log.start_record)
 
@@ -61,8 +62,8 @@ def _records(found: Iterator[Record], before: int, *, is_by_bytes: bool = False)
         yield chunk
 
 
-def _lines(log: LogFile, engine: Engine, wanted: Wanted) -> Iterator[Chunk]:
-    reader = LinesReader(engine, wanted, log.bytes * (_PACKED if log.compression else 1))
+def _lines(log: LogFile, engine: Engine, wanted: Wanted, run_bytes: int) -> Iterator[Chunk]:
+    reader = LinesReader(engine, wanted, max(log.bytes, run_bytes) * (_PACKED if log.compression else 1))
     number = log.start_record
     for part in text_stretches(log, batches.BATCH_RECORDS):
         if isinstance(part, Rest):
