@@ -212,6 +212,20 @@ def test_a_log_of_halves_that_grew_is_read_on(book: Logbook) -> None:
     assert stored(book) == [("b1", "ok", 1, []), ("b2", "ok", 1, [])]
 
 
+def test_a_half_that_comes_again_after_both_were_joined_is_a_duplicate(book: Logbook) -> None:
+    """Brokers deliver at least once; a half with another body, or of another time, is a conflict."""
+    read(book, a=[request(1), response(1), request(2)], b=[response(2)])
+    (again,) = read(book, c=[response(1), request(3), request(2)])
+    assert (again.stored, again.duplicates, again.conflicts, again.reasons) == (1, 2, 0, {})
+    (other,) = read(book, d=[response(1, 0.7), request(2) | {"occurrenceTime": "2026-07-01T10:00:59Z"}])
+    assert (other.stored, other.conflicts, other.reasons) == (2, 2, {LATE: 2})
+    empty = {"bytes": "", "data": None}
+    read(book, e=[request(4) | empty, response(4) | empty])
+    (again,) = read(book, f=[response(4) | empty | {"endpoint": "x"}])
+    assert (again.duplicates, again.conflicts) == (1, 0)
+    assert status(book.workspace.store)["halves"] == 1
+
+
 def test_of_two_answers_the_first_completes(book: Logbook) -> None:
     read(book, a=[request(1)])
     (report,) = read(book, b=[response(1), response(1, 0.9), response(1)])

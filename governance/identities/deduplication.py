@@ -94,6 +94,9 @@ def fates(engine: Engine, snapshot: Snapshot, batch: Batch, known: KnownKeys) ->
         met = _without_completing(batch, known.met(engine, snapshot, found.keys))
         requests_met = _requests(engine, snapshot, batch, met)
         found.requests.update({number: fate for number, fate in requests_met.items() if number not in batch.completes})
+        halves = {half.number for half in batch.lone if found.requests.get(half.number) is Fate.CONFLICT}
+        again = _halves_again(engine, snapshot, batch, halves, met.days) if halves else set()
+        found.requests.update(dict.fromkeys(again, Fate.DUPLICATE))
     alone = () if requests is not None else (ATTEMPTS.name, PAYLOADS.name)  # they came without their requests
     side = [table for table in (*SIDE_TABLES, *STANDALONE, *alone) if table in batch.tables]
     for table in side:
@@ -125,6 +128,26 @@ def _known(engine: Engine, rows: pa.Table, number: str, identity: str, stored: s
         f"ORDER BY {number}) AS nth FROM new_rows) WHERE nth > 1 OR {is_stored}"
     )
     engine.unregister("new_rows")
+    return {row[0] for row in found}
+
+
+def _halves_again(
+    engine: Engine, snapshot: Snapshot, batch: Batch, numbers: set[int], days: Sequence[tuple[str, str]]
+) -> set[int]:
+    """Of records that are half of something, those that the store holds as part of the whole: same time, same body."""
+    requests, bodies = (snapshot.every_row(table, days) for table in (REQUESTS, PAYLOADS))
+    if requests is None:
+        return set()
+    wanted = pa.array(sorted(numbers), pa.int64())
+    for name in (REQUESTS.name, PAYLOADS.name):
+        rows = batch.tables.get(name, pa.table({"row_no": pa.nulls(0, pa.int64()), "payload_id": [], "sha256": []}))
+        engine.register(f"half_{name}", rows.filter(pc.is_in(rows.column("row_no"), value_set=wanted)))
+    stored = f"SELECT payload_id, sha256 FROM ({bodies})" if bodies else "SELECT '', '' WHERE false"
+    found = engine.rows(
+        f"SELECT h.row_no FROM half_requests h JOIN ({requests}) r USING (request_uid) WHERE NOT r.is_conflict "
+        "AND h.start_ts IN (r.start_ts, r.end_ts) AND h.row_no NOT IN "
+        f"(SELECT row_no FROM half_payloads WHERE (payload_id, sha256) NOT IN ({stored}))"
+    )
     return {row[0] for row in found}
 
 
