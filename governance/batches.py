@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from governance.halves import Waiting
@@ -129,10 +131,28 @@ class Fill:
         """Adds a record; whether it is the last one of its batch, in which case the next batch begins."""
         self.records += 1
         self.bytes += len(record.raw)
-        is_full = self.records >= BATCH_RECORDS or self.bytes >= BATCH_BYTES
+        is_full = self.is_full
         if is_full:
             self.records = self.bytes = 0
         return is_full
+
+    def take(self, sizes: npt.NDArray[np.int64]) -> int:
+        """Adds records as far as the batch takes them; how many that were.
+
+        Args:
+            sizes: Bytes of the records that follow, shape (records,), at least one.
+        """
+        total = np.cumsum(sizes) + self.bytes
+        taken = min(int(np.searchsorted(total, BATCH_BYTES)) + 1, BATCH_RECORDS - self.records, len(sizes))
+        self.records, self.bytes = self.records + taken, int(total[taken - 1])
+        if self.is_full:
+            self.records = self.bytes = 0
+        return taken
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the batch ends."""
+        return self.records >= BATCH_RECORDS or self.bytes >= BATCH_BYTES
 
 
 def chunks(records: Iterable[Record]) -> Iterator[list[Record]]:

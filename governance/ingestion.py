@@ -30,8 +30,8 @@ from governance.prices.book import PriceBook
 from governance.prices.tables import price_book, priced
 from governance.progress import Observer, Stage, Tally, ignore
 from governance.proof.ledger import Entry, Writer
-from governance.records import layout_of, records
-from governance.sourced import source_batches
+from governance.records import layout_of
+from governance.sourced import source_batches, source_records
 from governance.sources import Source
 from governance.staging import Origin, Staging, model_folder
 from governance.storage.store import BLOBS, Snapshot, Store
@@ -179,9 +179,10 @@ class _Run:
         if isinstance(intake.form, Mapping):
             return ahead(mapped_batches(intake.log, intake.form, self.reader, known, self.bytes))
         log, others = intake.log, self.halves.get(intake.log.sha256)
+        form = intake.form.within(log.name)
         return source_batches(
-            records(log),
-            intake.form.within(log.name),
+            source_records(log, form),
+            form,
             known,
             self.now,
             log.start_record,

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Container, Generator, Iterable, Iterator, Mapping
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from governance.batches import Batch, Fill, Inputs, Rejection, reject
+from governance.batches import BATCH_RECORDS, Batch, Fill, Inputs, Rejection, reject
 from governance.envelopes import Unread, contents
 from governance.formats.row_tables import RowTables, checked
 from governance.halves import Halves, Held, NoneHeld
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.pairing import Item, Pairing, Part
-from governance.records import Record, text_of
-from governance.sources import Ignored, InputRow, Source, UnreadableError
+from governance.patterns.readings import RunReading
+from governance.patterns.runs import Run, runs
+from governance.records import LogFile, Record, json_lines, records, text_of, text_stretches
+from governance.sources import Ignored, InputRow, Many, Source, UnreadableError
 from governance.tables import CANONICAL, OUTCOMES, PAYLOADS, REQUESTS
 
 MAX_PENDING, MAX_PENDING_BYTES = 1_024, 4 << 20  # records that are parsed and not yet read; more are no quicker
 MAX_REASONS, MAX_REASON = 100, 80  # kinds of ignored records that one batch tells apart, and their length
+# Bytes of a file from which on patterns are worth the second that it takes to load what was compiled
+PATTERNS_FROM = 32 << 20
+PACKED = 8  # bytes of a log that a compressed one stands for, more or less
 OTHER = "other kinds"
 JOINED = "half that was joined with its other half"
 
 
 def source_batches(
-    records: Iterable[Record],
+    records: Iterable[Record | Run],
     source: Source,
     known: Types | None = None,
     now: datetime | None = None,
@@ -41,7 +46,7 @@ def source_batches(
     that lies in another file of the run or in the store, else read alone.
 
     Args:
-        records: What the file holds.
+        records: What the file holds, see `source_records`.
         source: What it means.
         known: Types of the models' inputs in the store; batches add what they are the first to tell.
         now: When the file is read, for outcomes that do not say when they became known.
@@ -77,6 +82,22 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
+def source_records(log: LogFile, source: Source) -> Iterator[Record | Run]:
+    """What a file holds; of a large one, lines that differ in their values only come together.
+
+    Args:
+        log: The file.
+        source: What it means.
+
+    Raises:
+        SourceError: The header of a CSV file, or the footer of a Parquet file, cannot be used.
+    """
+    is_large = log.bytes * (PACKED if log.compression else 1) >= PATTERNS_FROM
+    if log.form != "jsonl" or not is_large or type(source).meaning is Source.meaning:
+        return records(log)
+    return runs(text_stretches(log, BATCH_RECORDS), source.meaning)
+
+
 class _Reading:
     """One file while a source reads it."""
 
@@ -107,12 +128,17 @@ class _Reading:
         self._given: list[Given] = []
         self._items: dict[int, Item] = {}
 
-    def batch(self, records: Iterator[Record]) -> Batch | None:
+    def batch(self, records: Iterator[Record | Run]) -> Batch | None:
         """What the next records become, as many as fill a batch; None if there are none."""
         fill = Fill()
         for record in records:  # one after the other: a parsed record takes ten times its bytes
-            self._add(record)
-            if fill.ends_with(record):
+            if isinstance(record, Run):
+                self._add_run(record)
+                is_full = fill.take(record.sizes) and not fill.records
+            else:
+                self._add(record)
+                is_full = fill.ends_with(record)
+            if is_full:
                 return self._finished()
         self.is_done = True
         return self._finished() if fill.records else None
@@ -132,6 +158,26 @@ class _Reading:
                     self._batch.rejected += _rejections(item, content.reason, content.detail)
                 elif (found := self._pairing.offer(item)) is not None:
                     self._keep(found)
+
+    def _add_run(self, run: Run) -> None:
+        """Adds lines of which most are read at once; the others are added in their places."""
+        found = RunReading(run)
+        before = self._number
+        for place in found.left:
+            self._number = start = before + found.before(place)
+            for record in json_lines([run.line(place)]):
+                self._add(record)
+            found.add(place, self._number - start)
+        self._number = before + found.records
+        for many, numbers in found.numbered(before):
+            self._add_many(many, numbers)
+
+    def _add_many(self, many: Many, numbers: Sequence[int]) -> None:
+        self._batch.records += len(numbers) - len(many.left)
+        for ignored in many.ignored.values():
+            self._ignore(ignored.reason, 1)
+        for part in many.parts:
+            self._rows.add_part(part, numbers)
 
     def rest(self) -> Batch:
         """What the halves become that have found no other."""

@@ -74,7 +74,7 @@ def match(
     for line in range(len(starts)):
         at, end, node, way = starts[line], ends[line], 0, 0
         while node >= 0:
-            way = _way(data, words, at, end, literals, ways, nodes[node, 0], nodes[node, 1])
+            way = find_way(data, words, at, end, literals, ways, nodes[node, 0], nodes[node, 1])
             if way < 0:
                 break
             begin = at + ways[way, TO] - ways[way, FROM]
@@ -137,7 +137,7 @@ def _type_values(
 
 
 @part
-def _way(data: Bytes, words: Words, at: int, end: int, literals: Words, ways: Ways, first: int, last: int) -> int:
+def find_way(data: Bytes, words: Words, at: int, end: int, literals: Words, ways: Ways, first: int, last: int) -> int:
     """Which of some ways leads on from a place; WRONG if none does."""
     for way in range(first, last):
         start, size, kind = ways[way, FROM], ways[way, TO] - ways[way, FROM], ways[way, KIND]

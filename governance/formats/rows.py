@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 Row = dict[str, Any]
 
@@ -111,3 +111,25 @@ class Many:
     left: Collection[int]
     parts: Sequence[Part] = ()
     ignored: Mapping[int, Ignored] = field(default_factory=dict)
+
+
+class Columns(Protocol):
+    """Values of objects that differ in these only; they share one form, which has a slot in place of each."""
+
+    def __len__(self) -> int:
+        """How many objects there are."""
+
+    def filled(self, value: Any) -> Sequence[Any]:
+        """A part of the form, as it is in each object; shape (objects,)."""
+
+
+class Meaning(NamedTuple):
+    """What objects of one form mean.
+
+    Attributes:
+        records: How many records each holds.
+        read: What these become, all at once; those of one object follow one another.
+    """
+
+    records: int
+    read: Callable[[Columns], Many]

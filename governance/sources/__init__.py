@@ -10,9 +10,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from governance.formats.rows import REASONS, Ignored, InputRow, Many, Part, Row, Rows, UnreadableError
+from governance.formats.rows import REASONS, Ignored, InputRow, Many, Meaning, Part, Row, Rows, UnreadableError
 
-__all__ = ["REASONS", "Halved", "Ignored", "InputRow", "Many", "Part", "Row", "Rows", "Source", "UnreadableError"]
+__all__ = [
+    "REASONS",
+    "Halved",
+    "Ignored",
+    "InputRow",
+    "Many",
+    "Meaning",
+    "Part",
+    "Row",
+    "Rows",
+    "Source",
+    "UnreadableError",
+]
 
 
 class Source(ABC):
@@ -57,6 +69,14 @@ class Source(ABC):
     def many(self, records: Sequence[Any]) -> Many:
         """What of many records can be read at once, with the same result as `rows` has for each; here none."""
         return Many(left=range(len(records)))
+
+    def meaning(self, form: Mapping[str, Any]) -> Meaning | None:  # noqa: ARG002 - most formats look at each object
+        """What the objects of a file mean that differ in some values only; None where each is to be read.
+
+        Args:
+            form: One of them, with slots in place of those values. It need not be of this format.
+        """
+        return None
 
 
 class Halved(Source):

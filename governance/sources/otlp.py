@@ -46,13 +46,15 @@ from governance.formats.protojson import (
     status_message,
     status_name,
 )
+from governance.formats.sdk_spans import is_sdk_span
 from governance.formats.times import at_nanoseconds, nanoseconds
-from governance.sources import Ignored, Many, Row, Rows, Source, UnreadableError
+from governance.sources import Ignored, Many, Meaning, Row, Rows, Source, UnreadableError
 from governance.spans import assessments
 from governance.spans.assessments import EVALUATION, assessed, evaluation
 from governance.spans.columns import read_spans
 from governance.spans.events import CHOICE, DETAILS, ROLES, TELLING, message_said, told_in_events
 from governance.spans.kinds import SaidByBody, body_operation, kind_word, span_kind
+from governance.spans.meanings import span_meaning
 from governance.spans.names import ALIASES, INSTRUCTIONS, MESSAGES, PARTS, WHOLE_REQUESTS, first_token_us, is_encoded
 from governance.tables import SPAN_MISSING
 
@@ -93,6 +95,10 @@ class OtlpSource(Source):
     def many(self, records: Sequence[Any]) -> Many:
         """The requests of spans that look alike, and what is none of them."""
         return read_spans(records, self.name)
+
+    def meaning(self, form: Mapping[str, Any]) -> Meaning | None:
+        """What exports mean that hold the same spans but for their values; an SDK's own print is read one by one."""
+        return span_meaning(list(split(form)), self.name) if is_otlp(form) and not is_sdk_span(form) else None
 
     def rows(self, record: Any) -> Rows | Ignored:
         """A request with its bodies, an assessment for an evaluation event, or the kind of another record."""

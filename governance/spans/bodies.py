@@ -59,7 +59,7 @@ class SpanBodies:
         """What each span says of its error, in words."""
         found: Bodies = [None] * len(self._group)
         if "status" in self._group.shape.members:
-            found = [status_message(span) for span in self._group.spans]
+            found = [status_message({"status": status}) for status in self._group.member("status")]
         if "exception.message" in self._own:
             messages = self._own["exception.message"]
             found = [said or body_text(value) for said, value in zip(found, messages, strict=True)]

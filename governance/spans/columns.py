@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -54,11 +54,20 @@ def read_spans(records: Sequence[Any], source: str) -> Many:
         records: As `protojson.split` gives them.
         source: Name of the log format.
     """
-    found = grouped(records)
-    left, parts, ignored = set(found.left), list[Part](), dict[int, Ignored]()
-    for group in found.groups:
+    return read_groups((found.group() for found in grouped(records).groups), len(records), source)
+
+
+def read_groups(groups: Iterable[SpanGroup], records: int, source: str) -> Many:
+    """What of groups of spans can be read at once.
+
+    Args:
+        groups: The groups.
+        records: How many records there are, those among them that are in no group.
+        source: Name of the log format.
+    """
+    parts, ignored = list[Part](), dict[int, Ignored]()
+    for group in groups:
         if len(group) < FEWEST:
-            left.update(group.places)
             continue
         try:
             kinds = _by_kind(group)
@@ -70,7 +79,7 @@ def read_spans(records: Sequence[Any], source: str) -> Many:
         except RecursionError:  # JSON text inside a span may nest deeper than the span itself may
             pass
     read = {*ignored, *(place for part in parts for place in part.places)}
-    return Many(left | (set(range(len(records))) - read), parts, ignored)
+    return Many(set(range(records)) - read, parts, ignored)
 
 
 def _by_kind(group: SpanGroup) -> dict[str | SaidByBody | Ignored, SpanGroup]:
@@ -100,7 +109,6 @@ class _Requests:
         self._source = source
         self._own = group.attributes()
         self._fields = FieldColumns(len(group), {**group.resource_attributes(), **self._own}, ALIASES, is_encoded)
-        self._members = set(group.shape.members)
 
     def parts(self) -> list[Part]:
         """The rows of the requests and of their bodies."""
@@ -137,9 +145,6 @@ class _Requests:
     def _same(self, value: Any) -> Values:
         return [value] * len(self._group)
 
-    def _member(self, name: str) -> Values:
-        return [span.get(name) for span in self._group.spans] if name in self._members else self._same(None)
-
     def _identity(self) -> Columns:
         trace_ids, span_ids = self._ids("traceId", 16), self._ids("spanId", 8)
         self._fields.odd |= {place for place, ids in enumerate(zip(trace_ids, span_ids, strict=True)) if None in ids}
@@ -155,9 +160,9 @@ class _Requests:
         }
 
     def _ids(self, name: str, size: int) -> Values:
-        if name not in self._members:
+        if name not in self._group.shape.members:
             return self._same(None)
-        ids = self._member(name)
+        ids = self._group.member(name)
         is_hex = set(map(type, ids)) == {str} and set(map(len, ids)) == {2 * size} and not "".join(ids).strip(_HEX)
         return ids if is_hex and "0" * (2 * size) not in ids else [hex_id(written, size) for written in ids]
 
@@ -176,7 +181,7 @@ class _Requests:
 
     def _nanoseconds(self, name: str) -> npt.NDArray[np.int64]:
         """Times; 0 for what is none, or none that is written in the usual way."""
-        values = self._member(name)
+        values = self._group.member(name)
         found = digits(values) if set(map(type, values)) == {str} else None
         return np.array([_nanoseconds(value) for value in values] if found is None else found, np.int64)
 
@@ -189,13 +194,14 @@ class _Requests:
     def _first_tokens(self, starts: Sequence[int]) -> Values | None:
         measured = (self._durations("ttft_s", US_PER_S), self._durations("ttft_ms", US_PER_MS))
         found = self._first_of([values for values in measured if values is not None])
-        if "events" not in self._members or not any(self._member("events")):
+        told = self._group.member("events")
+        if not any(told):
             return found
         found = list(found or self._same(None))
-        for place, (span, start) in enumerate(zip(self._group.spans, starts, strict=True)):
+        for place, (events, start) in enumerate(zip(told, starts, strict=True)):
             if found[place] is None:
                 try:
-                    found[place] = first_token_us(span, start)
+                    found[place] = first_token_us({"events": events}, start)
                 except UnreadableError:
                     self._fields.odd.add(place)
         return found
@@ -224,7 +230,7 @@ class _Requests:
                 or kind.otherwise
             )
 
-        return [told(place, name) for place, name in enumerate(self._member("name"))]
+        return [told(place, name) for place, name in enumerate(self._group.member("name"))]
 
     def _provider(self) -> Values | None:
         names = self._fields.text("provider")
@@ -265,20 +271,22 @@ class _Requests:
     def _result(self) -> Columns:
         error_types, codes = self._fields.text("error_type"), self._fields.raw("http_status")
         found = self._given({"error_type": error_types, "finish_reasons": self._fields.texts("finish_reasons")})
-        if error_types is None and codes is None and "status" not in self._members:
+        if error_types is None and codes is None and "status" not in self._group.shape.members:
             return found | {"status": self._same("ok")}
         types = error_types or self._same(None)
         read = [http_status(code, kind) for code, kind in zip(codes or self._same(None), types, strict=True)]
-        rows = zip(self._group.spans, types, read, strict=True)
+        rows = zip(self._group.member("status"), types, read, strict=True)
         statuses = [
-            error_status(kind, code) if kind or (code or 0) >= HTTP_ERROR or status_name(span) == "ERROR" else "ok"
-            for span, kind, code in rows
+            error_status(kind, code)
+            if kind or (code or 0) >= HTTP_ERROR or status_name({"status": status}) == "ERROR"
+            else "ok"
+            for status, kind, code in rows
         ]
         return found | {"http_status": read, "status": statuses}
 
     def _flags(self, row: Columns) -> Values:
         totals = self._fields.tokens("total_tokens")
-        dropped = self._member("droppedAttributesCount")
+        dropped = self._group.member("droppedAttributesCount")
         self._fields.odd |= {place for place, count in enumerate(dropped) if count not in (None, 0)}
         counts = {column: row[column] for column in TOKEN_COLUMNS if column in row}
         if totals is None and counts.keys() <= {"input_tokens", "output_tokens"}:

@@ -5,9 +5,10 @@ A log has a handful of shapes. A span that is formed in any unusual way has none
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ _SNAKE = {
 }
 
 
+Held = Callable[[], Sequence[Any]]
 _Listed = tuple[tuple[str, ...], tuple[str, ...], list[Any]]
 
 
@@ -65,33 +67,42 @@ class Shape(NamedTuple):
         )
 
 
-@dataclass(slots=True)
-class SpanGroup:
+class SpanGroup(NamedTuple):
     """Spans of one shape.
 
     Attributes:
         shape: What they have in common.
         places: Where they stand among the records, shape (spans,).
-        spans: The spans, shape (spans,).
-        own: What their attributes hold, as logged, shape (spans, attributes).
-        resources: What the attributes of their resources hold, shape (spans, attributes).
+        members: Gives a member of each span, shape (spans,); asked for those of the shape only.
+        own: Give what each of their attributes holds, as logged, shape (spans,) each.
+        resources: The same of the attributes of their resources.
     """
 
     shape: Shape
-    places: list[int] = field(default_factory=list)
-    spans: list[Mapping[str, Any]] = field(default_factory=list)
-    own: list[list[Any]] = field(default_factory=list)
-    resources: list[list[Any]] = field(default_factory=list)
+    places: Sequence[int]
+    members: Callable[[str], Sequence[Any]]
+    own: Sequence[Held]
+    resources: Sequence[Held]
 
     def __len__(self) -> int:
         return len(self.places)
+
+    def member(self, name: str) -> Sequence[Any]:
+        """A member of each span, null where they have none; shape (spans,)."""
+        return self.members(name) if name in self.shape.members else [None] * len(self)
 
     def some(self, indices: Sequence[int]) -> SpanGroup:
         """Some of the spans."""
         if len(indices) == len(self):
             return self
-        parts = (self.places, self.spans, self.own, self.resources)
-        return SpanGroup(self.shape, *([part[index] for index in indices] for part in parts))  # type: ignore[arg-type]
+
+        def chosen(held: Callable[..., Sequence[Any]], *name: str) -> Sequence[Any]:
+            values = held(*name)
+            return [values[index] for index in indices]
+
+        own, resources = ([partial(chosen, held) for held in each] for each in (self.own, self.resources))
+        places = [self.places[index] for index in indices]
+        return SpanGroup(self.shape, places, partial(chosen, self.members), own, resources)
 
     def attributes(self) -> AttributeColumns:
         """The values of the spans' own attributes, by column."""
@@ -107,23 +118,21 @@ class AttributeColumns(Mapping[str, Sequence[Any]]):
 
     Args:
         attributes: Their keys and kinds.
-        held: The values of each span as they stand in the log, shape (spans, attributes).
+        held: Give the values of each attribute as they stand in the log, shape (spans,) each.
 
     Attributes:
         odd: Places of spans with an attribute that is not formed as the specification says.
     """
 
-    def __init__(self, attributes: Attributes, held: Sequence[Sequence[Any]]) -> None:
+    def __init__(self, attributes: Attributes, held: Sequence[Held]) -> None:
         self._places = {key: place for place, key in enumerate(attributes.keys)}
         self._kinds = attributes.kinds
-        self._held = list(zip(*held, strict=True)) if attributes.keys else []
+        self._held = held
         self._values: dict[str, Sequence[Any]] = {}
         self.odd: set[int] = set()
-        for place, kind in enumerate(self._kinds):
+        for key, kind, values in zip(attributes.keys, attributes.kinds, held, strict=True):
             if kind in _LISTS:  # only these can be refused
-                self._held[place] = tuple(
-                    self._plain(index, kind, value) for index, value in enumerate(self._held[place])
-                )
+                self._values[key] = [self._plain(index, kind, value) for index, value in enumerate(values())]
 
     def _plain(self, index: int, kind: str, value: Any) -> Any:
         try:
@@ -135,7 +144,7 @@ class AttributeColumns(Mapping[str, Sequence[Any]]):
     def __getitem__(self, key: str) -> Sequence[Any]:
         if key not in self._values:
             place = self._places[key]
-            self._values[key] = _plain_values(self._kinds[place], self._held[place])
+            self._values[key] = _plain_values(self._kinds[place], self._held[place]())
         return self._values[key]
 
     def __iter__(self) -> Any:
@@ -152,8 +161,7 @@ def _plain_values(kind: str, held: Sequence[Any]) -> Sequence[Any]:
     """What values of one kind hold; see `KINDS_OF_VALUE`, which most of them need not be asked for."""
     kinds = set(map(type, held))
     if (
-        kind in _LISTS
-        or (kind in _TEXTS and kinds == {str})
+        (kind in _TEXTS and kinds == {str})
         or (kind == "doubleValue" and kinds <= {int, Decimal})
         or (kind == "intValue" and kinds == {int})
     ):
@@ -164,6 +172,37 @@ def _plain_values(kind: str, held: Sequence[Any]) -> Sequence[Any]:
     return [read(value) for value in held]
 
 
+@dataclass(slots=True)
+class Gathered:
+    """Spans of one shape, one by one.
+
+    Attributes:
+        shape: What they have in common.
+        places: Where they stand among the records, shape (spans,).
+        spans: The spans, shape (spans,).
+        own: What their attributes hold, as logged, shape (spans, attributes).
+        resources: What the attributes of their resources hold, shape (spans, attributes).
+    """
+
+    shape: Shape
+    places: list[int] = field(default_factory=list)
+    spans: list[Mapping[str, Any]] = field(default_factory=list)
+    own: list[list[Any]] = field(default_factory=list)
+    resources: list[list[Any]] = field(default_factory=list)
+
+    def group(self) -> SpanGroup:
+        """The spans as columns."""
+
+        def member(name: str) -> list[Any]:
+            return [span.get(name) for span in self.spans]
+
+        return SpanGroup(self.shape, self.places, member, _columns(self.own), _columns(self.resources))
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[Held]:
+    return [partial(list, values) for values in zip(*rows, strict=True)]
+
+
 class Grouped(NamedTuple):
     """Records by shape.
 
@@ -172,7 +211,7 @@ class Grouped(NamedTuple):
         left: Places of all other records.
     """
 
-    groups: list[SpanGroup]
+    groups: list[Gathered]
     left: set[int]
 
 
@@ -182,7 +221,7 @@ def grouped(records: Sequence[Any]) -> Grouped:
     Args:
         records: Each `{"resource": attributes, "scope": name, "span" | ...: message}`.
     """
-    groups: dict[tuple[Any, ...], SpanGroup] = {}
+    groups: dict[tuple[Any, ...], Gathered] = {}
     left: set[int] = set()
     resources: dict[int, _Listed] = {}  # many spans share one list
     for place, record in enumerate(records):
@@ -199,7 +238,7 @@ def grouped(records: Sequence[Any]) -> Grouped:
             shape = (tuple(span), resource_keys, resource_kinds, keys, kinds)
             group = groups.get(shape)
             if group is None:
-                group = groups[shape] = SpanGroup(
+                group = groups[shape] = Gathered(
                     Shape(tuple(span), Attributes(resource_keys, resource_kinds), Attributes(keys, kinds))
                 )
             group.places.append(place)
