@@ -104,7 +104,7 @@ def by_grammar(patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def read(content: bytes) -> Iterator[tuple[Stretch, Engine]]:
-    parts = stretches([content], 10_000)
+    parts = stretches(lambda _: [content], 10_000)
     with Engine() as engine:
         for part in parts:
             assert isinstance(part, Stretch)

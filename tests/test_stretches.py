@@ -24,7 +24,7 @@ def blocks(content: bytes, size: int, *, is_broken: bool = False) -> Iterator[by
 
 def read(found: Iterator[bytes], records: int) -> list[tuple[int, int, bytes]]:
     parts = []
-    for part in stretches(found, records):
+    for part in stretches(lambda _: found, records):
         if isinstance(part, Stretch):
             with part.sealed() as path:
                 assert Path(path).read_bytes() == part.data.tobytes()
@@ -54,14 +54,14 @@ def test_they_are_the_file(content: bytes, size: int, records: int, capacity: in
 
 def test_a_line_that_no_stretch_can_hold_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "STRETCH_BYTES", 8)
-    first, rest = stretches(blocks(b"ab\n" + b"c" * 100 + b"\nd\n", 3), 10)
+    first, rest = stretches(lambda _: blocks(b"ab\n" + b"c" * 100 + b"\nd\n", 3), 10)
     assert isinstance(first, Stretch)
     assert isinstance(rest, Rest)
     assert [line.raw for line in rest.found] == [b"c" * 100 + b"\n", b"d\n"]
 
 
 def test_where_a_file_breaks_off_there_is_a_broken_line() -> None:
-    first, rest = stretches(blocks(b"ab\ncd", 2, is_broken=True), 10)
+    first, rest = stretches(lambda _: blocks(b"ab\ncd", 2, is_broken=True), 10)
     assert isinstance(first, Stretch)
     assert isinstance(rest, Rest)
     (line,) = rest.found

@@ -25,7 +25,7 @@ from governance.records.parquet_rows import (
     parquet_tables,
 )
 from governance.records.record import Prefix, Record
-from governance.records.streams import CutShortError, Meter, blocks, lines, passing_blocks
+from governance.records.streams import Buffer, CutShortError, Meter, Room, blocks, blocks_into, lines
 from governance.records.stretches import Rest, Stretch
 from governance.records.stretches import stretches as cut
 
@@ -251,7 +251,10 @@ def records(log: LogFile) -> Iterator[Record]:
 
 def text_stretches(log: LogFile, records: int, *, has_header: bool = False) -> Iterator[Stretch | Rest]:
     """The stretches of a text file, each of at most so many lines; a header is none of them."""
-    found = passing_blocks(log.path, log.compression, log.bytes, log.meter, log.start_byte)
+
+    def found(room: Room) -> Iterator[Buffer]:
+        return blocks_into(room, log.path, log.compression, log.bytes, log.meter, log.start_byte)
+
     return cut(found, records, log.start_line, log.start_byte, head=int(has_header))
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from governance.records.messages import Messages
 from governance.records.record import MAX_RECORD_BYTES, Line
 
-Buffer = bytes | memoryview
+Buffer: TypeAlias = bytes | memoryview
+Room: TypeAlias = Callable[[], memoryview]
 BLOCK = 1 << 18
 BROKEN = (OSError, EOFError, zlib.error)
 
@@ -71,37 +72,31 @@ def limit_of(size: int) -> int:
 def blocks(
     path: Path, compression: str | None, size: int, meter: Meter | None = None, start: int = 0
 ) -> Iterator[bytes]:
-    """The uncompressed bytes of a file in blocks, none of them empty; see `passing_blocks`."""
-    return map(bytes, passing_blocks(path, compression, size, meter, start, is_kept=True))
+    """The uncompressed bytes of a file in blocks, none of them empty; see `blocks_into`."""
+    return map(bytes, blocks_into(None, path, compression, size, meter, start))
 
 
-def passing_blocks(
-    path: Path,
-    compression: str | None,
-    size: int,
-    meter: Meter | None = None,
-    start: int = 0,
-    *,
-    is_kept: bool = False,
+def blocks_into(
+    room: Room | None, path: Path, compression: str | None, size: int, meter: Meter | None = None, start: int = 0
 ) -> Iterator[Buffer]:
-    """The uncompressed bytes of a file in blocks, none of them empty, each of which may lie in the place of the last.
+    """The uncompressed bytes of a file in blocks, none of them empty.
 
     What is appended while it is read is left for the next time: the digest is of the bytes that were there.
 
     Args:
+        room: Where the next block may be put, which costs no new memory and no copy; done where that is possible.
         path: Where it lies.
         compression: gzip, zstd, bz2, messages or None.
         size: Its bytes on the disk when it was looked at.
         meter: Told how far the file has been read.
         start: The first byte; 0 in a compressed file.
-        is_kept: Whether each has a place of its own.
 
     Raises:
         CutShortError: The compressed file is broken or expands beyond measure, or a plain one became shorter.
     """
     seen, limit = 0, limit_of(size)
     plain = None if compression else size - start
-    room = memoryview(bytearray(BLOCK)) if not (is_kept or compression) else None
+    room = None if compression else room
     with path.open("rb") as raw, open_stream(raw, compression) as stream:
         if start:
             raw.seek(start)
@@ -126,9 +121,12 @@ def passing_blocks(
             yield block
 
 
-def _block(stream: Any, size: int, room: memoryview | None) -> Buffer:
-    """The next bytes of a stream, at most so many; in this room if there is some, where they need no new memory."""
-    return stream.read1(size) if room is None else room[: stream.readinto(room[:size])]
+def _block(stream: Any, size: int, room: Room | None) -> Buffer:
+    """The next bytes of a stream, at most so many."""
+    if room is None:
+        return bytes(stream.read1(size))
+    place = room()
+    return place[: stream.readinto(place[:size])]
 
 
 def _rest(path: Path, seen: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from governance.records.record import Line
-from governance.records.streams import BLOCK, Buffer, CutShortError, line_of, lines
+from governance.records.streams import BLOCK, Buffer, CutShortError, Room, line_of, lines
 
 STRETCH_BYTES = 104 << 20  # chosen here: few files in the store; two are held, one that is read while one is written
 SPARE = 8  # bytes behind the last one
@@ -84,9 +84,14 @@ class Stretch:
         """Some of its bytes."""
         return self._memory.bytes[start:end]
 
+    def room(self) -> memoryview:
+        """Where a block may be put that is appended next."""
+        return memoryview(self._memory.bytes)[self.size : self.size + BLOCK]
+
     def append(self, block: Buffer) -> None:
-        """Adds bytes at the end."""
-        self._memory.bytes[self.size : self.size + len(block)] = block
+        """Adds bytes at the end; they may be there already."""
+        if not isinstance(block, memoryview) or block.obj is not self._memory.bytes:
+            self._memory.bytes[self.size : self.size + len(block)] = block
         self.size += len(block)
 
     def cut(self, records: int, *, is_end: bool) -> None:
@@ -149,20 +154,25 @@ class Rest:
 
 
 def stretches(
-    found: Iterable[Buffer], records: int, number: int = 0, offset: int = 0, *, head: int = 0
+    found: Callable[[Room], Iterable[Buffer]], records: int, number: int = 0, offset: int = 0, *, head: int = 0
 ) -> Iterator[Stretch | Rest]:
     """The stretches of a file, always cut in the same places.
 
     Args:
-        found: Its bytes in blocks of at most `BLOCK`, each of which may be gone when the next one is asked for.
+        found: Its bytes in blocks of at most `BLOCK`, each of which may be put where it is told to.
         records: How many lines one holds at most.
         number: How many lines come before.
         offset: How many bytes come before.
         head: How many more lines the first one holds, which are no records.
     """
-    blocks = _Blocks(found)
     rest = b""
     memory = _Memory(STRETCH_BYTES + BLOCK + SPARE)
+    stretch = Stretch(number, offset, memory)
+
+    def room() -> memoryview:
+        return stretch.room()  # of the one that is being filled
+
+    blocks = _Blocks(found(room))
     try:
         while True:
             stretch = Stretch(number, offset, memory)
