@@ -193,3 +193,21 @@ def test_a_store_that_cannot_be_read_is_said_and_not_asked(book: Logbook, capsys
     assert code == 0
     assert "not-in-store" not in out
     assert err.startswith("the store was not asked: ")
+
+
+def test_a_store_without_its_files_is_said_and_not_asked(book: Logbook, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor does it look like a mistake of the program when other commands need them."""
+    path = str(book.write("desk.yaml", HEAD + "checks: [{id: x, kind: fairness-impact-ratio, by: [gender]}]\n"))
+    for file in (book.workspace.store / "requests").rglob("*.parquet"):
+        file.unlink()
+    code, out, err = run(capsys, path, "--workspace", str(book.workspace.root))
+    assert (code, "not-in-store" in out) == (0, False)
+    assert err.startswith("the store was not asked: ")
+    for words in (["check", path, "--window", "2026-07"], ["status"], ["model", "live"]):
+        with pytest.raises(SystemExit) as left:
+            main([*words, "--workspace", str(book.workspace.root)])
+        assert left.value.code == 3
+        told = capsys.readouterr().err
+        assert told.startswith("error: requests/date=2026-07-0")
+        assert "a file of the store cannot be read" in told
+        assert "`governance verify` says" in told

@@ -7,17 +7,20 @@ typer reads everything else, and comes with `application.py` alone.
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from typing import TYPE_CHECKING
 
 from governance import __version__
 from governance.cli.session import Session, hoist
-from governance.errors import GovernanceError, StoppedError
+from governance.errors import GovernanceError, LedgerError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = StoppedError.exit_code
+# Where a file of rows lies in a store: table, folders, digest
+_STORED = re.compile(r"[a-z][a-z_-]*(?:/[a-z]+=[^/\"']+)*/[0-9a-f]{64}\.parquet")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
@@ -69,10 +72,18 @@ def _run(session: Session, rest: list[str]) -> int:
 
 
 def _refused(error: Exception, words: list[str]) -> GovernanceError | None:
-    """What is said of an error that any step may meet and none can mend: a full disk, an argument that is no text."""
+    """What is said of an error that any step may meet and none can mend.
+
+    A full disk, a file of the store that is gone or broken, an argument that is no text.
+    """
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         hint = "free some, on the disk of the store and on that of TMPDIR; the same command goes on from there"
         return GovernanceError("there is no room left on the disk", hint=hint)
+    from governance.engines.duckdb import EngineError  # whoever met one has loaded it
+
+    if isinstance(error, EngineError) and (stored := _STORED.search(str(error))) is not None:
+        hint = "`governance verify` says what is missing or was changed; put it back from a copy"
+        return LedgerError("a file of the store cannot be read", where=stored[0], hint=hint)
     if isinstance(error, UnicodeEncodeError) and (odd := next(filter(_is_no_text, words), None)) is not None:
         return GovernanceError("this is not UTF-8 text", where=odd, hint="no name or id in a store is written so")
     return None
