@@ -166,5 +166,5 @@ def test_command_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         main(["policy", "lint", str(tmp_path)])
     shown = capsys.readouterr().out
-    assert "! desk.yaml: desk version 1, 1 checks" in shown
+    assert "! desk.yaml: desk version 1, 1 check\n" in shown
     assert "nobody approved version 1 [not-approved]" in shown
