@@ -117,6 +117,24 @@ def test_of_one_envelope_some_events_may_be_records(book: Logbook) -> None:
     assert book.values("SELECT row_no FROM requests ORDER BY row_no") == [2, 4]
 
 
+def test_parts_of_a_line_that_a_runtime_has_cut_are_one_again(book: Logbook) -> None:
+    """Two streams take turns; a part whose rest never came is kept."""
+    at, one, two = AT, ACCESS[0], ACCESS[1]
+    lines = [
+        *(f"{at} stdout P {one[:40]}", f"{at} stderr P {two[:30]}", f"{at} stdout P {one[40:90]}"),
+        *(f"{at} stderr F {two[30:]}", f"{at} stdout F {one[90:]}", f"{at} stdout P {one[:20]}"),
+    ]
+    report = read(book, "c.log", "".join(f"{line}\n" for line in lines))
+    assert (report.records, report.stored, report.reasons) == (3, 2, {"bad_json": 1})
+    assert book.values("SELECT count(DISTINCT request_id) FROM requests") == [2]
+    assert [raw for _, _, raw in book.quarantine()] == [lines[-1].encode()]
+    broken = [f"{at} stdout P {one[:40]}", f"{at} stdout F {one[50:]}"]
+    report = read(book, "d.log", "".join(f"{line}\n" for line in (*broken, f"{at} stdout F {two}")))
+    assert (report.duplicates, report.quarantined) == (1, 1)
+    assert book.quarantine()[0] == (1, "bad_json", "\n".join(broken).encode())
+    assert sum(file.quarantined for file in retry(book.workspace, Selection(), now=NOW).files) == 2
+
+
 def test_halves_in_envelopes_are_joined(book: Logbook) -> None:
     asked, answered = (SAMPLES / "kserve_pair.jsonl").read_text().splitlines()
     read(book, "asked.log", ENVELOPES["cri"]([asked]))

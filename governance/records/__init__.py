@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from governance.errors import NotFoundError, SourceError
 from governance.records.csv_rows import CsvLayout, FirstRow, csv_layout, csv_records, csv_rows, first_row
 from governance.records.foreign import WAYS_OUT, foreign
-from governance.records.json_texts import is_stamped, json_record, json_sequence, parse_json, text_of
+from governance.records.json_texts import json_record, json_sequence, parse_json, text_of
 from governance.records.json_texts import json_records as json_lines
 from governance.records.messages import is_messages
 from governance.records.parquet_rows import (
@@ -25,6 +25,7 @@ from governance.records.parquet_rows import (
     parquet_tables,
 )
 from governance.records.record import Prefix, Record
+from governance.records.stamped import is_stamped
 from governance.records.streams import Buffer, CutShortError, Meter, Room, blocks, blocks_into, lines
 from governance.records.stretches import Rest, Stretch
 from governance.records.stretches import stretches as cut
@@ -170,15 +171,13 @@ def _form(head: bytes, shown: str) -> str:
     if head.startswith(b"PAR1"):
         return "parquet"
     text = head.removeprefix(_BOM).lstrip()
-    if is_stamped(text):
-        return "jsonl"
     suffixes = [suffix for suffix in map(str.lower, PurePath(shown).suffixes) if suffix not in _COMPRESSED_NAMES]
     is_named_json = bool(suffixes) and suffixes[-1] in _JSON_NAMES
     if not text:
         raise SourceError("the file holds nothing but blank lines", where=shown, hint="give a file with records")
     if text[:1] in b"{[":
         return _json_form(text)
-    if _holds_objects(text, is_named_json=is_named_json):
+    if is_stamped(text) or _holds_objects(text, is_named_json=is_named_json):
         return "jsonl"  # after a server's own words, or the end of a record whose log was cut while it was rotated
     if is_named_json:
         raise SourceError(

@@ -10,19 +10,18 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from governance.records.record import MAX_RECORD_BYTES, Line, Record, first_line
+from governance.records.stamped import unstamped, whole_lines
 from governance.records.streams import CutShortError
 
 MAX_DEPTH = 64  # DuckDB stops at 128, gateways cut at 32 (log-formats, hard cases); deeper is an attack or an accident
 MAX_DOCUMENT_BYTES = 256 << 20  # chosen here: one document of spans may be long, but is held in memory as a whole
 _BOM = b"\xef\xbb\xbf"
-# Kubernetes' container runtimes (CRI) and `kubectl logs --timestamps` put the time before each line
-_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) (?:std(?:out|err) [FP] )?(?=\{)")
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
 def json_records(lines: Iterable[Line]) -> Iterator[Record]:
     """One record for each line that is not blank."""
-    for line in lines:
+    for line in whole_lines(lines):
         content = line.raw.removeprefix(_BOM) if line.number == 1 else line.raw
         offset = line.offset + len(line.raw) - len(content)
         if line.reason:
@@ -42,9 +41,8 @@ def json_record(  # noqa: PLR0911 - one way out for each way in which a record c
         raw: Its bytes.
         ended: Whether a line end follows; without one, a broken record is a truncated one.
     """
-    stamp = None if raw.startswith(b"{") else _STAMP.match(raw)
     try:
-        value = parse_json((raw[stamp.end() :] if stamp else raw).decode("utf-8"))
+        value = parse_json(unstamped(raw).decode("utf-8"))
     except UnicodeDecodeError as error:
         return Record(number, offset, raw, None, "bad_utf8", f"byte {error.start} is not UTF-8")
     except UnicodeEncodeError:
@@ -60,11 +58,6 @@ def json_record(  # noqa: PLR0911 - one way out for each way in which a record c
     if not isinstance(value, dict):
         return Record(number, offset, raw, None, "not_an_object", f"a JSON {_kind(value)}, not an object")
     return Record(number, offset, raw, value)
-
-
-def is_stamped(text: bytes) -> bool:
-    """Whether a log begins with an object that a time stands before."""
-    return _STAMP.match(text) is not None
 
 
 class _DuplicateKeyError(ValueError):
