@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from governance.batches import BATCH_RECORDS, Batch, Fill, Inputs, Rejection, reject
+from governance.batches import Batch, Fill, Inputs, Rejection, reject
 from governance.envelopes import Unread, contents
 from governance.formats.row_tables import RowTables, checked
 from governance.halves import Halves, Held, NoneHeld
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.pairing import Item, Pairing, Part
 from governance.patterns.readings import RunReading
-from governance.patterns.runs import Run, runs
-from governance.records import LogFile, Record, json_lines, records, text_of, text_stretches
+from governance.patterns.runs import Run
+from governance.records import Record, json_lines, text_of
 from governance.sources import Ignored, InputRow, Many, Source, UnreadableError
 from governance.tables import CANONICAL, OUTCOMES, PAYLOADS, REQUESTS
 
@@ -59,7 +57,7 @@ def source_batches(
     reading = _Reading(source, {} if known is None else known, now, before, wanted, pairing)
     left = iter(records)
     while not reading.is_done:
-        with _nothing_collected():
+        with nothing_collected():
             batch = reading.batch(left)
         yield from _filled(batch, reading.loose())
     if pairing.is_waiting:
@@ -68,34 +66,6 @@ def source_batches(
 
 def _filled(*found: Batch | None) -> Iterator[Batch]:
     return (batch for batch in found if batch is not None and batch.records)
-
-
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Keeps Python from looking for cycles among parsed records, which have none: it takes as long as parsing them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def source_records(log: LogFile, source: Source) -> Iterator[Record | Run]:
-    """What a file holds; of a large one, lines that differ in their values only come together.
-
-    Args:
-        log: The file.
-        source: What it means.
-
-    Raises:
-        SourceError: The header of a CSV file, or the footer of a Parquet file, cannot be used.
-    """
-    is_large = log.bytes * (PACKED if log.compression else 1) >= PATTERNS_FROM
-    if log.form != "jsonl" or not is_large or type(source).meaning is Source.meaning:
-        return records(log)
-    return runs(text_stretches(log, BATCH_RECORDS), source.meaning)
 
 
 class _Reading:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from governance.batches import nothing_collected
 from governance.engines.duckdb import Engine
 from governance.mapped.chunks import Chunk, Origin, RecordChunk, derived_ids, digest_of
 from governance.mapped.digests import row_digests
@@ -64,7 +65,9 @@ class LinesReader:
         """
         lines = Lines.filled(stretch)
         if len(lines):
-            chunk = self._alike(stretch, lines, before) or self._scanned(stretch, lines, before)
+            with nothing_collected():  # above all while what was compiled is loaded
+                chunk = self._alike(stretch, lines, before)
+            chunk = chunk or self._scanned(stretch, lines, before)
             if chunk is not None:
                 return chunk
         return RecordChunk(list(json_lines(given(stretch))), before, is_by_bytes=True)
