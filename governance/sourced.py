@@ -6,7 +6,7 @@ from collections.abc import Container, Generator, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Any
 
-from governance.batches import Batch, Fill, Inputs, Rejection, reject
+from governance.batches import Batch, Fill, Inputs, Rejection, nothing_collected, reject
 from governance.envelopes import Unread, contents
 from governance.formats.row_tables import RowTables, checked
 from governance.halves import Halves, Held, NoneHeld
