@@ -6,15 +6,15 @@ from collections.abc import Container, Generator, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Any
 
-from governance.batches import Batch, Fill, Inputs, Rejection, nothing_collected, reject
+from governance.batches import BATCH_RECORDS, Batch, Fill, Inputs, Rejection, nothing_collected, reject
 from governance.envelopes import Unread, contents
 from governance.formats.row_tables import RowTables, checked
 from governance.halves import Halves, Held, NoneHeld
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.pairing import Item, Pairing, Part
 from governance.patterns.readings import RunReading
-from governance.patterns.runs import Run
-from governance.records import Record, json_lines, text_of
+from governance.patterns.runs import Run, runs
+from governance.records import LogFile, Record, json_lines, records, text_of, text_stretches
 from governance.sources import Ignored, InputRow, Many, Source, UnreadableError
 from governance.tables import CANONICAL, OUTCOMES, PAYLOADS, REQUESTS
 
@@ -66,6 +66,22 @@ def source_batches(
 
 def _filled(*found: Batch | None) -> Iterator[Batch]:
     return (batch for batch in found if batch is not None and batch.records)
+
+
+def source_records(log: LogFile, source: Source) -> Iterator[Record | Run]:
+    """What a file holds; of a large one, lines that differ in their values only come together.
+
+    Args:
+        log: The file.
+        source: What it means.
+
+    Raises:
+        SourceError: The header of a CSV file, or the footer of a Parquet file, cannot be used.
+    """
+    is_large = log.bytes * (PACKED if log.compression else 1) >= PATTERNS_FROM
+    if log.form != "jsonl" or not is_large or type(source).meaning is Source.meaning:
+        return records(log)
+    return runs(text_stretches(log, BATCH_RECORDS), source.meaning)
 
 
 class _Reading:
