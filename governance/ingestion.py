@@ -25,13 +25,14 @@ from governance.identities.told_by_events import settled
 from governance.mapped import Types, mapped_batches
 from governance.mapping import Mapping
 from governance.moments import stamp
+from governance.patterns.files import source_records
 from governance.plausibility import doubted
 from governance.prices.book import PriceBook
 from governance.prices.tables import price_book, priced
 from governance.progress import Observer, Stage, Tally, ignore
 from governance.proof.ledger import Entry, Writer
 from governance.records import layout_of
-from governance.sourced import source_batches, source_records
+from governance.sourced import source_batches
 from governance.sources import Source
 from governance.staging import Origin, Staging, model_folder
 from governance.storage.store import BLOBS, Snapshot, Store
@@ -181,7 +182,7 @@ class _Run:
         log, others = intake.log, self.halves.get(intake.log.sha256)
         form = intake.form.within(log.name)
         return source_batches(
-            source_records(log, form),
+            source_records(log, form.meaning if form.has_meanings else None),
             form,
             known,
             self.now,

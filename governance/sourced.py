@@ -6,23 +6,22 @@ from collections.abc import Container, Generator, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Any
 
-from governance.batches import BATCH_RECORDS, Batch, Fill, Inputs, Rejection, nothing_collected, reject
+from governance.batches import Batch, Fill, Inputs, Rejection, nothing_collected, reject
 from governance.envelopes import Unread, contents
 from governance.formats.row_tables import RowTables, checked
 from governance.halves import Halves, Held, NoneHeld
 from governance.input_types import Given, Types, settle, typed_tables
 from governance.pairing import Item, Pairing, Part
 from governance.patterns.readings import RunReading
-from governance.patterns.runs import Run, runs
-from governance.records import LogFile, Record, json_lines, records, text_of, text_stretches
+from governance.patterns.runs import Run
+from governance.patterns.spreads import Spreads
+from governance.records import Record, json_lines, text_of
+from governance.records.record import Line
 from governance.sources import Ignored, InputRow, Many, Source, UnreadableError
 from governance.tables import CANONICAL, OUTCOMES, PAYLOADS, REQUESTS
 
 MAX_PENDING, MAX_PENDING_BYTES = 1_024, 4 << 20  # records that are parsed and not yet read; more are no quicker
 MAX_REASONS, MAX_REASON = 100, 80  # kinds of ignored records that one batch tells apart, and their length
-# Bytes of a file from which on patterns are worth the second that it takes to load what was compiled
-PATTERNS_FROM = 32 << 20
-PACKED = 8  # bytes of a log that a compressed one stands for, more or less
 OTHER = "other kinds"
 JOINED = "half that was joined with its other half"
 
@@ -44,7 +43,7 @@ def source_batches(
     that lies in another file of the run or in the store, else read alone.
 
     Args:
-        records: What the file holds, see `source_records`.
+        records: What the file holds, see `governance.patterns.files`.
         source: What it means.
         known: Types of the models' inputs in the store; batches add what they are the first to tell.
         now: When the file is read, for outcomes that do not say when they became known.
@@ -68,22 +67,6 @@ def _filled(*found: Batch | None) -> Iterator[Batch]:
     return (batch for batch in found if batch is not None and batch.records)
 
 
-def source_records(log: LogFile, source: Source) -> Iterator[Record | Run]:
-    """What a file holds; of a large one, lines that differ in their values only come together.
-
-    Args:
-        log: The file.
-        source: What it means.
-
-    Raises:
-        SourceError: The header of a CSV file, or the footer of a Parquet file, cannot be used.
-    """
-    is_large = log.bytes * (PACKED if log.compression else 1) >= PATTERNS_FROM
-    if log.form != "jsonl" or not is_large or type(source).meaning is Source.meaning:
-        return records(log)
-    return runs(text_stretches(log, BATCH_RECORDS), source.meaning)
-
-
 class _Reading:
     """One file while a source reads it."""
 
@@ -104,6 +87,7 @@ class _Reading:
         self._now = now
         self._wanted = wanted
         self._pairing = pairing
+        self._spreads = Spreads(source.meaning, lambda value: source.split(value) if source.recognises(value) else ())
         self._number = before
         self._loose, self._loose_rows = Batch(), RowTables()
         self._start()
@@ -151,12 +135,24 @@ class _Reading:
         before = self._number
         for place in found.left:
             self._number = start = before + found.before(place)
-            for record in json_lines([run.line(place)]):
-                self._add(record)
+            self._add_line(run.line(place))
             found.add(place, self._number - start)
         self._number = before + found.records
         for many, numbers in found.numbered(before):
             self._add_many(many, numbers)
+
+    def _add_line(self, line: Line) -> None:
+        found = self._spreads.spread(line)
+        if found is None:
+            for record in json_lines([line]):
+                self._add(record)
+            return
+        before = self._number
+        for places, many in found.read:
+            self._add_many(many, [before + place + 1 for place in places])
+        for place, content in found.odd.items():
+            self._keep(Item((Part(found.record, place + 1, before + place + 1),), content))
+        self._number = before + found.records
 
     def _add_many(self, many: Many, numbers: Sequence[int]) -> None:
         self._batch.records += len(numbers) - len(many.left)

@@ -13,25 +13,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance import batches, sourced
+from governance import batches
+from governance.patterns import files
 from governance.patterns import runs as subject
+from governance.patterns.files import source_records
 from governance.patterns.runs import Run
+from governance.patterns.spreads import Spread, Spreads
 from governance.patterns.templates import MAX_SLOTS
 from governance.records import open_log, records
 from governance.records import stretches as cutting
-from governance.sourced import source_batches, source_records
+from governance.sourced import source_batches
 from governance.sources.otlp import SOURCE
 from governance.spans.columns import FEWEST
 from tests.sources.test_hostile_records import NUMBERS, SHAPES, TEXTS, paths, replaced, span
-from tests.sources.test_otlp import END, START, evaluation_of, export_of, recorded_spans, span_of
+from tests.sources.test_otlp import END, START, evaluation_of, export_of, listed, recorded_spans, span_of
 from tests.test_span_columns import LEAVES, MADE, NAMES, ODD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from governance.batches import Batch
+    from governance.records.record import Line
 
 AT = datetime(2026, 7, 1, tzinfo=UTC)
+HOLDER = ("resourceSpans", 0, "scopeSpans", 0)
 REAL = Path(__file__).parent / "sources" / "otlp_openinference_spans.jsonl"
 
 HOSTILE_NUMBERS = [
@@ -59,7 +64,7 @@ def usual(number: int = 0, **members: object) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sourced, "PATTERNS_FROM", 0)
+    monkeypatch.setattr(files, "PATTERNS_FROM", 0)
     monkeypatch.setattr(subject, "_SHARE", 1)
 
 
@@ -86,7 +91,7 @@ def compare(lines: Sequence[bytes], folder: Path) -> int:
             alike += sum(len(each.places) for each in entry.alike) if isinstance(entry, Run) else 0
             yield entry
 
-    quick = told(source_batches(counted(source_records(log, SOURCE)), SOURCE, now=AT))
+    quick = told(source_batches(counted(source_records(log, SOURCE.meaning)), SOURCE, now=AT))
     slow = told(source_batches(records(log), SOURCE, now=AT))
     assert len(quick) == len(slow)
     for mine, theirs in zip(quick, slow, strict=True):
@@ -138,6 +143,16 @@ class TestWhatIsUsual:
         lines = [each for number, other in enumerate(others) for each in (exported(usual(number)), other)]
         assert compare([*lines, *(exported(usual(number)) for number in range(30))], tmp_path) >= 42
 
+    @pytest.mark.parametrize("stretch", [1 << 20, 3_000])
+    def test_lines_that_a_runtime_has_cut(self, stretch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cutting, "STRETCH_BYTES", stretch)
+        stamp = b"2026-07-01T00:00:00Z stdout "
+        lines = [exported(usual(number)) for number in range(40)]
+        lines[7] = stamp + b"F " + lines[7]
+        lines[20] = stamp + b"P " + lines[20][:50] + b"\n"
+        lines[22] = stamp + b"F " + exported(usual(20))[50:]
+        assert compare(lines, tmp_path) == 19
+
     @pytest.mark.parametrize("start", [b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"\n\n", b"2026-07-01T00:00:00Z "])
     @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b" \r\r\n\n"])
     def test_ends_of_lines(self, start: bytes, end: bytes, tmp_path: Path) -> None:
@@ -150,7 +165,7 @@ class TestWhatIsUsual:
         self, rows: int, size: int, block: int, stretch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(batches, "BATCH_RECORDS", rows)
-        monkeypatch.setattr(sourced, "BATCH_RECORDS", rows)
+        monkeypatch.setattr(files, "BATCH_RECORDS", rows)
         monkeypatch.setattr(batches, "BATCH_BYTES", size)
         monkeypatch.setattr(subject, "BLOCK", block)
         monkeypatch.setattr(cutting, "STRETCH_BYTES", stretch)
@@ -163,6 +178,129 @@ class TestWhatIsUsual:
     def test_a_broken_file(self, tmp_path: Path) -> None:
         content = gzip.compress(b"".join(exported(usual(number)) for number in range(2_000)))
         compare([content[:-2_000]], tmp_path)
+
+
+def usual_ones(count: int = 40) -> list[Any]:
+    tool = span_of({"gen_ai.operation.name": "execute_tool"})
+    return [usual(number) if number % 5 else tool for number in range(count)]
+
+
+class TestManySpansInALine:
+    @pytest.fixture(autouse=True)
+    def _counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.spread: list[Spread | None] = []
+        own = Spreads.spread
+
+        def counted(spreads: Spreads, line: Line) -> Spread | None:
+            self.spread.append(own(spreads, line))
+            return self.spread[-1]
+
+        monkeypatch.setattr(Spreads, "spread", counted)
+        monkeypatch.setattr(subject, "MAX_FAILURES", -1)
+
+    def records(self) -> tuple[int, int]:
+        """How many records were in lines of many, and how many of those were odd."""
+        spread = [each for each in self.spread if each is not None]
+        return sum(each.records for each in spread), sum(len(each.odd) for each in spread)
+
+    def test_usual_ones(self, tmp_path: Path) -> None:
+        lines = [exported(*usual_ones(count)) for count in (40, 60, 3, 100)]
+        compare(lines, tmp_path)
+        assert self.records() == (200, 0)
+
+    def test_of_several_resources_and_scopes(self, tmp_path: Path) -> None:
+        groups: list[dict[str, Any]] = [
+            {
+                "resource": {"attributes": listed({"service.name": name, "user.id": 7})},
+                "scopeSpans": [{"scope": {"name": scope}, "spans": usual_ones(count)} for scope, count in scopes],
+                "schemaUrl": "[{",
+            }
+            for name, scopes in (("a", [("x", 20), ("spans", 0), ("z", 10)]), ("b", [("y", 20)]), ("c", []))
+        ]
+        groups[1] |= {"schemaUrl": 'say "spans":[{', "resource": None}
+        forms = [line({"resourceSpans": groups}), line({"resourceSpans": groups[:1]})]
+        forms.append(forms[0].replace(b"resourceSpans", b"resource_spans").replace(b"scopeSpans", b"scope_spans"))
+        forms.append(forms[0].replace(b": [", b":[").replace(b", {", b" ,\t{"))
+        compare(forms, tmp_path)
+        assert self.records() == (50 + 30 + 50 + 50, 4 * 2)  # a scope with two tools: fewer than can be read at once
+
+    def test_odd_ones_among_usual_ones(self, tmp_path: Path) -> None:
+        odd: list[Any] = [usual(1, traceId="x"), usual(2, startTimeUnixNano="never"), usual(3, events=[{"name": "e"}])]
+        odd += [
+            usual(4, endTimeUnixNano=None),
+            usual(6, name='"spans": [{'),
+            {},
+            usual(1, status={}),
+        ]
+        odd += [
+            span_of({"gen_ai.request.model": "m", "gen_ai.prompt": "{" * 50}),
+            usual(1, events=[{"name": "gen_ai.choice"}]),
+        ]
+        lines = [exported(*usual_ones(), *odd, *usual_ones(), *odd), exported(*usual_ones(), usual(5, name="\0"))]
+        compare(lines, tmp_path)
+        assert self.records()[0] == 80 + 2 * len(odd)
+        assert 2 * len(odd) - 6 <= self.records()[1] <= 2 * len(odd)
+
+    @pytest.mark.parametrize("what", [*NUMBERS[:3], *TEXTS, *SHAPES])
+    def test_any_value_anywhere(self, what: object, tmp_path: Path) -> None:
+        value = export_of(usual(3), *usual_ones(20))
+        places = [path for path in paths(value) if path[:6] != (*HOLDER, "spans") or path[6:7] in {(), (0,)}]
+        compare([line(replaced(value, path, what)) for path in places], tmp_path)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b"}, {", b"} {"),
+            (b"}, {", b"},, {"),
+            (b"}, {", b"}, 7, {"),
+            (b"}, {", b'}, "x", {'),
+            (b"}, {", b"}, [], {"),
+            (b"}, {", b"}, null, {"),
+            (b"}, {", b"}], {"),
+            (b"}, {", b"}}, {"),
+            (b"}, {", b"}, {}, {"),
+            (b"}, {", b"}, {]}, {"),
+            (b"}, {", b"}, {{}}, {"),
+            (b'"chat"', b'"\\ud800"'),
+            (b'"chat"', b'"\\u0000"'),
+            (b'"chat"', b'"\xff"'),
+            (b'"chat"', b'"x", "name": "y"'),
+            (b'"chat"', b"[" * 70 + b"]" * 70),
+            (b'"chat"', b"[" * 57 + b"]" * 57),
+            (b'"chat"', b"[" * 58 + b"]" * 58),
+            (b'"chat"', b"1e99999999999999999999"),
+            (b"[{", b"[,{"),
+            (b"}]", b"},]"),
+            (b'"spans"', b'"sp\\u0061ns"'),
+            (b'"spans"', b'"spans" : [], "spans"'),
+            (b'"spans"', b'"spans" "spans"'),
+            (b'"spans":', b'"spans",'),
+            (b'"spans":', b'"spans" '),
+            (b'"scopeSpans"', b'"instrumentationLibrarySpans"'),
+            (b'"scopeSpans"', b'"otherSpans"'),
+            (b'"scopeSpans"', b'"scopeSpans": [{"spans": []}], "instrumentationLibrarySpans"'),
+            (b'"resourceSpans"', b'"resourceLogs"'),
+            (b'"resourceSpans"', b'"others"'),
+            (b'"resourceSpans"', b'"more": 1, "resourceSpans"'),
+            (b"]}\n", b"]}}\n"),
+            (b"]}\n", b"\n"),
+            (b"]}\n", b"]} x\n"),
+        ],
+    )
+    def test_broken_lines(self, old: bytes, new: bytes, tmp_path: Path) -> None:
+        whole = exported(*usual_ones())
+        places = [place for place in range(len(whole)) if whole.startswith(old, place)]
+        assert places
+        chosen = {places[0], places[-1], places[len(places) // 2], places[-min(len(places), 2)]}
+        lines = [whole[:place] + new + whole[place + len(old) :] for place in sorted(chosen)]
+        compare([whole, *lines, whole], tmp_path)
+        assert self.records()[0] >= 80
+
+    @given(st.lists(st.dictionaries(st.sampled_from(NAMES), LEAVES, max_size=4), min_size=1, max_size=4))
+    def test_generated_ones(self, attributes: list[dict[str, Any]]) -> None:
+        spans = [span_of({"gen_ai.request.model": "m"} | each) for each in attributes]
+        with TemporaryDirectory() as folder:
+            compare([exported(*spans * 20), exported(*spans * 7)], Path(folder))
 
 
 class TestWhatIsOdd:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from governance.patterns.templates import template_of
 from governance.patterns.tree import Tree
 from governance.records import Record, json_lines
 from governance.records.record import MAX_RECORD_BYTES, Line
+from governance.records.stamped import is_part
 from governance.records.streams import line_of
 from governance.records.stretches import Rest, Stretch
 
@@ -26,6 +28,7 @@ _LESSONS = 3  # for one block
 MAX_UNLIKE = 0.02  # share of lines; with more, there may be something to learn
 MAX_FAILURES = 2  # blocks of which less than half was alike; a file that has more of them has no patterns
 _WHITE = tuple(b" \t\n\r\v\f")
+_DIGITS = tuple(b"0123456789")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -71,7 +74,8 @@ def runs(
     """
     learner = _Learner(meaning_of)
     fill = Fill()
-    for part in found:
+    parts = iter(found)
+    for part in parts:
         if isinstance(part, Rest):
             yield from json_lines(part.found)
             return
@@ -79,11 +83,28 @@ def runs(
         for first in range(0, len(filled), BLOCK):
             block = _Block(part, filled[first : first + BLOCK])
             learner.recognise(block)
-            start, sizes = 0, block.sizes(learner)
+            begun = block.first_part()
+            start, sizes = 0, block.sizes(learner)[:begun]
             while start < len(sizes):
                 stop = start + fill.take(sizes[start:])
                 yield block.run(learner, start, stop, sizes)
                 start = stop
+            if begun is not None:  # from here on a record may lie in several lines
+                yield from json_lines(chain(_given(part, int(filled[first + begun])), _all_given(parts)))
+                return
+
+
+def _given(stretch: Stretch, first: int = 0) -> Iterator[Line]:
+    """The lines of a stretch from one on."""
+    start = int(stretch.ends[first - 1]) if first else 0
+    for number, end in enumerate(stretch.ends[first:].tolist(), stretch.number + first + 1):
+        yield line_of(number, stretch.offset + start, stretch.line(start, end), end - start)
+        start = end
+
+
+def _all_given(parts: Iterable[Stretch | Rest]) -> Iterator[Line]:
+    for part in parts:
+        yield from part.found if isinstance(part, Rest) else _given(part)
 
 
 def _filled(stretch: Stretch) -> Places:
@@ -128,6 +149,12 @@ class _Block:
         start, end = int(self.starts[place]), int(self.ends[place])
         number = self.stretch.number + int(self._lines[place]) + 1
         return line_of(number, self.stretch.offset + start, self.stretch.line(start, end), end - start)
+
+    def first_part(self) -> int | None:
+        """Place of the first line that goes on in another line, as container runtimes cut them."""
+        left = np.flatnonzero(self.found < 0)
+        stamped = left[np.isin(self.stretch.data[self.starts[left]], _DIGITS)].tolist()
+        return next((place for place in stamped if is_part(self.line(place).raw)), None)
 
     def match(self, tree: Tree) -> None:
         """Finds which lines are of a pattern."""

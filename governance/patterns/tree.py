@@ -10,7 +10,7 @@ import numpy.typing as npt
 from governance.compiled.tree import END, FIELDS
 from governance.patterns.templates import Template
 
-MAX_NODES = 20_000  # chosen here: some hundred kinds of lines; a file with more is read in another way
+MAX_NODES, MAX_PATTERNS = 20_000, 500  # chosen here; what a file has more of is read in another way
 
 
 class _Node:
@@ -48,6 +48,7 @@ class Tree:
         self.templates: list[Template] = []
         self._root = _Node()
         self._size = 1
+        self._table: Table | None = None
 
     @property
     def slots(self) -> int:
@@ -56,7 +57,7 @@ class Tree:
 
     def add(self, template: Template) -> bool:
         """Adds a template; whether it is new."""
-        if self._size + len(template.literals) > MAX_NODES:
+        if self._size + len(template.literals) > MAX_NODES or len(self.templates) == MAX_PATTERNS:
             return False
         node = self._root
         for way in zip(template.literals, [*template.kinds, None], strict=True):
@@ -68,10 +69,15 @@ class Tree:
             return False
         node.pattern = len(self.templates)
         self.templates.append(template)
+        self._table = None
         return True
 
     def table(self) -> Table:
         """The tree as numbers."""
+        self._table = self._table or self._made()
+        return self._table
+
+    def _made(self) -> Table:
         places: dict[bytes, int] = {}
         size = 0
         nodes: list[tuple[int, int]] = []

@@ -26,6 +26,12 @@ def is_stamped(text: bytes) -> bool:
     return _OF_OBJECT.match(text) is not None
 
 
+def is_part(raw: bytes) -> bool:
+    """Whether a line is a part of one that goes on."""
+    stamp = _STAMP.match(raw)
+    return stamp is not None and stamp[2] == b"P"
+
+
 def unstamped(raw: bytes) -> bytes:
     """What a record says without the times before its lines; the same bytes where it has none."""
     if raw.startswith(b"{") or not is_stamped(raw):

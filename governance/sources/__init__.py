@@ -70,6 +70,11 @@ class Source(ABC):
         """What of many records can be read at once, with the same result as `rows` has for each; here none."""
         return Many(left=range(len(records)))
 
+    @property
+    def has_meanings(self) -> bool:
+        """Whether there are objects whose `meaning` the format can tell."""
+        return type(self).meaning is not Source.meaning
+
     def meaning(self, form: Mapping[str, Any]) -> Meaning | None:  # noqa: ARG002 - most formats look at each object
         """What the objects of a file mean that differ in some values only; None where each is to be read.
 
