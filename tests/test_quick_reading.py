@@ -170,6 +170,17 @@ def test_one_odd_line_among_many(odd: str, unlike: float, monkeypatch: pytest.Mo
     assert (quick[0], plain(quick[1]), quick[2]) == (strict[0], plain(strict[1]), strict[2])
 
 
+def test_lines_with_nothing_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_grammar(monkeypatch)
+    content = b"".join(b'{"x":[{"y":%s}]}\n' % (b"01" if number == 70 else b"%d" % number) for number in range(100))
+    with read(content) as (stretch, engine):
+        chunk = LinesReader(engine, WANTED, len(content)).chunk(stretch, 0)
+        assert isinstance(chunk, LinesChunk)
+        quick = told(chunk, engine)
+        strict = told(RecordChunk(list(json_lines(lines([content]))), 0, is_by_bytes=True), engine)
+    assert quick == strict
+
+
 ROWS = ["x,1", "y,2", ",", "x", "x,1,2", "", "  ", " x , 1 ", "é,€", "x,NA", "x,1\r", "a\tb,c", "x,'1'", "\x0b", "\r\r"]
 QUOTED = [
     '"x",1',

@@ -86,7 +86,9 @@ class _Reader:
         texts = {place: written.column(is_kept) for place, written in self._written.items()}
         self._is_sure[self._is_sure] = is_kept
         rows = self._table(filled, texts)
-        return Alike(rows if is_kept.all() else rows.filter(pa.array(is_kept)), self._names(), ~self._is_sure)
+        if rows.num_columns and not is_kept.all():
+            rows = rows.filter(pa.array(is_kept))
+        return Alike(rows, self._names(), ~self._is_sure)
 
     def _take(self, count: int, filled: int) -> None:
         """Takes what was found in some lines behind others."""
