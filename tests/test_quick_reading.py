@@ -254,7 +254,7 @@ class StrictReader:
         pass
 
     def chunk(self, stretch: Stretch, before: int) -> Chunk:
-        return RecordChunk(list(json_lines(subject.given(stretch))), before, is_by_bytes=True)
+        return RecordChunk(list(json_lines(stretch.given())), before, is_by_bytes=True)
 
 
 def strictly(path: Path, engine: Engine, *, has_ids: bool, wanted: Wanted) -> Told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,6 @@ from governance.mapped.scans import Lines, Mask, Scan, Wanted, scanned
 from governance.mapped.shapes import Shape
 from governance.records import Record, json_lines
 from governance.records.record import Line
-from governance.records.streams import line_of
 from governance.records.stretches import Stretch
 
 _SAMPLED = 50  # lines that tell the keys
@@ -70,7 +69,7 @@ class LinesReader:
             chunk = chunk or self._scanned(stretch, lines, before)
             if chunk is not None:
                 return chunk
-        return RecordChunk(list(json_lines(given(stretch))), before, is_by_bytes=True)
+        return RecordChunk(list(json_lines(stretch.given())), before, is_by_bytes=True)
 
     def _alike(self, stretch: Stretch, lines: Lines, before: int) -> Chunk | None:
         """The chunk of lines that have a grammar in common; None if too few have, or the file is too small for one."""
@@ -145,14 +144,6 @@ class LinesReader:
                 more: Mask = pc.fill_null(is_long, fill_value=False).to_numpy()
                 found = more if found is None else found | more
         return found
-
-
-def given(stretch: Stretch) -> Iterator[Line]:
-    """The lines of a stretch, blank ones among them."""
-    start = 0
-    for number, end in enumerate(stretch.ends.tolist(), stretch.number + 1):
-        yield line_of(number, stretch.offset + start, stretch.line(start, end), end - start)
-        start = end
 
 
 def line_at(lines: Lines, place: int) -> Line:

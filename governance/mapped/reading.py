@@ -11,7 +11,7 @@ from governance import batches
 from governance.batches import chunks
 from governance.engines.duckdb import Engine
 from governance.mapped.chunks import Chunk, RecordChunk, TableChunk
-from governance.mapped.lines import LinesReader, given
+from governance.mapped.lines import LinesReader
 from governance.mapped.rows import rows_chunk
 from governance.mapped.scans import Wanted
 from governance.records import (
@@ -91,7 +91,7 @@ def _rows(log: LogFile, layout: CsvLayout) -> Iterator[Chunk]:
 
 
 def _given(part: Stretch | Rest) -> Iterator[Line]:
-    return part.found if isinstance(part, Rest) else given(part)
+    return part.found if isinstance(part, Rest) else part.given()
 
 
 def _tables(log: LogFile) -> Iterator[Chunk]:

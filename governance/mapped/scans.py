@@ -18,9 +18,6 @@ Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 Path = tuple[str, ...]
 
-_WHITE = tuple(b" \t\n\r\v\f")
-_BOM = b"\xef\xbb\xbf"
-
 
 class Lines:
     """Where the records of a stretch begin and end, each a line or more.
@@ -40,17 +37,8 @@ class Lines:
     @classmethod
     def filled(cls, stretch: Stretch) -> Lines:
         """The lines that are not blank."""
-        ends = stretch.ends
-        starts = np.concatenate((ends[:1] * 0, ends[:-1]))
-        if stretch.number == 0 and len(ends) and stretch.line(0, len(_BOM)) == _BOM:
-            starts[0] = len(_BOM)
-        blank = [
-            place
-            for place in np.flatnonzero(np.isin(stretch.data[starts], _WHITE))
-            if not stretch.line(int(starts[place]), int(ends[place])).strip()
-        ]
-        numbers = np.arange(1, len(ends) + 1) + stretch.number
-        return cls(stretch, np.delete(starts, blank), np.delete(ends, blank), np.delete(numbers, blank))
+        places, starts = stretch.filled()
+        return cls(stretch, starts, stretch.ends[places], places + stretch.number + 1)
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from governance.formats.rows import Columns
-from governance.patterns.tree import Tree
+from governance.patterns.tree import Patterns
 
 Places = npt.NDArray[np.int64]
 
@@ -71,7 +71,7 @@ class Objects:
         starts, ends = [0, *self.edges[:, 1].tolist()], [*self.edges[:, 0].tolist(), len(self._line)]
         return b"".join(self._line[start:end] for start, end in zip(starts, ends, strict=True))
 
-    def unlike(self, tree: Tree) -> Places:
+    def unlike(self, tree: Patterns) -> Places:
         """Finds the pattern of each object; places of those that have none."""
         if tree.templates:
             from governance.compiled.chains import follow  # noqa: PLC0415 - as in `found`

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from governance.batches import Fill
 from governance.formats.rows import Columns, Meaning
 from governance.patterns.templates import template_of
-from governance.patterns.tree import Tree
+from governance.patterns.tree import Patterns
 from governance.records import Record, json_lines
 from governance.records.record import MAX_RECORD_BYTES, Line
 from governance.records.stamped import is_part
@@ -27,7 +27,6 @@ _LEARNT, _SHARE = 100, 50  # lines from which patterns are learnt at once: one o
 _LESSONS = 3  # for one block
 MAX_UNLIKE = 0.02  # share of lines; with more, there may be something to learn
 MAX_FAILURES = 2  # blocks of which less than half was alike; a file that has more of them has no patterns
-_WHITE = tuple(b" \t\n\r\v\f")
 _DIGITS = tuple(b"0123456789")
 _BOM = b"\xef\xbb\xbf"
 
@@ -79,7 +78,7 @@ def runs(
         if isinstance(part, Rest):
             yield from json_lines(part.found)
             return
-        filled = _filled(part)
+        filled, _ = part.filled()
         for first in range(0, len(filled), BLOCK):
             block = _Block(part, filled[first : first + BLOCK])
             learner.recognise(block)
@@ -90,35 +89,13 @@ def runs(
                 yield block.run(learner, start, stop, sizes)
                 start = stop
             if begun is not None:  # from here on a record may lie in several lines
-                yield from json_lines(chain(_given(part, int(filled[first + begun])), _all_given(parts)))
+                yield from json_lines(chain(part.given(int(filled[first + begun])), _all_given(parts)))
                 return
-
-
-def _given(stretch: Stretch, first: int = 0) -> Iterator[Line]:
-    """The lines of a stretch from one on."""
-    start = int(stretch.ends[first - 1]) if first else 0
-    for number, end in enumerate(stretch.ends[first:].tolist(), stretch.number + first + 1):
-        yield line_of(number, stretch.offset + start, stretch.line(start, end), end - start)
-        start = end
 
 
 def _all_given(parts: Iterable[Stretch | Rest]) -> Iterator[Line]:
     for part in parts:
-        yield from part.found if isinstance(part, Rest) else _given(part)
-
-
-def _filled(stretch: Stretch) -> Places:
-    """The lines that are not blank."""
-    ends = stretch.ends
-    starts = np.concatenate((ends[:1] * 0, ends[:-1]))
-    if stretch.number == 0 and len(ends) and stretch.line(0, len(_BOM)) == _BOM:
-        starts[0] = min(len(_BOM), int(ends[0]) - 1)
-    blank = [
-        place
-        for place in np.flatnonzero(np.isin(stretch.data[starts], _WHITE)).tolist()
-        if not stretch.line(int(starts[place]), int(ends[place])).strip()
-    ]
-    return np.delete(np.arange(len(ends)), blank)
+        yield from part.found if isinstance(part, Rest) else part.given()
 
 
 class _Block:
@@ -156,7 +133,7 @@ class _Block:
         stamped = left[np.isin(self.stretch.data[self.starts[left]], _DIGITS)].tolist()
         return next((place for place in stamped if is_part(self.line(place).raw)), None)
 
-    def match(self, tree: Tree) -> None:
+    def match(self, tree: Patterns) -> None:
         """Finds which lines are of a pattern."""
         from governance.compiled.chains import follow  # noqa: PLC0415 - takes a second
         from governance.compiled.jit import WORD, words_of  # noqa: PLC0415
@@ -194,7 +171,7 @@ class _Block:
         left = np.flatnonzero(found < 0).tolist()
         return Run(sizes[start:stop], alike, left, lambda place: self.line(start + place))
 
-    def _columns(self, number: int, places: Places, tree: Tree) -> Columns:
+    def _columns(self, number: int, places: Places, tree: Patterns) -> Columns:
         from governance.compiled.jit import words_of  # noqa: PLC0415 - as in `match`
         from governance.patterns.columns import SlotColumns  # noqa: PLC0415
 
@@ -217,7 +194,7 @@ class _Learner:
     """
 
     def __init__(self, meaning_of: Callable[[dict[str, Any]], Meaning | None]) -> None:
-        self.tree = Tree()
+        self.tree = Patterns()
         self.meanings: list[Meaning] = []
         self._meaning_of = meaning_of
         self._failures = 0

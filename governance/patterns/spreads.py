@@ -15,7 +15,7 @@ import numpy as np
 from governance.formats.rows import Many, Meaning
 from governance.patterns.members import Objects
 from governance.patterns.templates import template_of
-from governance.patterns.tree import Tree
+from governance.patterns.tree import Patterns
 from governance.records import Record, json_lines
 from governance.records.json_texts import json_record
 from governance.records.record import Line
@@ -70,7 +70,7 @@ class Spreads:
         meaning_of: Callable[[dict[str, Any]], Meaning | None],
         split: Callable[[dict[str, Any]], Iterable[dict[str, Any]]],
     ) -> None:
-        self._tree = Tree()
+        self._tree = Patterns()
         self._meaning_of = meaning_of
         self._split = split
 

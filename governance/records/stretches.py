@@ -19,6 +19,8 @@ from governance.records.streams import BLOCK, Buffer, CutShortError, Room, line_
 STRETCH_BYTES = 104 << 20  # chosen here: few files in the store; two are held, one that is read while one is written
 SPARE = 8  # bytes behind the last one
 _NEWLINE = 0x0A
+_WHITE = tuple(b" \t\n\r\v\f")
+_BOM = b"\xef\xbb\xbf"
 _CACHED = 1 << 17  # bytes that are compared at once: they stay in the processor's cache
 
 
@@ -131,6 +133,25 @@ class Stretch:
             after = newline or end
             yield line_of(self.number + place, self.offset + start, self.line(start, after), after - start)
             start = after
+
+    def given(self, first: int = 0) -> Iterator[Line]:
+        """Its lines from one on, blank ones among them."""
+        start = int(self.ends[first - 1]) if first else 0
+        for number, end in enumerate(self.ends[first:].tolist(), self.number + first + 1):
+            yield line_of(number, self.offset + start, self.line(start, end), end - start)
+            start = end
+
+    def filled(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Which of its lines are not blank, and the first byte of each behind a mark of byte order."""
+        starts = np.concatenate((self.ends[:1] * 0, self.ends[:-1]))
+        if self.number == 0 and len(self.ends) and self.line(0, len(_BOM)) == _BOM:
+            starts[0] = len(_BOM)
+        blank = [
+            place
+            for place in np.flatnonzero(np.isin(self.data[np.minimum(starts, self.size - 1)], _WHITE)).tolist()
+            if not self.line(int(starts[place]), int(self.ends[place])).strip()
+        ]
+        return np.delete(np.arange(len(self.ends)), blank), np.delete(starts, blank)
 
     @contextmanager
     def sealed(self) -> Iterator[str]:
