@@ -18,8 +18,8 @@ from governance.storage.segments import resolved
 from governance.storage.store import Snapshot
 from governance.tables import CANONICAL
 from tests.logbooks import NOW, Logbook, logbook
-from tests.sources.test_otlp import END
-from tests.test_otlp_events import BODIES, DAY_NS, TRACE, event, logs
+from tests.sources.test_otlp import END, TRACE
+from tests.test_otlp_events import BODIES, DAY_NS, event, logs
 from tests.test_otlp_events import read as read_otlp
 
 MAPPED = """\

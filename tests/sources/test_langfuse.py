@@ -300,7 +300,13 @@ class TestApi:
             "timestamp": "2026-07-01T11:00:00Z",
             "authorUserId": None,
         }
-        trace = {"id": "t-1", "timestamp": "2026-07-01T10:00:00Z", "release": None, "sessionId": None, "tags": []}
+        trace: dict[str, Any] = {
+            "id": "t-1",
+            "timestamp": "2026-07-01T10:00:00Z",
+            "release": None,
+            "sessionId": None,
+            "tags": [],
+        }
         assert SOURCE.recognises(score)
         assert SOURCE.recognises(trace)
         made = SOURCE.rows(score)
