@@ -19,7 +19,7 @@ from governance.records.streams import BLOCK, Buffer, CutShortError, Room, line_
 STRETCH_BYTES = 104 << 20  # chosen here: few files in the store; two are held, one that is read while one is written
 SPARE = 8  # bytes behind the last one
 _NEWLINE = 0x0A
-_WHITE = tuple(b" \t\n\r\v\f")
+_IS_WHITE = np.isin(np.arange(256), tuple(b" \t\n\r\v\f"))
 _BOM = b"\xef\xbb\xbf"
 _CACHED = 1 << 17  # bytes that are compared at once: they stay in the processor's cache
 
@@ -146,12 +146,13 @@ class Stretch:
         starts = np.concatenate((self.ends[:1] * 0, self.ends[:-1]))
         if self.number == 0 and len(self.ends) and self.line(0, len(_BOM)) == _BOM:
             starts[0] = len(_BOM)
+        places = np.arange(len(self.ends))
         blank = [
             place
-            for place in np.flatnonzero(np.isin(self.data[np.minimum(starts, self.size - 1)], _WHITE)).tolist()
+            for place in np.flatnonzero(_IS_WHITE[self.data[np.minimum(starts, self.size - 1)]]).tolist()
             if not self.line(int(starts[place]), int(self.ends[place])).strip()
         ]
-        return np.delete(np.arange(len(self.ends)), blank), np.delete(starts, blank)
+        return (np.delete(places, blank), np.delete(starts, blank)) if blank else (places, starts)
 
     @contextmanager
     def sealed(self) -> Iterator[str]:
