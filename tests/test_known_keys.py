@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.identities import known_keys
+from governance.identities import bloom, known_keys
 from governance.identities.bloom import BloomFilter
 from tests.logbooks import Logbook, logbook
 
@@ -71,3 +71,22 @@ def test_the_index_is_read_for_what_may_be_there_alone(book: Logbook, monkeypatc
     asked.clear()
     book.read("b.jsonl", lines(*"123", *"45a", *"678"), MAPPING)
     assert asked == [3, 1, 0]
+
+
+def test_compiled_or_not_the_filter_has_the_same_bits() -> None:
+    from governance.compiled import filters  # its import is what makes the filter use it
+
+    keys = np.random.default_rng(4).integers(0, 1 << 63, 50_000).astype(np.uint64) << np.uint64(1)
+    asked = np.concatenate((keys[:100], np.arange(1_000, dtype=np.uint64) << np.uint64(44)))
+    made = []
+    for is_loaded in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bloom, "is_loaded", lambda is_loaded=is_loaded: is_loaded)
+            known = BloomFilter()
+            known.add(keys)
+            known.add(keys[:7])
+            made.append((known._words, known.may_hold(asked)))
+    assert (made[0][0] == made[1][0]).all()
+    assert (made[0][1] == made[1][1]).all()
+    assert made[0][1][:100].all()
+    assert filters.add_keys is not None

@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from governance.compiled import is_loaded
+
 Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
 
@@ -20,6 +22,7 @@ _BLOCK_SHIFT = _WORD_SHIFT + 3
 _APART = 7  # the words of one key lie at most so far apart
 _PATTERNS, _PATTERN_BITS = 4096, 12
 _BITS = 4
+_SHIFTS = np.array([_WORD_SHIFT, 3, 3 + _PATTERN_BITS], np.uint64)
 
 
 class BloomFilter:
@@ -32,6 +35,11 @@ class BloomFilter:
 
     def add(self, keys: Keys) -> None:
         """Adds keys, shape (n,); quicker if they are sorted."""
+        if is_loaded():
+            from governance.compiled.filters import add_keys  # noqa: PLC0415 - takes a second where it is not
+
+            add_keys(self._words, self._patterns, keys, _SHIFTS, np.uint64(_APART))
+            return
         if not (keys[1:] >= keys[:-1]).all():
             keys = np.sort(keys)
         blocks = keys >> np.uint64(_BLOCK_SHIFT)
@@ -49,6 +57,11 @@ class BloomFilter:
     def may_hold(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """Whether each key may have been added, shape (n,); quicker if they are sorted."""
         found = np.ones(len(keys), np.bool_)
+        if is_loaded():
+            from governance.compiled.filters import find_keys  # noqa: PLC0415 - as above
+
+            find_keys(self._words, self._patterns, keys, _SHIFTS, np.uint64(_APART), found)
+            return found
         for at, bits in self._places(keys):
             found &= (self._words[at] & bits) == bits
         return found
