@@ -60,7 +60,8 @@ def _options(rows: pa.Table, dictionaries: set[str]) -> dict[str, Any]:
     lengths = [name for name in written if _is_text(rows, name)]
     encodings = dict.fromkeys(differences, "DELTA_BINARY_PACKED") | dict.fromkeys(lengths, "DELTA_LENGTH_BYTE_ARRAY")
     return {
-        "compression": {name: "none" if name in empty else "zstd" for name in names},  # which costs time for nothing
+        # Where there is no value, there is nothing to compress, and to begin with it takes its time
+        "compression": {name: "none" if name in empty else "zstd" for name in names},
         "column_encoding": encodings,
         "data_page_size": _PAGE_BYTES,
         "store_decimal_as_integer": True,
